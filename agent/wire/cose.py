@@ -41,6 +41,8 @@ X5CHAIN = 33
 
 _SIG_STRUCTURE = b"\x84\x6aSignature1"
 _OPENING = b"\xd2\x84"
+_OUR_HEADER = b"\xa2\x01\x28\x04\x48"
+"""The protected header that we write, ``{1: -9, 4: kid}``, up to the 8 bytes of the identifier."""
 
 
 class Sign1:
@@ -69,11 +71,6 @@ def to_be_signed(protected: bytes, aad: bytes, payload: bytes) -> bytes:
     return _SIG_STRUCTURE + cbor.byte_string(protected) + cbor.byte_string(aad) + cbor.byte_string(payload)
 
 
-def protected_header(kid: bytes) -> bytes:
-    """The protected header that we write, encoded: ``{1: -9, 4: kid}``."""
-    return b"\xa2\x01\x28\x04\x48" + kid
-
-
 def assemble(protected: bytes, unprotected: "dict[object, object]", payload: bytes, signature: bytes) -> bytes:
     """The tagged message of these parts."""
     return (
@@ -91,9 +88,11 @@ def sign(payload: bytes, aad: bytes, signer: "Signer", unprotected: "dict[object
     Raises:
         OversizedError: the message would exceed ``MAX_MESSAGE`` bytes.
     """
-    protected = protected_header(signer.kid)
-    signature = signer.sign(to_be_signed(protected, aad, payload))
-    message = assemble(protected, unprotected or {}, payload, signature)
+    protected = b"\x4d" + _OUR_HEADER + signer.kid
+    body = cbor.head(2, len(payload)) + payload
+    signature = signer.sign(_SIG_STRUCTURE + protected + cbor.head(2, len(aad)) + aad + body)
+    headers = cbor.dumps(unprotected) if unprotected else b"\xa0"
+    message = _OPENING + protected + headers + body + cbor.head(2, len(signature)) + signature
     if len(message) > MAX_MESSAGE:
         raise OversizedError("message of %d bytes, at most %d are allowed" % (len(message), MAX_MESSAGE))
     return message
@@ -120,7 +119,10 @@ def parse(message: bytes) -> Sign1:
         raise MalformedError("COSE_Sign1: protected header, payload and signature are byte strings")
     if not isinstance(unprotected, dict):
         raise MalformedError("COSE_Sign1: the unprotected header is a map")
-    headers = cbor.loads(protected) if protected else {}
+    if len(protected) == 13 and protected[:5] == _OUR_HEADER:
+        headers: "object" = {ALG: ESP256, KID: protected[5:]}
+    else:
+        headers = cbor.loads(protected) if protected else {}
     if not isinstance(headers, dict) or (protected and not headers):
         raise MalformedError("COSE_Sign1: the protected header is a map, or empty bytes")
     return Sign1(protected, headers, unprotected, payload, signature)

@@ -65,33 +65,37 @@ class Event:
         head = cbor.head
         device = self.device.encode()
         kind = self.kind.encode()
-        kind_of_event = self.type.encode()
-        out = bytearray(b"\xaa\x62at")
-        out.extend(head(0, self.at))
-        out.extend(b"\x62up")
-        out.extend(head(0, self.up))
-        out.extend(b"\x63seq")
-        out.extend(head(0, self.seq))
-        out.extend(b"\x64boot")
-        out.extend(head(0, self.boot))
-        out.extend(b"\x64data")
-        cbor.encode_into(self.data, out)
-        out.extend(b"\x64kind")
-        out.extend(head(3, len(kind)))
-        out.extend(kind)
-        out.extend(b"\x64prev\x50")
-        out.extend(self.prev)
-        out.extend(b"\x64type")
-        out.extend(head(3, len(kind_of_event)))
-        out.extend(kind_of_event)
-        out.extend(b"\x65clock")
-        out.extend(head(0, self.clock))
-        out.extend(b"\x66device")
-        out.extend(head(3, len(device)))
-        out.extend(device)
+        type_ = self.type.encode()
+        out = b"".join(
+            (
+                b"\xaa\x62at",
+                head(0, self.at),
+                b"\x62up",
+                head(0, self.up),
+                b"\x63seq",
+                head(0, self.seq),
+                b"\x64boot",
+                head(0, self.boot),
+                b"\x64data",
+                cbor.dumps(self.data),
+                b"\x64kind",
+                head(3, len(kind)),
+                kind,
+                b"\x64prev\x50",
+                self.prev,
+                b"\x64type",
+                head(3, len(type_)),
+                type_,
+                b"\x65clock",
+                head(0, self.clock),
+                b"\x66device",
+                head(3, len(device)),
+                device,
+            )
+        )
         if len(out) > MAX_PAYLOAD:
             raise OversizedError("event of %d bytes, at most %d are allowed" % (len(out), MAX_PAYLOAD))
-        return bytes(out)
+        return out
 
 
 def decode(payload: bytes, loads: "Loads" = cbor.loads) -> Event:
