@@ -71,17 +71,6 @@ def to_be_signed(protected: bytes, aad: bytes, payload: bytes) -> bytes:
     return _SIG_STRUCTURE + cbor.byte_string(protected) + cbor.byte_string(aad) + cbor.byte_string(payload)
 
 
-def assemble(protected: bytes, unprotected: "dict[object, object]", payload: bytes, signature: bytes) -> bytes:
-    """The tagged message of these parts."""
-    return (
-        _OPENING
-        + cbor.byte_string(protected)
-        + cbor.dumps(unprotected)
-        + cbor.byte_string(payload)
-        + cbor.byte_string(signature)
-    )
-
-
 def sign(payload: bytes, aad: bytes, signer: "Signer", unprotected: "dict[object, object] | None" = None) -> bytes:
     """``payload`` in an envelope signed by ``signer``, for the message class whose context string is ``aad``.
 
