@@ -1,0 +1,210 @@
+"""The alarms a button has open: which press raises one, which only escalates it, and what signed receipts have said about each.
+
+Guarantees: at most one ``alarm.raised`` until that alarm is closed by the center or the window since the last press has passed; every
+further press is in the ``count`` of an ``alarm.escalated`` that names the raised event, at most one a second, the last one always sent;
+an alarm's state only rises, and only by receipts. It never closes an alarm by itself. Bounded in memory: 8 open alarms, 16 closed ones
+remembered. Runs on MicroPython and CPython alike.
+
+Receipts that name other events of this boot (the escalations) change nothing. Alarms of earlier boots that the runtime or a receipt
+names are adopted as open. An escalation of an earlier boot cannot be told from an alarm there, so an adopted one that the center has
+only received is let go when an adopted alarm before it, of the same boot, is closed.
+"""
+
+from agent.effects import EMIT
+
+UNRECEIPTED = 0
+RECEIVED = 1
+ACKNOWLEDGED = 2
+DISPATCHED = 3
+CLOSED = 4
+
+ESCALATION_GAP_MS = 1000
+OPEN_MAX = 8
+CLOSED_MAX = 16
+EARLY_MAX = 8
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Effect = tuple[object, ...]
+
+
+class Alarm:
+    """One alarm. ``boot`` and ``seq`` are None until it is sealed; ``count`` is the presses it stands for, the first included."""
+
+    def __init__(self, boot: "int | None", seq: "int | None", state: int, adopted: bool) -> None:
+        self.boot = boot
+        self.seq = seq
+        self.state = state
+        self.adopted = adopted
+        self.follows_closed = False
+        self.count = 1
+        self.told = 1
+        self.told_ms: int | None = None
+
+
+class AlarmBook:
+    """All alarms of one button. Tags of its emit effects are 1 and up; tag 0 is nobody's."""
+
+    def __init__(self, window_ms: int) -> None:
+        self._window_ms = window_ms
+        self._open: list[Alarm] = []
+        self._current: Alarm | None = None
+        self._last_press_ms = 0
+        self._tag = 0
+        self._sealing: dict[int, Alarm] = {}
+        self._boot: int | None = None
+        self._closed: list[tuple[int, int]] = []
+        self._early: list[tuple[int, int, int]] = []
+
+    def state(self) -> "int | None":
+        """The state to show: unreceipted if any alarm is, else that of the alarm pressed last, else of the newest; None: no alarm open."""
+        for alarm in self._open:
+            if alarm.state == UNRECEIPTED:
+                return UNRECEIPTED
+        if self._current is not None and self._current.state < CLOSED:
+            return self._current.state
+        return self._open[-1].state if self._open else None
+
+    def press(self, now_ms: int, data: "dict[str, object]") -> "tuple[bool, list[Effect]]":
+        """Count a press. Returns whether it raised a new alarm (with ``data``), and the effects."""
+        alarm = self._current
+        belongs = alarm is not None and alarm.state < CLOSED and now_ms - self._last_press_ms <= self._window_ms
+        self._last_press_ms = now_ms
+        if alarm is not None and belongs:
+            alarm.count += 1
+            return False, self._escalate(alarm, now_ms)
+        alarm = Alarm(None, None, UNRECEIPTED, False)
+        self._tag += 1
+        self._sealing[self._tag] = alarm
+        self._keep(alarm)
+        self._current = alarm
+        return True, [(EMIT, self._tag, "alarm.raised", data)]
+
+    def adopt(self, boot: int, seq: int, state: int, now_ms: int) -> None:
+        """Take an alarm of an earlier run as open; further presses escalate the first one adopted."""
+        if state >= CLOSED or self._find(boot, seq) is not None or (boot, seq) in self._closed:
+            return
+        alarm = Alarm(boot, seq, state, True)
+        self._keep(alarm)
+        if self._current is None or self._current.state >= CLOSED:
+            self._current = alarm
+            self._last_press_ms = now_ms
+
+    def sealed(self, tag: int, boot: int, seq: int, now_ms: int) -> "list[Effect]":
+        """Note an event's number: this boot, and the name of the alarm raised under ``tag``."""
+        self._boot = boot
+        if tag not in self._sealing:
+            return []
+        alarm = self._sealing.pop(tag)
+        known = self._find(boot, seq)  # a receipt that came before the number
+        if known is not None:
+            alarm.state = known.state
+            self._open.remove(known)
+            if self._current is known:
+                self._current = alarm
+        alarm.boot = boot
+        alarm.seq = seq
+        effects = self._escalate(alarm, now_ms)
+        early = self._early
+        self._early = []
+        for at_boot, at_seq, state in early:
+            effects.extend(self.receipt(at_boot, at_seq, state, now_ms))
+        return effects
+
+    def receipt(self, boot: int, seq: int, state: int, now_ms: int) -> "list[Effect]":
+        """Raise an alarm to the state a signed receipt gives it; adopt an unknown one of another boot."""
+        alarm = self._find(boot, seq)
+        if alarm is None:
+            if boot != self._boot:
+                self.adopt(boot, seq, state, now_ms)
+                if state >= CLOSED:
+                    self._remember_closed(boot, seq)
+            elif self._sealing and len(self._early) < EARLY_MAX:
+                self._early.append((boot, seq, state))
+            return []
+        alarm.state = max(alarm.state, state)
+        if alarm.follows_closed and alarm.state >= RECEIVED:
+            alarm.state = CLOSED
+        if alarm.state < CLOSED:
+            return []
+        return self._close(alarm, now_ms)
+
+    def tick(self, now_ms: int) -> "list[Effect]":
+        """Send the escalations whose second has passed."""
+        effects: list[Effect] = []
+        for alarm in self._open:
+            effects.extend(self._escalate(alarm, now_ms))
+        return effects
+
+    def next_tick_ms(self) -> "int | None":
+        """When the next held-back escalation is due, None if none is."""
+        due_ms = None
+        for alarm in self._open:
+            if alarm.count != alarm.told and alarm.seq is not None and alarm.told_ms is not None:
+                at_ms = alarm.told_ms + ESCALATION_GAP_MS
+                if due_ms is None or at_ms < due_ms:
+                    due_ms = at_ms
+        return due_ms
+
+    def _find(self, boot: int, seq: int) -> "Alarm | None":
+        for alarm in self._open:
+            if alarm.boot == boot and alarm.seq == seq:
+                return alarm
+        return None
+
+    def _keep(self, alarm: Alarm) -> None:
+        self._open.append(alarm)
+        if len(self._open) <= OPEN_MAX:
+            return
+        for old in self._open:  # rather forget one the center has than one it may not have
+            if old.state > UNRECEIPTED and old.count == old.told:
+                self._open.remove(old)
+                return
+        for old in self._open:
+            if old.seq is not None and old.count == old.told:
+                self._open.remove(old)
+                return
+
+    def _remember_closed(self, boot: int, seq: int) -> None:
+        if (boot, seq) in self._closed:
+            return
+        self._closed.append((boot, seq))
+        if len(self._closed) > CLOSED_MAX:
+            self._closed.pop(0)
+
+    def _close(self, alarm: Alarm, now_ms: int) -> "list[Effect]":
+        alarm.told_ms = None  # the last count goes out at once
+        effects = self._escalate(alarm, now_ms)
+        self._let_go(alarm)
+        if alarm.adopted:
+            for other in list(self._open):
+                if (
+                    other.adopted
+                    and other.boot == alarm.boot
+                    and _number(other) > _number(alarm)
+                    and other.state <= RECEIVED
+                ):
+                    other.follows_closed = True
+                    if other.state == RECEIVED and other.count == other.told:
+                        other.state = CLOSED
+                        self._let_go(other)
+        return effects
+
+    def _let_go(self, alarm: Alarm) -> None:
+        self._open.remove(alarm)
+        if alarm.boot is not None and alarm.seq is not None:
+            self._remember_closed(alarm.boot, alarm.seq)
+
+    def _escalate(self, alarm: Alarm, now_ms: int) -> "list[Effect]":
+        if alarm.count == alarm.told or alarm.seq is None:
+            return []
+        if alarm.told_ms is not None and now_ms - alarm.told_ms < ESCALATION_GAP_MS:
+            return []
+        alarm.told = alarm.count
+        alarm.told_ms = now_ms
+        data = {"alarm": [alarm.boot, alarm.seq], "count": alarm.count, "exact": not alarm.adopted}
+        return [(EMIT, 0, "alarm.escalated", data)]
+
+
+def _number(alarm: Alarm) -> int:
+    return -1 if alarm.seq is None else alarm.seq
