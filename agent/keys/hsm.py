@@ -176,7 +176,7 @@ def _library(pkcs11: "Any", uri: HsmUri) -> "Any":
     try:
         return pkcs11.lib(path)
     except (pkcs11.PKCS11Error, OSError) as error:
-        raise HsmError(f"the PKCS#11 library {path} cannot be loaded: {_reason(error)}") from None
+        raise HsmError(f"the PKCS#11 library {path} cannot be loaded or started: {_reason(error)}") from None
 
 
 def _restart(pkcs11: "Any", uri: HsmUri) -> None:
