@@ -65,7 +65,10 @@ class Debouncer:
             self._before_ms = at_ms
         if level == self._raw:
             if at_ms < self._since_ms:  # a sample had told the change before its edge came in: the edge knows better
-                self._since_ms = max(at_ms, self._before_ms)
+                earlier_ms = max(at_ms, self._before_ms)
+                if self._first_ms == self._since_ms:
+                    self._first_ms = earlier_ms
+                self._since_ms = earlier_ms
             return self._settle(at_ms)
         at_ms = max(at_ms, self._since_ms)
         gestures = self._settle(at_ms)
