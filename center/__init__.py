@@ -1,0 +1,1 @@
+"""The operations center: verify, store, receipt, and hand on what devices sign."""
