@@ -29,6 +29,7 @@ class World:
         self.signed: dict[tuple[int, int], int] = {}
         self.lamp = ""
         self.armed = 0
+        self.current: tuple[int, int] | None = None
         self.window_end = -1
         self.button = SosButton({"alarm_window_s": WINDOW_S, "stuck_s": 5, "siren": True}, self.now)
         self.take(self.button.started([], self.now))
@@ -43,10 +44,8 @@ class World:
             _, tag, name, data = effect
             if name == "alarm.raised":
                 assert tag > 0
-                open_alarms = [number for number in self.raised if self.signed.get(number, 0) < 4]
-                assert self.now > self.window_end or not (open_alarms or self.waiting), (
-                    "a second alarm beside an open one"
-                )
+                assert self.now > self.window_end or not self.current_is_open(), "a second alarm beside an open one"
+                self.current = None
                 self.waiting.append(tag)
                 self.unsealed.append(tag)
             elif name == "alarm.escalated":
@@ -60,6 +59,12 @@ class World:
                 assert self.armed > 0, "a test press without a test"
                 self.armed -= 1
 
+    def current_is_open(self) -> bool:
+        """Whether the alarm that presses belong to is not closed; None is the one raised last, which has no number yet."""
+        if self.current is None:
+            return bool(self.waiting)
+        return self.signed.get(self.current, 0) < 4
+
     def seal(self) -> None:
         tag = self.unsealed.pop(0)
         self.waiting.remove(tag)
@@ -67,6 +72,8 @@ class World:
         number = (BOOT, self.seq)
         self.raised.append(number)
         self.counts[number] = 1
+        if self.current is None and not self.waiting:
+            self.current = number
         self.take(self.button.sealed(tag, *number, self.now))
 
     def receipt(self, number: tuple[int, int], state: int) -> None:
@@ -74,7 +81,9 @@ class World:
         if number == EARLIER and number not in self.counts and state < 4:
             self.raised.append(number)
             self.counts[number] = 1
-            self.window_end = max(self.window_end, self.now + WINDOW_S * 1000)
+            if not self.current_is_open():
+                self.current = EARLIER
+                self.window_end = self.now + WINDOW_S * 1000
         self.take(self.button.receipt(*number, state, self.now))
 
     def pass_ms(self, duration_ms: int) -> None:
