@@ -1,0 +1,326 @@
+"""The certificate authority: a root, an issuing authority below it, certificates for keys that devices made, and revocation.
+
+All state is in one directory (mode 0700). What was issued or revoked is in the audit log, on the disk, before a certificate or a list is
+handed out; two processes at once cannot disturb each other. The root's key is used only by `Authority.create` and may be kept
+elsewhere afterwards. Device keys are never made here and never seen. Clock and directory are passed in.
+"""
+
+import secrets
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+
+from agent.keys import names, p256
+from agent.keys.certificate import Certificate, milliseconds, read_pem
+from agent.keys.errors import ChainMalformedError, IdentityError
+from provisioning.authority import audit, profiles, state_files
+from provisioning.authority.errors import AuthorityStateError, IssueError, UnknownSerialError
+from provisioning.authority.requests import requested_key
+
+ROOT_DAYS = 25 * 365
+ISSUING_DAYS = 20 * 365
+LEAF_DAYS = 5 * 365
+_NAME_MAX = 48
+_SERIAL_BITS = 127
+_CERTIFICATE_LIMIT = 8192
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate as it is handed out. ``chain_pem`` is the leaf and the issuing authority; the root is not part of it."""
+
+    serial: int
+    role: str
+    identity: str
+    kid: bytes
+    not_after_ms: int
+    chain_pem: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the audit log says of one certificate. Times are milliseconds since 1970 UTC; ``revoked_ms`` is None while it holds."""
+
+    serial: int
+    role: str
+    identity: str
+    kid: bytes
+    issued_ms: int
+    not_after_ms: int
+    revoked_ms: int | None
+
+
+class Authority:
+    """An opened authority. Make one with `create` or `open`."""
+
+    def __init__(
+        self, directory: Path, issuing_key: EllipticCurvePrivateKey, issuing: Certificate, root: Certificate
+    ) -> None:
+        self._directory = directory
+        self._key = issuing_key
+        self._issuing = issuing
+        self._root = root
+
+    @classmethod
+    def create(cls, directory: Path, name: str, now_ms: int, *, passphrase: str | None = None) -> Self:
+        """Make a new authority.
+
+        Args:
+            directory: a new or empty directory.
+            name: what people call it; the certificates' common names are ``<name> root`` and ``<name> issuing``.
+            now_ms: milliseconds since 1970 UTC.
+            passphrase: protects both private keys, or None.
+
+        Raises:
+            AuthorityStateError: the directory is not empty or cannot be written.
+            IssueError: the name is empty, longer than 48 characters or not printable.
+        """
+        if not 1 <= len(name.strip()) <= _NAME_MAX or len(name) > _NAME_MAX or not name.isprintable():
+            raise IssueError(f"an authority's name has 1 to {_NAME_MAX} printable characters")
+        validity = profiles.Validity.of_days(now_ms, ROOT_DAYS)
+        root_name, issuing_name = _named(f"{name} root"), _named(f"{name} issuing")
+        root_key, issuing_key = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())
+        root = profiles.authority_certificate(
+            root_name, root_key.public_key(), root_name, root_key, _serial(), validity, 1
+        )
+        issuing = profiles.authority_certificate(
+            issuing_name,
+            issuing_key.public_key(),
+            root_name,
+            root_key,
+            _serial(),
+            profiles.Validity.of_days(now_ms, ISSUING_DAYS),
+            0,
+        )
+        state_files.make_directory(directory)
+        state_files.save_key(directory / "root.key", root_key, passphrase)
+        state_files.save_key(directory / "issuing.key", issuing_key, passphrase)
+        state_files.replace_public(directory / "root.pem", root.public_bytes(Encoding.PEM))
+        state_files.replace_public(directory / "issuing.pem", issuing.public_bytes(Encoding.PEM))
+        with audit.locked(directory / "audit.jsonl", create=True) as log:
+            log.append(
+                {
+                    "action": "created",
+                    "at_ms": now_ms,
+                    "name": name,
+                    "serials": [f"{root.serial_number:x}", f"{issuing.serial_number:x}"],
+                }
+            )
+        authority = cls.open(directory, passphrase=passphrase)
+        authority.crl_pem(now_ms)
+        return authority
+
+    @classmethod
+    def open(cls, directory: Path, *, passphrase: str | None = None) -> Self:
+        """Open an authority. The root's private key is not needed.
+
+        Raises:
+            AuthorityStateError: files are missing, damaged, open to others, or do not belong together.
+            PassphraseError: the passphrase is wrong, missing or superfluous.
+        """
+        root = _certificate(directory / "root.pem")
+        issuing = _certificate(directory / "issuing.pem")
+        key = state_files.load_key(directory / "issuing.key", passphrase)
+        if key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != issuing.public_der:
+            raise AuthorityStateError(
+                f"{directory}: issuing.key does not belong to issuing.pem: restore both from the same backup"
+            )
+        return cls(directory, key, issuing, root)
+
+    @property
+    def root_pem(self) -> str:
+        """The root's certificate: what devices, brokers and consumers trust."""
+        return self._root.parsed.public_bytes(Encoding.PEM).decode("ascii")
+
+    @property
+    def issuing_pem(self) -> str:
+        """The issuing authority's certificate: the second one of each chain."""
+        return self._issuing.parsed.public_bytes(Encoding.PEM).decode("ascii")
+
+    def issue_device(self, csr_pem: str, device_id: str, now_ms: int, days: int = LEAF_DAYS) -> Issued:
+        """A device's certificate: TLS client, signs events. Raises as `issue`."""
+        return self.issue(names.DEVICE, csr_pem, device_id, now_ms, days)
+
+    def issue_center(self, csr_pem: str, center_id: str, now_ms: int, days: int = LEAF_DAYS) -> Issued:
+        """A center's certificate: TLS client, signs receipts and commands. Raises as `issue`."""
+        return self.issue(names.CENTER, csr_pem, center_id, now_ms, days)
+
+    def issue_consumer(self, csr_pem: str, consumer_id: str, now_ms: int, days: int = LEAF_DAYS) -> Issued:
+        """A consumer's certificate: TLS client, may only subscribe to verified topics. Raises as `issue`."""
+        return self.issue(names.CONSUMER, csr_pem, consumer_id, now_ms, days)
+
+    def issue_broker(
+        self, csr_pem: str, broker_id: str, hosts: Sequence[str], now_ms: int, days: int = LEAF_DAYS
+    ) -> Issued:
+        """A broker's certificate: TLS server under ``hosts`` (DNS names and IP addresses). Raises as `issue`."""
+        return self.issue(names.BROKER, csr_pem, broker_id, now_ms, days, hosts=hosts)
+
+    def issue(
+        self, role: str, csr_pem: str, identity: str, now_ms: int, days: int, *, hosts: Sequence[str] = ()
+    ) -> Issued:
+        """A certificate of a role for the key that signed the request.
+
+        Raises:
+            RequestError: the request is malformed, not signed by its key, not P-256, or for another identity.
+            IssueError: a name or validity that is not allowed, or a key that has another role or identity, or was revoked.
+            AuthorityStateError: the audit log cannot be written; nothing was issued.
+        """
+        try:
+            names.role_uri(role, identity)
+        except IdentityError as error:
+            raise IssueError(str(error)) from None
+        public_key = requested_key(csr_pem, identity)
+        validity = profiles.Validity.of_days(now_ms, days)
+        if validity.not_after_ms > self._issuing.not_after_ms or now_ms < self._issuing.not_before_ms:
+            raise IssueError(
+                "the certificate would be valid when its authority is not: ask for fewer days, or check the clock"
+            )
+        leaf = profiles.leaf_certificate(
+            role, identity, public_key, self._issuing.parsed.subject, self._key, _serial(), validity, hosts
+        )
+        pem = leaf.public_bytes(Encoding.PEM).decode("ascii")
+        kid = p256.kid_of(public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+        not_after_ms = milliseconds(leaf.not_valid_after_utc)
+        with self._log() as log:
+            self._refuse_foreign_key(log.entries, kid, role, identity)
+            log.append(
+                {
+                    "action": "issued",
+                    "at_ms": now_ms,
+                    "serial": f"{leaf.serial_number:x}",
+                    "role": role,
+                    "identity": identity,
+                    "hosts": list(hosts),
+                    "kid": kid.hex(),
+                    "not_after_ms": not_after_ms,
+                    "certificate": pem,
+                }
+            )
+        return Issued(leaf.serial_number, role, identity, kid, not_after_ms, pem + self.issuing_pem)
+
+    def issued(self) -> list[Record]:
+        """All certificates ever issued, oldest first.
+
+        Raises:
+            AuthorityStateError: the audit log is missing or damaged.
+        """
+        with self._log() as log:
+            return self._records(log.entries)
+
+    def revoke(self, serial: int, now_ms: int) -> str:
+        """Revoke a certificate and write a new list; the list's PEM is returned. Revoking twice changes nothing but the list's number.
+
+        Raises:
+            UnknownSerialError: this authority did not issue it.
+            AuthorityStateError: the audit log or the list cannot be written.
+        """
+        with self._log() as log:
+            record = next((record for record in self._records(log.entries) if record.serial == serial), None)
+            if record is None:
+                raise UnknownSerialError(
+                    f"no certificate with serial {serial:x} was issued here: see audit.jsonl for those that were"
+                )
+            if record.revoked_ms is None:
+                profiles.moment(now_ms)
+                log.append(
+                    {
+                        "action": "revoked",
+                        "at_ms": now_ms,
+                        "serial": f"{serial:x}",
+                        "role": record.role,
+                        "identity": record.identity,
+                    }
+                )
+            return self._write_list(log, now_ms)
+
+    def crl_pem(self, now_ms: int) -> str:
+        """A new revocation list, also written to ``crl.pem`` in one step. It is valid as long as its authority (see docs/keys.md).
+
+        Raises:
+            AuthorityStateError: the audit log or the list cannot be written.
+            IssueError: ``now_ms`` is outside of the authority's own validity.
+        """
+        with self._log() as log:
+            return self._write_list(log, now_ms)
+
+    def _log(self) -> AbstractContextManager[audit.AuditLog]:
+        return audit.locked(self._directory / "audit.jsonl")
+
+    def _write_list(self, log: audit.AuditLog, now_ms: int) -> str:
+        if not self._issuing.not_before_ms <= now_ms < self._issuing.not_after_ms:
+            raise IssueError("a revocation list cannot be made when its authority is not valid: check the clock")
+        number = 1 + sum(entry["action"] == "crl" for entry in log.entries)
+        revoked = [
+            (record.serial, record.revoked_ms) for record in self._records(log.entries) if record.revoked_ms is not None
+        ]
+        listed = profiles.revocation_list(
+            revoked, self._issuing.parsed, self._key, number, now_ms, self._issuing.not_after_ms
+        )
+        pem = listed.public_bytes(Encoding.PEM)
+        log.append({"action": "crl", "at_ms": now_ms, "number": number, "revoked": len(revoked)})
+        state_files.replace_public(self._directory / "crl.pem", pem)
+        return pem.decode("ascii")
+
+    def _records(self, entries: Sequence[audit.Entry]) -> list[Record]:
+        try:
+            revoked = {
+                int(entry["serial"], 16): int(entry["at_ms"]) for entry in entries if entry["action"] == "revoked"
+            }
+            return [
+                Record(
+                    serial=int(entry["serial"], 16),
+                    role=str(entry["role"]),
+                    identity=str(entry["identity"]),
+                    kid=bytes.fromhex(entry["kid"]),
+                    issued_ms=int(entry["at_ms"]),
+                    not_after_ms=int(entry["not_after_ms"]),
+                    revoked_ms=revoked.get(int(entry["serial"], 16)),
+                )
+                for entry in entries
+                if entry["action"] == "issued"
+            ]
+        except (KeyError, ValueError, TypeError):
+            raise AuthorityStateError(
+                f"the audit log in {self._directory} is damaged: restore it from the backup"
+            ) from None
+
+    def _refuse_foreign_key(self, entries: Sequence[audit.Entry], kid: bytes, role: str, identity: str) -> None:
+        """One key, one role, one identity: otherwise a device's key could sign receipts. A revoked key stays revoked."""
+        if kid in (self._issuing.kid, self._root.kid):
+            raise IssueError("the request was signed with the authority's own key: make a key on the device")
+        for record in self._records(entries):
+            if record.kid != kid:
+                continue
+            if (record.role, record.identity) != (role, identity):
+                raise IssueError(
+                    f"this key belongs to the {record.role} {record.identity} already: make a new key on the device"
+                )
+            if record.revoked_ms is not None:
+                raise IssueError(f"this key's certificate {record.serial:x} was revoked: make a new key on the device")
+
+
+def _named(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _serial() -> int:
+    """A positive serial number of 127 random bits (RFC 5280 section 4.1.2.2 allows 20 bytes; at least 64 bits must be random)."""
+    return secrets.randbits(_SERIAL_BITS) | 1 << (_SERIAL_BITS - 1)
+
+
+def _certificate(path: Path) -> Certificate:
+    text = state_files.read_public(path, _CERTIFICATE_LIMIT)
+    try:
+        found = read_pem(text, str(path))
+    except ChainMalformedError as error:
+        raise AuthorityStateError(f"{error}: restore the authority's directory from its backup") from None
+    if len(found) != 1:
+        raise AuthorityStateError(f"{path} must hold one certificate, it holds {len(found)}")
+    return found[0]
