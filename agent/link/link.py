@@ -1,0 +1,315 @@
+"""The link: keeps a connection to one of the brokers, feeds it from the outbox, and hands up what arrives.
+
+It never gives up and never blocks the loop. What it says of itself (``up``, ``describe``) goes into presence and health; what the
+broker acknowledges settles nothing.
+"""
+
+import asyncio
+
+from agent.link.connection import V5, V311, Connection
+from agent.link.dial import context, dial
+from agent.link.errors import LinkError
+from agent.link.path import Path
+from agent.wire import event, topics
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from typing import Any
+
+    from agent.clock import Clock
+    from agent.link.outbox import Outbox
+    from agent.log import Log
+    from agent.seal import Sealed
+
+PRESENCE_EVERY_S = 600
+STALLED_MS = 20_000
+"""A message that the broker did not acknowledge for so long means that the connection is dead, whatever TCP says."""
+SUSPECT_BYTES = 4096
+SUSPICIONS = 3
+"""A large message that was under way when the connection broke, this often in a row, is taken for the reason."""
+PACKET_OVERHEAD = 256
+"""Bytes of an MQTT packet around a message, at most: fixed header, topic, identifier, properties."""
+
+
+class Link:
+    """The device's link. Callbacks, all called in the loop's thread:
+
+    * ``presence(session, online)`` returns the signed presence to send;
+    * ``on_message(leaf, payload)``: a message arrived on this device's ``receipt`` or ``command`` topic;
+    * ``on_change(up)``: the connection came up or went away;
+    * ``on_quarantine(boot, seq, size)``: the broker refuses this event for its size in bytes; it is not sent any more.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        brokers: "list[dict[str, Any]]",
+        settings: "dict[str, Any]",
+        outbox: "Outbox",
+        clock: "Clock",
+        log: "Log",
+        random: "Callable[[], float]",
+        presence: "Callable[[int, bool], bytes]",
+        on_message: "Callable[[str, bytes], None]",
+        on_change: "Callable[[bool], None]",
+        on_quarantine: "Callable[[int, int, int], None]",
+    ) -> None:
+        self._device = device
+        self._brokers = brokers
+        self._settings = settings
+        self._outbox = outbox
+        self._clock = clock
+        self._log = log
+        self._presence = presence
+        self._on_message = on_message
+        self._on_change = on_change
+        self._on_quarantine = on_quarantine
+        self._path = Path(len(brokers), settings["retry_min_ms"], settings["retry_max_ms"], random)
+        self._topics = {leaf: topics.topic(device, leaf) for leaf in (topics.ALARM, topics.EVENT, topics.PRESENCE)}
+        self._contexts: dict[int, ssl.SSLContext] = {}
+        self._connection: Connection | None = None
+        self._lost: asyncio.Future[str] | None = None
+        self._doubted = False
+        self._hurry = asyncio.Event()
+        self._sent: dict[int, tuple[int, int, int, int]] = {}
+        self._suspicions: dict[int, int] = {}
+        self._heard_ms = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self.session = 0
+        self.up = False
+
+    async def run(self) -> None:
+        """Connect, and connect again, until cancelled."""
+        while True:
+            wait_ms = await self._attempt()
+            if wait_ms:
+                await self._pause(wait_ms)
+
+    def express(self, sealed: "Sealed") -> int | None:
+        """Send an alarm at once, ahead of its being kept; its packet identifier, or None if it has to queue."""
+        if not self.up or not self._outbox.room or not self._outbox.alarms.nothing_waits():
+            return None
+        assert self._connection is not None
+        return self._connection.publish(self._topics[topics.leaf_of(sealed.type)], sealed.envelope)
+
+    def adopt(self, mid: int, position: int, sealed: "Sealed") -> None:
+        """The alarm sent by ``express`` has its position in the journal now."""
+        self._outbox.alarms.sent_directly(position)
+        self._began(mid, position, sealed.boot, sealed.seq, len(sealed.envelope))
+        self._schedule()
+
+    def pump(self) -> None:
+        """Send what the outbox has to send now. Called whenever something may have changed."""
+        connection = self._connection
+        if not self.up or connection is None:
+            return
+        while self.up:
+            now_ms = self._clock.up()
+            entry = self._outbox.next(now_ms)
+            if entry is None:
+                break
+            size = len(entry.envelope)
+            limit = connection.max_packet
+            if limit is not None and size + PACKET_OVERHEAD > limit:
+                self._outbox.quarantine(entry.position)
+                self._on_quarantine(entry.boot, entry.seq, size)
+                continue
+            leaf = topics.ALARM if entry.rank == event.ALARM else topics.EVENT
+            mid = connection.publish(self._topics[leaf], entry.envelope)
+            if mid is None:
+                break
+            self._began(mid, entry.position, entry.boot, entry.seq, size)
+            if self._log.tracing:
+                self._log.stage("published", boot=entry.boot, seq=entry.seq)
+        self._schedule()
+
+    def hurry(self) -> None:
+        """An alarm waits: skip the wait before the next attempt, if there is one."""
+        self._hurry.set()
+
+    def announce(self) -> None:
+        """Send a presence, if connected."""
+        if self.up and self._connection is not None:
+            presence = self._presence(self.session, True)
+            self._connection.publish(self._topics[topics.PRESENCE], presence, retain=True)
+
+    async def stop(self) -> None:
+        """Say goodbye: a signed presence that this was meant, then DISCONNECT."""
+        connection = self._connection
+        if self.up and connection is not None:
+            connection.publish(self._topics[topics.PRESENCE], self._presence(self.session, False), retain=True)
+            await asyncio.sleep(0)
+            connection.close("stopped", polite=True)
+
+    @property
+    def broker(self) -> int:
+        """Number of the broker in use or tried, from 1, in order of preference."""
+        return self._path.index + 1
+
+    async def _attempt(self) -> int:
+        """One attempt, and the connection that came of it. Returns the milliseconds to wait before the next one."""
+        started_ms = self._clock.up()
+        broker = self._brokers[self._path.index]
+        name = f"{broker['host']}:{broker['port']}"
+        try:
+            async with asyncio.timeout(self._settings["connect_timeout_s"]):
+                await self._connect(broker)
+        except TimeoutError:
+            return self._failed(name, LinkError("no answer in time"))
+        except LinkError as error:
+            return self._failed(name, error)
+        finally:
+            if not self.up:
+                self._drop("attempt ended")
+        self._log.info("connected", broker=name, session=self.session)
+        assert self._lost is not None
+        reason = await self._lost
+        lasted_ms = self._clock.up() - started_ms
+        wait_ms = self._path.doubted() if self._doubted else self._path.ended(lasted_ms)
+        self._log.warning("connection lost", broker=name, reason=reason, retry_ms=wait_ms)
+        return wait_ms
+
+    def _failed(self, name: str, error: LinkError) -> int:
+        if error.version and self._path.wrong_version():
+            self._log.info("the broker does not speak MQTT 5, trying 3.1.1", broker=name)
+            return 0
+        wait_ms = self._path.failed(error.refused)
+        self._log.warning("no connection", broker=name, reason=str(error), retry_ms=wait_ms)
+        return wait_ms
+
+    async def _connect(self, broker: "dict[str, Any]") -> None:
+        index = self._path.index
+        tls = self._contexts.get(index)
+        if tls is None:
+            tls = context(broker["ca"], broker["certificate"], broker["key"])
+            self._contexts[index] = tls
+        quality = self._clock.now()[1]
+        floor_ms = self._clock.floor_ms if quality == event.CLOCK_UNSET else None
+        sock = await dial(broker["host"], broker["port"], tls, floor_ms)
+        self.session += 1
+        self._doubted = False
+        self._sent.clear()
+        self._lost = asyncio.get_running_loop().create_future()
+        protocol = V311 if self._path.old_version else V5
+        self._connection = connection = Connection(
+            sock,
+            self._device,
+            protocol,
+            self._settings["keepalive_s"],
+            (self._topics[topics.PRESENCE], self._presence(self.session, False)),
+            self._arrived,
+            self._acknowledged,
+            self._over,
+        )
+        try:
+            await connection.open(
+                [topics.topic(self._device, topics.RECEIPT), topics.topic(self._device, topics.COMMAND)]
+            )
+        except LinkError as error:
+            if protocol is V5 and not connection.answered and not error.refused:
+                # Some brokers answer version 5 by hanging up.
+                raise LinkError(str(error), version=True) from None
+            raise
+        self.up = True
+        now_ms = self._heard_ms = self._clock.up()
+        self._outbox.connected(now_ms)
+        self.announce()
+        self._on_change(True)
+        self.pump()
+
+    async def _pause(self, wait_ms: int) -> None:
+        """Wait, but not past an alarm: it may skip the wait, once a least wait is over."""
+        self._hurry.clear()
+        least_ms = min(wait_ms, self._settings["retry_min_ms"])
+        await asyncio.sleep(least_ms / 1000)
+        try:
+            async with asyncio.timeout((wait_ms - least_ms) / 1000):
+                await self._hurry.wait()
+        except TimeoutError:
+            pass
+
+    def _began(self, mid: int, position: int, boot: int, seq: int, size: int) -> None:
+        if not self._outbox.under_way:
+            self._heard_ms = self._clock.up()
+        self._outbox.begin(position)
+        self._sent[mid] = (position, boot, seq, size)
+
+    def _arrived(self, topic: str, payload: bytes) -> None:
+        self._heard_ms = self._clock.up()
+        leaf = topic.rsplit("/", 1)[-1]
+        if leaf in (topics.RECEIPT, topics.COMMAND):
+            self._on_message(leaf, payload)
+            self.pump()
+
+    def _acknowledged(self, mid: int, code: int) -> None:
+        self._heard_ms = self._clock.up()
+        sent = self._sent.pop(mid, None)
+        if sent is None:
+            return
+        position = sent[0]
+        self._outbox.acknowledged(position)
+        self._suspicions.pop(position, None)
+        if code >= 0x80:
+            self._log.warning("the broker refused a message", code=hex(code))
+        self.pump()
+
+    def _over(self, reason: str) -> None:
+        was_up, self.up = self.up, False
+        self._connection = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._suspect(self._outbox.lost())
+        if self._lost is not None and not self._lost.done():
+            self._lost.set_result(reason)
+        if was_up:
+            self._on_change(False)
+
+    def _suspect(self, under_way: "set[int]") -> None:
+        """Blame the largest message that was under way; quarantine it when the connection broke on it again and again."""
+        suspects = [sent for sent in self._sent.values() if sent[0] in under_way and sent[3] >= SUSPECT_BYTES]
+        self._sent.clear()
+        if not suspects:
+            return
+        position, boot, seq, size = max(suspects, key=_size)
+        self._suspicions[position] = self._suspicions.get(position, 0) + 1
+        if self._suspicions[position] >= SUSPICIONS:
+            del self._suspicions[position]
+            self._outbox.quarantine(position)
+            self._on_quarantine(boot, seq, size)
+
+    def _drop(self, reason: str) -> None:
+        if self._connection is not None:
+            self._connection.close(reason)
+
+    def _schedule(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self.up:
+            return
+        now_ms = self._clock.up()
+        wake_ms = self._outbox.wake_ms(now_ms)
+        if self._outbox.under_way:
+            stalled_ms = self._heard_ms + STALLED_MS
+            wake_ms = stalled_ms if wake_ms is None else min(wake_ms, stalled_ms)
+        if wake_ms is not None:
+            delay_s = max(0, wake_ms - now_ms) / 1000
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        if self._outbox.under_way and self._clock.up() - self._heard_ms >= STALLED_MS:
+            self._drop("the broker acknowledges nothing")
+            return
+        if self._outbox.doubtful and len(self._brokers) > 1:
+            self._doubted = True
+            self._drop("no receipt for an alarm comes over this broker")
+            return
+        self.pump()
+
+
+def _size(sent: tuple[int, int, int, int]) -> int:
+    return sent[3]

@@ -1,0 +1,196 @@
+"""What to send next, and when again. Pure: the journal is asked, the time is passed in, nothing is sent here.
+
+Two lanes: alarms overtake everything. In each lane the unsettled events go out in their order, at most ``window`` under way to the
+broker at once; what was there before the connection (the backlog, alarms excepted) goes at a limited rate. Whatever was sent and not
+settled by a receipt goes out again, with a wait that doubles from round to round until receipts come.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    class Entry(Protocol):
+        """An unsettled event as the journal hands it out."""
+
+        position: int
+        rank: int
+        boot: int
+        seq: int
+        envelope: bytes
+
+    Next = Callable[[int, int], "Entry | None"]
+
+ALARMS = 0
+OTHERS = 1
+MAX_DOUBLINGS = 5
+DOUBTFUL_ROUNDS = 3
+"""After so many rounds in which no alarm was receipted, the path itself is in doubt: brokers that accept and drop exist."""
+
+
+class Lane:
+    """One lane: a pass over what is new, and rounds over what was sent and is still unsettled."""
+
+    def __init__(self, lane: int, first_wait_ms: int, next_entry: "Next") -> None:
+        self.lane = lane
+        self.rounds = 0
+        self._first_wait_ms = first_wait_ms
+        self._next = next_entry
+        self._fresh = 0
+        self._marker = 0
+        self._again: int | None = None
+        self._due: int | None = None
+
+    def restart(self) -> None:
+        """A new connection: everything unsettled is to be sent once more, in order."""
+        self.rounds = 0
+        self._fresh = 0
+        self._marker = 0
+        self._again = None
+        self._due = None
+
+    def nothing_waits(self) -> bool:
+        """Whether everything in this lane was sent at least once, so that a new event may go out at once."""
+        return self._next(self.lane, self._fresh) is None
+
+    def sent_directly(self, position: int) -> None:
+        """A new event went out while it was being written, and now has its position."""
+        self._fresh = position
+
+    def settled(self) -> None:
+        """A receipt settled events of this lane: the path works."""
+        self.rounds = 0
+
+    def peek(self, now_ms: int) -> "Entry | None":
+        """The next event to send now, or None."""
+        entry = self._next(self.lane, self._fresh)
+        if entry is not None:
+            return entry
+        if self._due is None:
+            self._begin_round(now_ms)
+        elif self._again is None and now_ms >= self._due:
+            if self._next(self.lane, 0) is None or self._marker == 0:
+                self._begin_round(now_ms)
+            else:
+                self.rounds += 1
+                self._again = 0
+        if self._again is not None:
+            entry = self._next(self.lane, self._again)
+            if entry is not None and entry.position <= self._marker:
+                return entry
+            self._begin_round(now_ms)
+        return None
+
+    def took(self, entry: "Entry") -> None:
+        """``entry``, as peeked, was handed to the connection."""
+        if entry.position > self._fresh:
+            self._fresh = entry.position
+        else:
+            self._again = entry.position
+
+    def due_ms(self) -> int | None:
+        """When the next round begins, None if nothing is out."""
+        return self._due if self._next(self.lane, 0) is not None else None
+
+    def _begin_round(self, now_ms: int) -> None:
+        self._again = None
+        self._marker = self._fresh
+        self._due = now_ms + (self._first_wait_ms << min(self.rounds, MAX_DOUBLINGS))
+
+
+class Outbox:
+    """Both lanes, the window and the rate."""
+
+    def __init__(
+        self,
+        next_entry: "Next",
+        head: "Callable[[], int]",
+        window: int,
+        backlog_rate: int,
+        alarm_wait_ms: int,
+        event_wait_ms: int,
+    ) -> None:
+        self.alarms = Lane(ALARMS, alarm_wait_ms, next_entry)
+        self.others = Lane(OTHERS, event_wait_ms, next_entry)
+        self.window = window
+        self._head = head
+        self._rate = backlog_rate
+        self._backlog = 0
+        self._tokens_milli = 0
+        self._tokens_at = 0
+        self._under_way: set[int] = set()
+        self._quarantined: set[int] = set()
+
+    def connected(self, now_ms: int) -> None:
+        """A connection is up: send everything unsettled again, older events at the limited rate."""
+        self.alarms.restart()
+        self.others.restart()
+        self._backlog = self._head()
+        self._tokens_milli = self.window * 1000
+        self._tokens_at = now_ms
+        self._under_way.clear()
+
+    def lost(self) -> set[int]:
+        """The connection ended; the positions that were under way."""
+        under_way, self._under_way = self._under_way, set()
+        return under_way
+
+    def quarantine(self, position: int) -> None:
+        """Do not send this event any more while this process lives: the broker refuses it for its size."""
+        self._quarantined.add(position)
+
+    def begin(self, position: int) -> None:
+        """An event was handed to the connection."""
+        self._under_way.add(position)
+
+    def acknowledged(self, position: int) -> None:
+        """The broker has it (which is not delivery)."""
+        self._under_way.discard(position)
+
+    @property
+    def room(self) -> bool:
+        """Whether one more may be under way."""
+        return len(self._under_way) < self.window
+
+    @property
+    def under_way(self) -> int:
+        """Events handed to the connection that the broker has not acknowledged."""
+        return len(self._under_way)
+
+    @property
+    def doubtful(self) -> bool:
+        """Alarms go out and no receipt comes back: another path should be tried."""
+        return self.alarms.rounds >= DOUBTFUL_ROUNDS
+
+    def next(self, now_ms: int) -> "Entry | None":
+        """The next event to hand to the connection now (then call ``begin``), or None if there is none or no room."""
+        while self.room:
+            lane = self.alarms
+            entry = lane.peek(now_ms)
+            if entry is None:
+                lane = self.others
+                entry = lane.peek(now_ms)
+                if entry is not None and entry.position <= self._backlog and not self._token(now_ms):
+                    return None
+            if entry is None:
+                return None
+            lane.took(entry)
+            if entry.position not in self._quarantined and entry.position not in self._under_way:
+                return entry
+        return None
+
+    def wake_ms(self, now_ms: int) -> int | None:
+        """When to ask again although nothing happened: a round that is due, or the rate's next event."""
+        dues = [due for due in (self.alarms.due_ms(), self.others.due_ms()) if due is not None]
+        if self.room and self._tokens_milli < 1000 and self.others.peek(now_ms) is not None:
+            dues.append(now_ms + 1 + (1000 - self._tokens_milli) // self._rate)
+        return max(now_ms + 1, min(dues)) if dues else None
+
+    def _token(self, now_ms: int) -> bool:
+        gained = (now_ms - self._tokens_at) * self._rate
+        self._tokens_milli = min(self._tokens_milli + gained, max(self.window, self._rate // 10) * 1000)
+        self._tokens_at = now_ms
+        if self._tokens_milli < 1000:
+            return False
+        self._tokens_milli -= 1000
+        return True

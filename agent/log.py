@@ -1,0 +1,65 @@
+"""What the agent tells the people and programs beside it: one line per fact, to standard error.
+
+Three formats: ``text`` for people and the system journal, ``json`` for programs, and ``trace`` (JSON too) with every stage of every
+event and its monotonic time, by which a demonstration or a benchmark follows an event through the house. Never a secret, never the
+content of an event.
+"""
+
+import sys
+import time
+
+TEXT = "text"
+JSON = "json"
+TRACE = "trace"
+FORMATS = (TEXT, JSON, TRACE)
+
+ERROR = "error"
+WARNING = "warning"
+INFO = "info"
+# Prefixes by which systemd's journal knows a line's priority (sd-daemon(3)).
+_PRIORITY = {ERROR: "<3>", WARNING: "<4>", INFO: "<6>"}
+
+
+class Log:
+    """Writes lines. ``tracing`` tells whether stages are wanted, so that a caller need not make up facts in vain."""
+
+    def __init__(self, form: str = TEXT, journald: bool = False) -> None:
+        self._json = form != TEXT
+        self.tracing = form == TRACE
+        self._journald = journald
+
+    def stage(self, stage: str, **facts: object) -> None:
+        """One stage of one event, with the monotonic time in nanoseconds."""
+        if self.tracing:
+            self._write_json({"stage": stage, "mono_ns": time.monotonic_ns(), **facts})
+
+    def info(self, message: str, **facts: object) -> None:
+        """Something that a person reading along wants to know."""
+        self._say(INFO, message, facts)
+
+    def warning(self, message: str, **facts: object) -> None:
+        """Something that is not as it should be, and that the agent lives with."""
+        self._say(WARNING, message, facts)
+
+    def error(self, message: str, **facts: object) -> None:
+        """Something that needs a person."""
+        self._say(ERROR, message, facts)
+
+    def _say(self, level: str, message: str, facts: "dict[str, object]") -> None:
+        if self._json:
+            self._write_json({"level": level, "message": message, **facts})
+            return
+        told = "".join(f" {name}={value}" for name, value in facts.items())
+        self._write(f"{_PRIORITY[level] if self._journald else ''}dabyl: {message}{told}\n")
+
+    def _write_json(self, fields: "dict[str, object]") -> None:
+        from json import dumps  # noqa: PLC0415  a device that logs text need not hold it
+
+        self._write(dumps(fields, default=str) + "\n")
+
+    def _write(self, line: str) -> None:
+        try:
+            sys.stderr.write(line)
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            return  # nobody listens any more; that must never stop an alarm
