@@ -1,12 +1,13 @@
 """The SOS button of a public place: its name, its settings, and the two factories the runtime calls.
 
 Importing this package loads neither the logic nor gpiozero. It runs on MicroPython and CPython alike. No setting can turn the alarm
-itself off: settings choose pins, times and which signals accompany an alarm.
+itself off: settings choose pins, times and which signals accompany an alarm. (The factories are not named after the modules they
+load: importing a submodule binds its name in the package and would replace the function.)
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from devices.sos_button.linux import Binding
     from devices.sos_button.logic import SosButton
@@ -49,14 +50,14 @@ SETTINGS: "dict[str, tuple[type[int], int, int | None, int | None, str]]" = {
 }
 
 
-def logic(settings: "dict[str, object]", now_ms: int) -> "SosButton":
+def make_logic(settings: "Mapping[str, object]", now_ms: int) -> "SosButton":
     """Make the pure logic. Raises SettingsError when a setting is unknown, of the wrong type, out of range, or a pin is used twice."""
     from devices.sos_button.logic import SosButton  # noqa: PLC0415 - loaded only when the kind is used
 
     return SosButton(settings, now_ms)
 
 
-def binding(settings: "dict[str, object]", on_input: "Callable[[str, int, int], None]") -> "Binding":
+def make_binding(settings: "Mapping[str, object]", on_input: "Callable[[str, int, int], None]") -> "Binding":
     """Make the gpiozero binding (Linux only; loads gpiozero). Raises SettingsError as above, PinError when a pin is not to be had."""
     from devices.sos_button.linux import Binding  # noqa: PLC0415 - gpiozero loads on Linux boards only
 

@@ -15,7 +15,7 @@ from devices.sos_button.settings import SettingsError, completed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 INPUTS = ("button", "tamper", "supply")
@@ -99,7 +99,7 @@ class Binding:
         PinError: a pin is not to be had; pins taken before it are free again.
     """
 
-    def __init__(self, settings: "dict[str, object]", on_input: "Callable[[str, int, int], None]") -> None:
+    def __init__(self, settings: "Mapping[str, object]", on_input: "Callable[[str, int, int], None]") -> None:
         self._settings = completed(settings)
         self._on_input = on_input
         self._inputs: dict[str, Any] = {}

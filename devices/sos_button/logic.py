@@ -17,6 +17,8 @@ from devices.sos_button.settings import completed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from devices.sos_button.alarms import Effect
 
 TAMPER_DEBOUNCE_MS = 100
@@ -37,7 +39,7 @@ ALARM_LAMP = {RECEIVED: "received", ACKNOWLEDGED: "acknowledged", DISPATCHED: "d
 class SosButton:
     """One SOS button. ``settings`` as in the kind's SETTINGS table; ``now_ms`` is monotonic. Raises SettingsError."""
 
-    def __init__(self, settings: "dict[str, object]", now_ms: int) -> None:
+    def __init__(self, settings: "Mapping[str, object]", now_ms: int) -> None:
         self._settings = completed(settings)
         self._button = Debouncer(self._settings["debounce_ms"], self._settings["stuck_s"] * 1000)
         self._tamper = Debouncer(TAMPER_DEBOUNCE_MS)
@@ -113,7 +115,7 @@ class SosButton:
         return effects
 
     def command(
-        self, name: str, args: "dict[str, object]", now_ms: int
+        self, name: str, args: "Mapping[str, object]", now_ms: int
     ) -> "tuple[dict[str, object] | None, list[Effect]]":
         """Carry out a verified command: ``self-test``, ``identify``, ``user-test``, ``silence``. Others return (None, [])."""
         effects: "list[Effect]" = []
@@ -280,7 +282,7 @@ class SosButton:
         return effects
 
 
-def _seconds(args: "dict[str, object]", default: int) -> int:
+def _seconds(args: "Mapping[str, object]", default: int) -> int:
     """The command's ``seconds``, held to 1 to SECONDS_MAX; the default where there is no whole number."""
     seconds = args.get("seconds", default)
     if not isinstance(seconds, int):

@@ -6,6 +6,10 @@ purposes. Reads no file and touches no hardware. Runs on MicroPython and CPython
 
 from devices.sos_button import SETTINGS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 PINS = ("button_pin", "tamper_pin", "supply_pin", "lamp_pin", "strobe_pin", "siren_pin", "relay_pin")
 
 
@@ -13,7 +17,7 @@ class SettingsError(ValueError):
     """A setting is unknown, of the wrong type, out of range, or takes another's pin. The text says which and what is allowed."""
 
 
-def completed(settings: "dict[str, object]") -> "dict[str, int]":
+def completed(settings: "Mapping[str, object]") -> "dict[str, int]":
     """Return all settings, defaults filled in.
 
     Flags stay bool, which counts as int.

@@ -1,6 +1,7 @@
 """The SOS button as its people meet it: presses, receipts, lamp, signals, tests, tamper, supply, restart."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ def test_escalations_are_at_least_a_second_apart(driven: Make) -> None:
         device.press(50, 37)
     times = [at_ms for name, at_ms in device.times if name == "alarm.escalated"]
     assert len(times) == 9
-    assert min(later - earlier for earlier, later in zip(times, times[1:], strict=False)) >= 1000
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 1000
 
 
 def test_presses_before_the_alarm_has_its_number_go_out_as_soon_as_it_has(driven: Make) -> None:
