@@ -1,42 +1,28 @@
 """Deterministic CBOR (RFC 8949 §4.2.1), encoder and strict decoder, for the types that the contract uses.
 
-Types: integers of 64 bits, byte strings, text, arrays, maps with integer or text keys, ``True``, ``False``, ``None`` and tags. No
-floating point numbers, on purpose: boards have single precision only. The decoder accepts exactly one encoding of each value, the one
+Types: integers of 64 bits, byte strings, text, arrays, maps with integer or text keys, ``True``, ``False`` and ``None``. No floating
+point numbers, on purpose: boards have single precision only. No tags: the one that the envelope has is part of its first byte.
+The decoder accepts exactly one encoding of each value, the one
 that the encoder makes; all else (longer heads, unordered or duplicate keys, indefinite lengths, trailing bytes) is ``MalformedError``.
 """
 
 from agent.wire.errors import MalformedError
 
 MAX_DEPTH = 12
-"""How deep arrays, maps and tags may nest (a bound on the decoder's stack, on boards too)."""
+"""How deep arrays and maps may nest (a bound on the decoder's stack, on boards too)."""
 
 _MIN_OF_WIDTH = (24, 0x100, 0x10000, 0x100000000)
-
-
-class Tag:
-    """A tagged item (RFC 8949 §3.4): ``tag`` is the number, ``value`` the item."""
-
-    def __init__(self, tag: int, value: "object") -> None:
-        self.tag = tag
-        self.value = value
-
-    def __eq__(self, other: "object") -> bool:
-        return isinstance(other, Tag) and other.tag == self.tag and other.value == self.value
-
-    def __hash__(self) -> int:
-        return hash(self.tag)
-
-    def __repr__(self) -> str:
-        return "Tag(%d, %r)" % (self.tag, self.value)
 
 
 def head(major: int, n: int) -> bytes:
     """The shortest head of an item: ``major`` type 0…7, argument ``n`` below 2**64.
 
     Raises:
-        MalformedError: ``n`` does not fit 64 bits.
+        MalformedError: ``n`` is negative or does not fit 64 bits.
     """
     if n < 24:
+        if n < 0:
+            raise MalformedError("cbor: a head's argument is negative")
         return bytes((major << 5 | n,))
     if n < 0x100:
         return bytes((major << 5 | 24, n))
@@ -52,6 +38,43 @@ def head(major: int, n: int) -> bytes:
 def byte_string(value: "bytes | bytearray") -> bytes:
     """``value`` encoded as a byte string."""
     return head(2, len(value)) + value
+
+
+def text_string(value: str) -> bytes:
+    """``value`` encoded as text.
+
+    Raises:
+        MalformedError: it holds a surrogate, which UTF-8 cannot carry.
+    """
+    try:
+        b = value.encode()
+    except ValueError:  # UnicodeError is one, here and on MicroPython
+        raise MalformedError("cbor: text that UTF-8 cannot carry")
+    if len(b) != len(value) and _width(value) != len(b):
+        raise MalformedError("cbor: text that UTF-8 cannot carry")
+    return head(3, len(b)) + b
+
+
+def _width(text: str) -> int:
+    """Bytes of ``text`` in UTF-8 (RFC 3629 §3), -1 if UTF-8 cannot carry it. MicroPython's own codec also takes surrogates, code points
+    past U+10FFFF and longer forms, so that whoever relies on it alone reads some bytes that CPython refuses.
+    """
+    n = 0
+    for c in text:
+        o = ord(c)
+        if o < 0x80:
+            n += 1
+        elif o < 0x800:
+            n += 2
+        elif o < 0x10000:
+            if 0xD800 <= o < 0xE000:
+                return -1
+            n += 3
+        elif o < 0x110000:
+            n += 4
+        else:
+            return -1
+    return n
 
 
 def dumps(value: "object") -> bytes:
@@ -74,9 +97,7 @@ def encode_into(v: "object", out: bytearray, depth: int = MAX_DEPTH) -> None:
         else:
             out.extend(head(1, -1 - v))  # type: ignore[operator]  # t is int
     elif t is str:
-        text = v.encode()  # type: ignore[attr-defined]  # t is str
-        out.extend(head(3, len(text)))
-        out.extend(text)
+        out.extend(text_string(v))  # type: ignore[arg-type]  # t is str
     elif t is bytes or t is bytearray:
         out.extend(head(2, len(v)))  # type: ignore[arg-type]  # t is bytes
         out.extend(v)  # type: ignore[arg-type]  # t is bytes
@@ -96,16 +117,16 @@ def encode_into(v: "object", out: bytearray, depth: int = MAX_DEPTH) -> None:
         out.extend(head(5, len(v)))  # type: ignore[arg-type]  # t is dict
         pairs = []
         for k, item in v.items():  # type: ignore[attr-defined]  # t is dict
-            if type(k) is not str and type(k) is not int:
+            if type(k) is str:
+                pairs.append((text_string(k), item))
+            elif type(k) is int:
+                pairs.append((head(0, k) if k >= 0 else head(1, -1 - k), item))
+            else:
                 raise MalformedError("cbor: a map's key is neither text nor integer")
-            pairs.append((dumps(k), item))
         pairs.sort(key=_first)
         for k, item in pairs:
             out.extend(k)
             encode_into(item, out, depth - 1)
-    elif t is Tag:
-        out.extend(head(6, v.tag))  # type: ignore[attr-defined]  # t is Tag
-        encode_into(v.value, out, depth - 1)  # type: ignore[attr-defined]  # t is Tag
     else:
         raise MalformedError("cbor: the contract has no type %s" % t.__name__)
 
@@ -120,80 +141,85 @@ def loads(b: bytes) -> "object":
     Raises:
         MalformedError: ``b`` is anything else.
     """
-    v, i = decode_item(b, 0)
+    v, i = decode_item(bytes(b), 0)
     if i != len(b):
         raise MalformedError("cbor: %d bytes after the end" % (len(b) - i))
     return v
 
 
 def decode_item(b: bytes, i: int, depth: int = MAX_DEPTH) -> "tuple[object, int]":
-    """The item of ``b`` that starts at ``i``, and where the next one starts. Raises as ``loads``."""
+    """The item of ``b`` that starts at ``i``, and where the next one starts. ``b`` is bytes, no view of them. Raises as ``loads``."""
     end = len(b)
     if i >= end:
         raise MalformedError("cbor: ends inside an item")
     first = b[i]
     i += 1
-    major = first >> 5
     n = first & 31
-    if major == 7:
-        if n == 20:
-            return False, i
-        if n == 21:
-            return True, i
-        if n == 22:
-            return None, i
-        raise MalformedError("cbor: the contract has no simple value or float 0x%02x" % first)
-    if n >= 24:
+    if n >= 24 and first < 0xE0:
         if n > 27:
             raise MalformedError("cbor: indefinite length or reserved head 0x%02x" % first)
         width = 1 << (n - 24)
         if i + width > end:
             raise MalformedError("cbor: ends inside a head")
         least = _MIN_OF_WIDTH[n - 24]
-        n = int.from_bytes(b[i : i + width], "big")
+        n = b[i] if width == 1 else int.from_bytes(b[i : i + width], "big")
         if n < least:
             raise MalformedError("cbor: not the shortest head")
         i += width
-    if major == 0:
+    if first < 0x20:
         return n, i
-    if major == 1:
+    if first < 0x40:
         return -1 - n, i
-    if major < 4:
+    if first < 0x80:
         if n > end - i:
             raise MalformedError("cbor: ends inside a string")
-        s = bytes(b[i : i + n])
+        s = b[i : i + n]
         i += n
-        if major == 2:
-            return s, i
-        try:
-            return s.decode(), i
-        except ValueError:  # UnicodeError is one, here and on MicroPython
-            raise MalformedError("cbor: text is not UTF-8")
+        return (s if first < 0x60 else _text(s, n)), i
+    if first == 0xF4:
+        return False, i
+    if first == 0xF5:
+        return True, i
+    if first == 0xF6:
+        return None, i
+    if first >= 0xC0:
+        raise MalformedError("cbor: the contract has no tag, simple value or float 0x%02x" % first)
     if depth <= 0:
         raise MalformedError("cbor: nested deeper than %d" % MAX_DEPTH)
-    if major == 4:
-        if n > end - i:
-            raise MalformedError("cbor: ends inside an array")
+    if n > end - i:
+        raise MalformedError("cbor: ends inside an array or a map")
+    if first < 0xA0:
         items = []
         for _ in range(n):
             v, i = decode_item(b, i, depth - 1)
             items.append(v)
         return items, i
-    if major == 5:
-        if n > end - i:
-            raise MalformedError("cbor: ends inside a map")
-        entries: "dict[object, object]" = {}
-        last = b""
-        for _ in range(n):
-            start = i
+    entries: "dict[object, object]" = {}
+    last = b""
+    for _ in range(n):
+        start = i
+        length = b[i] - 0x60 if i < end else 0
+        if 0 < length < 24 and i + length < end:
+            i += 1 + length
+            key = b[start:i]
+            k: "object" = _text(key[1:], length)
+        else:
             k, i = decode_item(b, i, 0)
             if type(k) is not str and type(k) is not int:
                 raise MalformedError("cbor: a map's key is neither text nor integer")
-            key = bytes(b[start:i])
-            if key <= last:
-                raise MalformedError("cbor: a map's keys are not in order, or one is there twice")
-            last = key
-            entries[k], i = decode_item(b, i, depth - 1)
-        return entries, i
-    v, i = decode_item(b, i, depth - 1)
-    return Tag(n, v), i
+            key = b[start:i]
+        if key <= last:
+            raise MalformedError("cbor: a map's keys are not in order, or one is there twice")
+        last = key
+        entries[k], i = decode_item(b, i, depth - 1)
+    return entries, i
+
+
+def _text(s: bytes, n: int) -> str:
+    try:
+        text = s.decode()
+    except ValueError:  # UnicodeError is one, here and on MicroPython
+        raise MalformedError("cbor: text is not UTF-8")
+    if len(text) != n and _width(text) != n:
+        raise MalformedError("cbor: text is not UTF-8")
+    return text

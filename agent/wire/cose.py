@@ -43,6 +43,8 @@ _SIG_STRUCTURE = b"\x84\x6aSignature1"
 _OPENING = b"\xd2\x84"
 _OUR_HEADER = b"\xa2\x01\x28\x04\x48"
 """The protected header that we write, ``{1: -9, 4: kid}``, up to the 8 bytes of the identifier."""
+_OUR_OPENING = b"\xd2\x84\x4d" + _OUR_HEADER
+"""How a message begins that we wrote: read without the general decoder, which would find the same."""
 
 
 class Sign1:
@@ -96,25 +98,37 @@ def parse(message: bytes) -> Sign1:
     """
     if len(message) > MAX_MESSAGE:
         raise OversizedError("message of %d bytes, at most %d are allowed" % (len(message), MAX_MESSAGE))
-    if bytes(message[:2]) != _OPENING:
-        raise MalformedError("not a COSE_Sign1 message (tag 18, four elements)")
-    protected, i = cbor.decode_item(message, 2)
-    unprotected, i = cbor.decode_item(message, i)
+    message = bytes(message)  # a board's receive buffer is reused
+    if message[:8] == _OUR_OPENING and message[16:17] == b"\xa0":
+        protected = message[3:16]
+        headers: "dict[object, object]" = {ALG: ESP256, KID: protected[5:]}
+        unprotected: "object" = {}
+        i = 17
+    else:
+        if message[:2] != _OPENING:
+            raise MalformedError("not a COSE_Sign1 message (tag 18, four elements)")
+        item, i = cbor.decode_item(message, 2)
+        if not isinstance(item, bytes):
+            raise MalformedError("COSE_Sign1: the protected header is a byte string")
+        protected = item
+        headers = _header_map(protected)
+        unprotected, i = cbor.decode_item(message, i)
     payload, i = cbor.decode_item(message, i)
     signature, i = cbor.decode_item(message, i)
     if i != len(message):
         raise MalformedError("%d bytes after the end of the message" % (len(message) - i))
-    if not (isinstance(protected, bytes) and isinstance(payload, bytes) and isinstance(signature, bytes)):
-        raise MalformedError("COSE_Sign1: protected header, payload and signature are byte strings")
-    if not isinstance(unprotected, dict):
-        raise MalformedError("COSE_Sign1: the unprotected header is a map")
-    if len(protected) == 13 and protected[:5] == _OUR_HEADER:
-        headers: "object" = {ALG: ESP256, KID: protected[5:]}
-    else:
-        headers = cbor.loads(protected) if protected else {}
-    if not isinstance(headers, dict) or (protected and not headers):
-        raise MalformedError("COSE_Sign1: the protected header is a map, or empty bytes")
+    if not (isinstance(unprotected, dict) and isinstance(payload, bytes) and isinstance(signature, bytes)):
+        raise MalformedError("COSE_Sign1: the unprotected header is a map, payload and signature are byte strings")
     return Sign1(protected, headers, unprotected, payload, signature)
+
+
+def _header_map(protected: bytes) -> "dict[object, object]":
+    if not protected:
+        return {}
+    headers = cbor.loads(protected)
+    if not isinstance(headers, dict) or not headers:
+        raise MalformedError("COSE_Sign1: the protected header is a map, or no bytes where it is empty")
+    return headers
 
 
 def verify(message: bytes, aad: bytes, key_of: "Callable[[bytes], Verify | None]") -> Sign1:
@@ -129,14 +143,15 @@ def verify(message: bytes, aad: bytes, key_of: "Callable[[bytes], Verify | None]
     """
     parts = parse(message)
     headers = parts.headers
-    if CRIT in headers:
+    if CRIT in headers or CRIT in parts.unprotected:
         raise MalformedError("a header is marked critical, and none is understood")
     kid = headers.get(KID)
     if not isinstance(kid, bytes) or len(kid) != KID_LENGTH:
         raise MalformedError("the protected header names no key identifier of %d bytes" % KID_LENGTH)
-    for label in headers:
-        if label in parts.unprotected:
-            raise MalformedError("header %r is there twice" % (label,))
+    if parts.unprotected:
+        for label in headers:
+            if label in parts.unprotected:
+                raise MalformedError("header %r is there twice" % (label,))
     check = key_of(kid)
     if check is None:
         raise UnknownKeyError("no key known with identifier " + hex_of(kid))

@@ -16,6 +16,8 @@ UINT53 = 0x1FFFFFFFFFFFFF
 _ID_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 _WORD_CHARS = _ID_CHARS + "."
 
+_SCALARS = (int, str, bool, bytes, bytearray, type(None))
+
 
 def open_map(payload: bytes, names: "tuple[str, ...]", what: str, loads: "Loads") -> "dict[str, object]":
     """The map that ``payload`` encodes, with exactly the keys ``names``."""
@@ -93,11 +95,13 @@ def _free(value: "object", name: str) -> None:
         for k, v in value.items():  # type: ignore[attr-defined]  # t is dict
             if type(k) is not str:
                 raise MalformedError("'%s' holds a map with a key that is no text" % name)
-            _free(v, name)
-    elif t is list:
+            if type(v) not in _SCALARS:
+                _free(v, name)
+    elif t is list or t is tuple:
         for v in value:  # type: ignore[attr-defined]  # t is list
-            _free(v, name)
-    elif not (t is int or t is str or t is bytes or value is True or value is False or value is None):
+            if type(v) not in _SCALARS:
+                _free(v, name)
+    elif t not in _SCALARS:
         raise MalformedError("'%s' holds a %s, which the contract does not have" % (name, t.__name__))
 
 
