@@ -1,0 +1,191 @@
+"""The pictures and tables of docs/devices/sos-button.md, drawn from the pattern and settings tables themselves.
+
+Run ``python -m devices.sos_button.pictures docs/devices`` after changing a pattern or a setting; a test compares the result with what
+is committed. Never loaded on a device.
+"""
+
+import sys
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from devices.sos_button import SETTINGS
+from devices.sos_button.patterns import PATTERNS
+
+# lamp pattern -> (what a passer-by understands, what an installer or officer reads)
+MEANINGS = {
+    "idle": ("ready: slow breathing", "in service, broker connected, no alarm open"),
+    "offline": ("a short blink now and then", "in service, no connection; a press is kept and sent later"),
+    "sending": ("blinks: your call is on its way", "connected; an open alarm has no receipt of the center yet"),
+    "sending-no-link": ("blinks fast: looking for a connection", "no connection; an open alarm has no receipt yet"),
+    "received": ("lit with short gaps: your call has arrived", "signed receipt: stored at the center"),
+    "acknowledged": ("lit: somebody has your call", "signed receipt: an operator acknowledged"),
+    "dispatched": ("lit with a double dip: help is coming", "signed receipt: a unit is dispatched"),
+    "pressed": (
+        "flickers for a second: this press was felt",
+        "further press counted; the receipt shown before still stands",
+    ),
+    "closed": ("dims up and down for 5 s: the call is over", "signed receipt: closed, no other alarm open"),
+    "test-armed": ("double blink: test", "user test armed: the next single press is a test, the one after it an alarm"),
+    "test-passed": ("lit for 3 s: test done", "user test passed, signed and sent"),
+    "identify": ("triple blink", "this is the device that the command named"),
+    "fault": ("two short blinks, long dark", "button stuck or battery low; see the events"),
+    "tamper": ("three short blinks, long dark", "enclosure open, or the tamper wire cut"),
+}
+
+# The configuration that the wiring picture shows.
+EXAMPLE = {"tamper_pin": 5, "supply_pin": 6, "strobe_pin": 22, "siren_pin": 23, "relay_pin": 24}
+
+# BCM number -> pin on the 40-pin header of a Raspberry Pi
+HEADER = {5: 29, 6: 31, 17: 11, 18: 12, 22: 15, 23: 16, 24: 18}
+
+# setting -> (title, wire, remark)
+PARTS = {
+    "button_pin": ("SOS button", "contact to ground (header pin 9)", "normally open; internal pull-up"),
+    "tamper_pin": (
+        "Enclosure switch",
+        "loop to ground (header pin 30)",
+        "closed while shut: a cut wire reads as opened",
+    ),
+    "supply_pin": ("Mains sense", "3.3 V through an optocoupler", "never mains on the board; high = mains present"),
+    "lamp_pin": ("Button lamp", "gate of an N-MOSFET, lamp to its own supply", "PWM 200 Hz"),
+    "strobe_pin": ("Strobe", "gate of an N-MOSFET, flyback diode", "one flash a second"),
+    "siren_pin": ("Siren", "gate of an N-MOSFET, flyback diode", "only where siren = true"),
+    "relay_pin": ("Camera / intercom relay", "relay board with its own supply", "on for relay_s after each press"),
+}
+
+SPAN_MS = 6000
+INK = "#1d2733"
+QUIET = "#5b6875"
+STYLE = "font-family='DejaVu Sans, Verdana, sans-serif'"
+
+
+def lamp_svg() -> str:
+    """The lamp's language: for each pattern a blinking lamp, six seconds of its light, and what it means."""
+    row, left, width = 46, 190, 420
+    height = 44 + row * len(MEANINGS) + 24
+    lines = [
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1010 {height}' {STYLE} font-size='13'>",
+        "<title>Lamp patterns of the SOS button</title>",
+        f"<rect width='1010' height='{height}' fill='#ffffff'/>",
+        f"<text x='{left}' y='26' fill='{QUIET}'>six seconds of light</text>",
+        f"<text x='{left + width + 24}' y='26' fill='{QUIET}'>what a passer-by understands</text>",
+    ]
+    for number, (name, (passer_by, _installer)) in enumerate(MEANINGS.items()):
+        top = 40 + row * number
+        lines.append(f"<text x='52' y='{top + 24}' fill='{INK}' font-weight='bold'>{escape(name)}</text>")
+        lines.append(_blinking(PATTERNS["lamp"][name], 28, top + 19))
+        lines.append(f"<rect x='{left}' y='{top}' width='{width}' height='36' fill='#eef1f4'/>")
+        lines.append(f"<path d='{_course(PATTERNS['lamp'][name], left, top + 36, width, 34)}' fill='#e8920c'/>")
+        lines.append(f"<text x='{left + width + 24}' y='{top + 24}' fill='{INK}'>{escape(passer_by)}</text>")
+    for second in range(SPAN_MS // 1000 + 1):
+        x = left + width * second * 1000 // SPAN_MS
+        lines.append(f"<text x='{x}' y='{height - 10}' fill='{QUIET}' text-anchor='middle'>{second} s</text>")
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def wiring_svg() -> str:
+    """The wiring of a fully fitted pillar: header pin, wire, part."""
+    row = 62
+    height = 60 + row * len(PARTS)
+    lines = [
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1010 {height}' {STYLE} font-size='13'>",
+        "<title>Wiring of the SOS button</title>",
+        f"<rect width='1010' height='{height}' fill='#ffffff'/>",
+        f"<rect x='20' y='20' width='220' height='{height - 40}' rx='8' fill='#2f6f4f'/>",
+        "<text x='130' y='44' fill='#ffffff' text-anchor='middle' font-weight='bold'>Raspberry Pi header</text>",
+    ]
+    for number, (setting, (title, wire, remark)) in enumerate(PARTS.items()):
+        middle = 84 + row * number
+        pin = EXAMPLE.get(setting, SETTINGS[setting][1])
+        into = setting in ("button_pin", "tamper_pin", "supply_pin")
+        colour = "#1f66b0" if into else "#c0501a"
+        arrow = (
+            f"M{248} {middle} l10 -6 v12 z" if into else f"M{640} {middle} l-10 -6 v12 z"
+        )  # the tip lies where the signal arrives
+        lines += [
+            f"<text x='36' y='{middle - 4}' fill='#ffffff' font-weight='bold'>GPIO{pin}</text>",
+            f"<text x='36' y='{middle + 13}' fill='#d5ecdf'>pin {HEADER[pin]}, {setting}</text>",
+            f"<circle cx='240' cy='{middle}' r='7' fill='#e6c34a' stroke='{INK}'/>",
+            f"<path d='M247 {middle} H640' stroke='{colour}' stroke-width='3'/><path d='{arrow}' fill='{colour}'/>",
+            f"<text x='443' y='{middle - 9}' fill='{INK}' text-anchor='middle'>{escape(wire)}</text>",
+            f"<rect x='640' y='{middle - 25}' width='350' height='50' rx='6' fill='#eef1f4' stroke='{QUIET}'/>",
+            f"<text x='654' y='{middle - 4}' fill='{INK}' font-weight='bold'>{escape(title)}</text>",
+            f"<text x='654' y='{middle + 14}' fill='{QUIET}'>{escape(remark)}</text>",
+        ]
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def lamp_table() -> str:
+    """The lamp's language as a table in words."""
+    lines = [
+        "| pattern | what a passer-by sees and understands | what an installer or officer reads |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{name}` | {passer_by} | {installer} |" for name, (passer_by, installer) in MEANINGS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def settings_table() -> str:
+    """All settings with defaults and ranges."""
+    lines = ["| setting | default | range | meaning |", "|---|---|---|---|"]
+    for name, (kind, default, minimum, maximum, meaning) in SETTINGS.items():
+        shown, allowed = (
+            (str(default).lower(), "true, false") if kind is bool else (str(default), f"{minimum} … {maximum}")
+        )
+        lines.append(f"| `{name}` | {shown} | {allowed} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def filled(page: str) -> str:
+    """The page with its tables drawn anew between ``<!-- name -->`` and ``<!-- /name -->``. Raises ValueError if a mark is missing."""
+    for name, table in (("lamp", lamp_table()), ("settings", settings_table())):
+        before, begin, rest = page.partition(f"<!-- {name} -->\n")
+        _old, end, after = rest.partition(f"<!-- /{name} -->\n")
+        if not begin or not end:
+            raise ValueError(
+                f"the page lacks the marks <!-- {name} --> and <!-- /{name} -->; put them around its table"
+            )
+        page = before + begin + table + end + after
+    return page
+
+
+def main(folder: Path) -> None:
+    """Write both pictures and both tables into a folder that holds sos-button.md."""
+    (folder / "sos-button-lamp.svg").write_text(lamp_svg(), encoding="utf-8")
+    (folder / "sos-button-wiring.svg").write_text(wiring_svg(), encoding="utf-8")
+    page = folder / "sos-button.md"
+    page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _course(pattern: tuple[tuple[int, int], ...], x: int, y: int, width: int, height: int) -> str:
+    """An SVG path over SPAN_MS of a pattern, its foot at (x, y)."""
+    path = [f"M{x} {y}"]
+    at_ms = step = 0
+    while at_ms < SPAN_MS:
+        duration_ms, duty = pattern[step % len(pattern)]
+        path.append(f"V{y - height * duty / 100:g}")
+        at_ms = SPAN_MS if duration_ms == 0 else min(SPAN_MS, at_ms + duration_ms)
+        path.append(f"H{x + width * at_ms / SPAN_MS:g}")
+        step += 1
+    return "".join(path) + f"V{y}z"
+
+
+def _blinking(pattern: tuple[tuple[int, int], ...], x: int, y: int) -> str:
+    """A round lamp that plays the pattern."""
+    lamp = f"<circle cx='{x}' cy='{y}' r='12' fill='#f4f0e6' stroke='{QUIET}'/><circle cx='{x}' cy='{y}' r='11' fill='#e8920c'"
+    cycle_ms = sum(duration_ms for duration_ms, _duty in pattern)
+    if cycle_ms == 0:
+        return f"{lamp} opacity='{pattern[0][1] / 100:g}'/>"
+    values, times, at_ms = [], [], 0
+    for duration_ms, duty in pattern:
+        values.append(f"{duty / 100:g}")
+        times.append(f"{at_ms / cycle_ms:.4g}")
+        at_ms += duration_ms
+    return (
+        f"{lamp}><animate attributeName='opacity' values='{';'.join(values)}' keyTimes='{';'.join(times)}' "
+        f"dur='{cycle_ms}ms' calcMode='discrete' repeatCount='indefinite'/></circle>"
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
