@@ -26,7 +26,7 @@ MEANINGS = {
     ),
     "closed": ("dims up and down for 5 s: the call is over", "signed receipt: closed, no other alarm open"),
     "test-armed": ("double blink: test", "user test armed: the next single press is a test, the one after it an alarm"),
-    "test-passed": ("lit for 3 s: test done", "user test passed, signed and sent"),
+    "test-passed": ("swells fast for 3 s: test done", "user test passed, signed and sent"),
     "identify": ("triple blink", "this is the device that the command named"),
     "fault": ("two short blinks, long dark", "button stuck or battery low; see the events"),
     "tamper": ("three short blinks, long dark", "enclosure open, or the tamper wire cut"),
@@ -86,7 +86,7 @@ def lamp_svg() -> str:
 def wiring_svg() -> str:
     """The wiring of a fully fitted pillar: header pin, wire, part."""
     row = 62
-    height = 60 + row * len(PARTS)
+    height = 84 + row * len(PARTS)
     lines = [
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1010 {height}' {STYLE} font-size='13'>",
         "<title>Wiring of the SOS button</title>",
@@ -100,8 +100,8 @@ def wiring_svg() -> str:
         into = setting in ("button_pin", "tamper_pin", "supply_pin")
         colour = "#1f66b0" if into else "#c0501a"
         arrow = (
-            f"M{248} {middle} l10 -6 v12 z" if into else f"M{640} {middle} l-10 -6 v12 z"
-        )  # the tip lies where the signal arrives
+            f"M248 {middle} l10 -6 v12 z" if into else f"M640 {middle} l-10 -6 v12 z"
+        )  # it points where the signal goes
         lines += [
             f"<text x='36' y='{middle - 4}' fill='#ffffff' font-weight='bold'>GPIO{pin}</text>",
             f"<text x='36' y='{middle + 13}' fill='#d5ecdf'>pin {HEADER[pin]}, {setting}</text>",

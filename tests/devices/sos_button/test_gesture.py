@@ -68,6 +68,24 @@ def test_zero_debounce_lets_the_first_edge_act() -> None:
     assert contact.level(1, 6) == [(PRESS, 6)]
 
 
+def test_the_shortest_press_with_the_worst_bounce_counts_and_is_decided_no_later_than_a_clean_one() -> None:
+    contact = Debouncer(30)
+    for level, at_ms in ((1, 100), (0, 100), (1, 112)):
+        contact.level(level, at_ms)
+    assert contact.tick(129) == []
+    assert contact.tick(130) == [(PRESS, 100)]
+
+
+def test_the_shortest_gap_with_the_worst_bounce_parts_two_presses() -> None:
+    edges = [(1, 0), (0, 100), (1, 100), (0, 112), (1, 140), (0, 140), (1, 152), (0, 180)]
+    assert presses(gestures(edges)) == [0, 140]
+
+
+def test_a_held_contact_that_shakes_now_and_then_stays_one_press() -> None:
+    edges = [(1, 0)] + [(level, 100 + 50 * n + (5 if level else 0)) for n in range(40) for level in (0, 1)]
+    assert presses(gestures(edges)) == [0]
+
+
 def test_a_press_right_after_another_counts() -> None:
     assert presses(gestures([(1, 0), (0, 40), (1, 71), (0, 111)])) == [0, 71]
 
