@@ -116,6 +116,13 @@ def test_an_edge_that_a_sample_overtook_corrects_the_time() -> None:
     assert contact.level(0, 606) == [(PRESS, 575)]
 
 
+def test_an_edge_with_a_time_before_the_last_change_counts_no_negative_contact() -> None:
+    contact = Debouncer(30)
+    for level, at_ms in ((1, 600), (0, 590), (1, 605)):
+        contact.level(level, at_ms)
+    assert contact.tick(630) == [(PRESS, 600)]
+
+
 def test_a_held_button_is_reported_stuck_once_and_cleared_on_release() -> None:
     found = gestures([(1, 0), (0, 90_000)], stuck_ms=30_000)
     assert found == [(PRESS, 0), (STUCK, 30_000), (RELEASE, 90_000), (CLEARED, 90_000)]
