@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from agent.wire.chain import VOLATILE, ZERO, link
 from agent.wire.event import Event
+from agent.wire.fields import UINT32
 
 BOOTED = "device.booted"
 RESET = "device.reset"
@@ -158,13 +159,18 @@ def ranges(numbers: Iterable[int]) -> tuple[Range, ...]:
     return tuple(out)
 
 
+def is_number(value: object) -> bool:
+    """True for what a boot or seq may be: an integer from 1 to 2**32 - 1."""
+    return type(value) is int and 1 <= value <= UINT32
+
+
 def _gap(value: object) -> Gap | None:
     if not isinstance(value, list) or len(value) != 4:
         return None
     boot, first, last, follows = value
-    if type(first) is not int or type(last) is not int or type(boot) is not int or not isinstance(follows, bytes):
+    if not (is_number(boot) and is_number(first) and is_number(last)) or first > last:
         return None
-    if not 1 <= first <= last or boot < 1 or len(follows) != len(ZERO):
+    if not isinstance(follows, bytes) or len(follows) != len(ZERO):
         return None
     return Gap(boot, first, last, follows)
 
@@ -173,7 +179,7 @@ def _last(value: object) -> Last | None:
     if not isinstance(value, list) or len(value) != 3:
         return None
     boot, seq, own = value
-    if type(boot) is not int or type(seq) is not int or not isinstance(own, bytes) or len(own) != len(ZERO):
+    if not (is_number(boot) and is_number(seq)) or not isinstance(own, bytes) or len(own) != len(ZERO):
         return None
     return Last(boot, seq, own)
 

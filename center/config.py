@@ -1,0 +1,157 @@
+"""The center's configuration: one TOML file, read once. Unknown keys are refused with the nearest known name, paths in it are relative to
+the file's folder. Reads the file and nothing that it names.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.keys.names import is_identity
+from center.errors import ConfigurationError
+
+MAX_FILE = 65_536
+MAX_HOSTS = 16
+
+_TABLES: Mapping[str, Mapping[str, bool]] = {
+    "broker": {"hosts": True, "ca": True, "certificate": True, "key": True},
+    "center": {"id": True, "database": True, "roots": True, "crls": False, "certificate": True, "key": True},
+    "tap": {"certificate": True, "key": True},
+}
+"""Known tables, their keys, and whether each is required."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAccess:
+    """How to reach the broker: (host, port) in order of preference, the authority of its certificate, and one's own for mutual TLS."""
+
+    hosts: tuple[tuple[str, int], ...]
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A center's configuration. ``tap`` is the certificate and key of the consumer that ``dabyl center tap`` connects as, if given."""
+
+    id: str
+    database: Path
+    roots: tuple[Path, ...]
+    crls: tuple[Path, ...]
+    certificate: Path
+    key: Path
+    broker: BrokerAccess
+    tap: tuple[Path, Path] | None
+
+
+def load(path: Path) -> Configuration:
+    """The configuration in the file ``path``.
+
+    Raises:
+        ConfigurationError: the file or a value in it; the text says which, and what is expected.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise ConfigurationError(f"the configuration {path} cannot be read: {error.strerror}") from None
+    if len(text) > MAX_FILE:
+        raise ConfigurationError(f"the configuration {path} is longer than {MAX_FILE} bytes: this is the wrong file")
+    try:
+        return parse(text.decode(), path)
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: not UTF-8 text") from None
+
+
+def parse(text: str, path: Path) -> Configuration:
+    """The configuration in ``text``, as if read from ``path``. Raises as ``load``."""
+    try:
+        tables = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigurationError(f"{path}: not TOML: {error}") from None
+    _refuse_unknown(tables, _TABLES, "table", path)
+    for name in ("broker", "center"):
+        if name not in tables:
+            raise ConfigurationError(f"{path}: the table [{name}] is missing; docs/center.toml is an example")
+    for name, known in _TABLES.items():
+        table = tables.get(name, {})
+        if not isinstance(table, dict):
+            raise ConfigurationError(f"{path}: '{name}' is to be a table, [{name}]")
+        _refuse_unknown(table, known, f"key in [{name}]", path)
+        for key, required in known.items():
+            if required and name in tables and key not in table:
+                raise ConfigurationError(f"{path}: [{name}] {key} is missing; docs/center.toml is an example")
+    center, broker, tap = tables["center"], tables["broker"], tables.get("tap")
+    reader = _Reader(path)
+    identity = reader.text(center, "center", "id")
+    if not is_identity(identity):
+        raise ConfigurationError(f"{path}: [center] id: {identity[:80]!r} does not match [a-z0-9][a-z0-9-]{{2,62}}")
+    return Configuration(
+        identity,
+        reader.path(center, "center", "database"),
+        reader.paths(center, "center", "roots", least=1),
+        reader.paths(center, "center", "crls", least=0),
+        reader.path(center, "center", "certificate"),
+        reader.path(center, "center", "key"),
+        BrokerAccess(
+            reader.hosts(broker),
+            reader.path(broker, "broker", "ca"),
+            reader.path(broker, "broker", "certificate"),
+            reader.path(broker, "broker", "key"),
+        ),
+        (reader.path(tap, "tap", "certificate"), reader.path(tap, "tap", "key")) if tap is not None else None,
+    )
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """("broker.example", 8883) of ``broker.example:8883``; IPv6 addresses stand in brackets.
+
+    Raises:
+        ConfigurationError: anything else.
+    """
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        host = ""
+    if not colon or not host or not port.isascii() or not port.isdigit() or not 0 < int(port[:6]) < 65536:
+        raise ConfigurationError(f"{text[:200]!r} is not host:port, for example broker.example:8883 or [::1]:8883")
+    return host, int(port)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    file: Path
+
+    def text(self, table: Mapping[str, object], name: str, key: str) -> str:
+        value = table.get(key)
+        if not isinstance(value, str) or not value or len(value) > 4096 or "\x00" in value:
+            raise ConfigurationError(f"{self.file}: [{name}] {key} is to be a text, and not empty")
+        return value
+
+    def path(self, table: Mapping[str, object], name: str, key: str) -> Path:
+        return self.file.parent / self.text(table, name, key)
+
+    def texts(self, table: Mapping[str, object], name: str, key: str, least: int) -> list[str]:
+        value = table.get(key, [])
+        if not isinstance(value, list) or not least <= len(value) <= MAX_HOSTS:
+            raise ConfigurationError(f"{self.file}: [{name}] {key} is to be a list of {least} to {MAX_HOSTS} texts")
+        return [self.text({key: item}, name, key) for item in value]
+
+    def paths(self, table: Mapping[str, object], name: str, key: str, least: int) -> tuple[Path, ...]:
+        return tuple(self.file.parent / text for text in self.texts(table, name, key, least))
+
+    def hosts(self, table: Mapping[str, object]) -> tuple[tuple[str, int], ...]:
+        try:
+            return tuple(host_and_port(text) for text in self.texts(table, "broker", "hosts", 1))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{self.file}: [broker] hosts: {error}") from None
+
+
+def _refuse_unknown(given: Mapping[str, object], known: Mapping[str, object], what: str, path: Path) -> None:
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.0)[0]
+            raise ConfigurationError(f"{path}: unknown {what}: '{name[:80]}'; did you mean '{near}'?")
