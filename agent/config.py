@@ -32,6 +32,7 @@ KEYS: "dict[str, Row]" = {
     "key": (str, REQUIRED, 1, 4096, "private key, PEM, mode 0600: TLS, and signing unless 'signing' is given"),
     "certificate": (str, REQUIRED, 1, 4096, "the device's certificate chain, PEM, its own first"),
     "signing": (str, "", 0, 4096, "PKCS#11 URI of the signing key; empty: sign with 'key'"),
+    "signing_certificate": (str, "", 0, 4096, "certificate chain of the PKCS#11 key; empty: the same as 'certificate'"),
 }
 CENTER: "dict[str, Row]" = {
     "keys": (list, REQUIRED, 1, 8, "public keys of the centers whose receipts count, PEM files"),
@@ -126,7 +127,7 @@ def checked(given: "Any", table: "dict[str, Row]", where: str) -> "dict[str, Any
         value: Any = given.get(name, default)
         if value is REQUIRED:
             raise ConfigError(f"{where}: '{name}' is missing ({meaning})")
-        if type(value) is not kind:
+        if not _exactly(value, kind):
             raise ConfigError(f"{where}: '{name}' ({meaning}) must be {_KINDS[kind]}, not {value!r:.80}")
         size = value if kind is int else 0 if kind is bool else len(value)
         if (low is not None and size < low) or (high is not None and size > high):
@@ -136,6 +137,10 @@ def checked(given: "Any", table: "dict[str, Row]", where: str) -> "dict[str, Any
             raise ConfigError(f"{where}: '{name}' ({meaning}) must be a list of texts")
         whole[name] = value
     return whole
+
+
+def _exactly(value: "Any", kind: type) -> bool:
+    return type(value) is kind  # true is no number here
 
 
 _KINDS = {int: "a whole number", str: "a text", bool: "true or false", list: "a list"}

@@ -76,6 +76,7 @@ class Link:
         self._sent: dict[int, tuple[int, int, int, int]] = {}
         self._suspicions: dict[int, int] = {}
         self._heard_ms = 0
+        self._expected_ms = 0
         self._timer: asyncio.TimerHandle | None = None
         self.session = 0
         self.up = False
@@ -110,19 +111,20 @@ class Link:
             entry = self._outbox.next(now_ms)
             if entry is None:
                 break
-            size = len(entry.envelope)
+            position, rank, boot, seq, envelope = entry
+            size = len(envelope)
             limit = connection.max_packet
             if limit is not None and size + PACKET_OVERHEAD > limit:
-                self._outbox.quarantine(entry.position)
-                self._on_quarantine(entry.boot, entry.seq, size)
+                self._outbox.quarantine(position)
+                self._on_quarantine(boot, seq, size)
                 continue
-            leaf = topics.ALARM if entry.rank == event.ALARM else topics.EVENT
-            mid = connection.publish(self._topics[leaf], entry.envelope)
+            leaf = topics.ALARM if rank == event.ALARM else topics.EVENT
+            mid = connection.publish(self._topics[leaf], envelope)
             if mid is None:
                 break
-            self._began(mid, entry.position, entry.boot, entry.seq, size)
+            self._began(mid, position, boot, seq, size)
             if self._log.tracing:
-                self._log.stage("published", boot=entry.boot, seq=entry.seq)
+                self._log.stage("published", boot=boot, seq=seq)
         self._schedule()
 
     def hurry(self) -> None:
@@ -148,9 +150,19 @@ class Link:
         """Number of the broker in use or tried, from 1, in order of preference."""
         return self._path.index + 1
 
+    @property
+    def behind_ms(self) -> int:
+        """How long the link is overdue with what it meant to do next: 0 while it makes progress."""
+        if not self.up:
+            return max(0, self._clock.up() - self._expected_ms)
+        if not self._outbox.under_way:
+            return 0
+        return max(0, self._clock.up() - self._heard_ms - STALLED_MS)
+
     async def _attempt(self) -> int:
         """One attempt, and the connection that came of it. Returns the milliseconds to wait before the next one."""
         started_ms = self._clock.up()
+        self._expected_ms = started_ms + self._settings["connect_timeout_s"] * 1000
         broker = self._brokers[self._path.index]
         name = f"{broker['host']}:{broker['port']}"
         try:
@@ -221,6 +233,7 @@ class Link:
 
     async def _pause(self, wait_ms: int) -> None:
         """Wait, but not past an alarm: it may skip the wait, once a least wait is over."""
+        self._expected_ms = self._clock.up() + wait_ms
         self._hurry.clear()
         least_ms = min(wait_ms, self._settings["retry_min_ms"])
         await asyncio.sleep(least_ms / 1000)

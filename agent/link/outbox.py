@@ -8,17 +8,9 @@ settled by a receipt goes out again, with a wait that doubles from round to roun
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
 
-    class Entry(Protocol):
-        """An unsettled event as the journal hands it out."""
-
-        position: int
-        rank: int
-        boot: int
-        seq: int
-        envelope: bytes
-
+    Entry = tuple[int, int, int, int, bytes]
+    """An unsettled event as the journal hands it out: position, rank, boot, seq, envelope."""
     Next = Callable[[int, int], "Entry | None"]
 
 ALARMS = 0
@@ -76,17 +68,17 @@ class Lane:
                 self._again = 0
         if self._again is not None:
             entry = self._next(self.lane, self._again)
-            if entry is not None and entry.position <= self._marker:
+            if entry is not None and entry[0] <= self._marker:
                 return entry
             self._begin_round(now_ms)
         return None
 
     def took(self, entry: "Entry") -> None:
         """``entry``, as peeked, was handed to the connection."""
-        if entry.position > self._fresh:
-            self._fresh = entry.position
+        if entry[0] > self._fresh:
+            self._fresh = entry[0]
         else:
-            self._again = entry.position
+            self._again = entry[0]
 
     def due_ms(self) -> int | None:
         """When the next round begins, None if nothing is out."""
@@ -170,12 +162,12 @@ class Outbox:
             if entry is None:
                 lane = self.others
                 entry = lane.peek(now_ms)
-                if entry is not None and entry.position <= self._backlog and not self._token(now_ms):
+                if entry is not None and entry[0] <= self._backlog and not self._token(now_ms):
                     return None
             if entry is None:
                 return None
             lane.took(entry)
-            if entry.position not in self._quarantined and entry.position not in self._under_way:
+            if entry[0] not in self._quarantined and entry[0] not in self._under_way:
                 return entry
         return None
 

@@ -1,0 +1,61 @@
+"""The ``dabyl`` command: finds the subcommand's module and hands over. Loads nothing that the subcommand does not need."""
+
+import sys
+
+USAGE = """\
+dabyl: signed events from public-safety field hardware, settled only by the center's signed receipt
+
+Usage: dabyl COMMAND [OPTIONS]
+
+On the device
+  agent run|check     run the agent, or say what is wrong with its configuration
+
+At the operations center
+  center run|tap|acknowledge|alarms|devices|check
+                      receive, verify, store, receipt, hand on
+  verify              verify captured messages against a root certificate, without any server
+
+For installers
+  authority           root and issuing certificate authority, device certificates, revocation
+
+To see it work
+  demo                broker, center and a simulated SOS button; press it and watch
+
+  dabyl COMMAND --help tells more, with examples.  dabyl --version prints the version.
+"""
+
+COMMANDS = {
+    "agent": ("agent.cli", ""),
+    "center": ("center.cli", "center"),
+    "verify": ("center.verify_cli", "center"),
+    "authority": ("provisioning.authority_cli", "provisioning"),
+    "demo": ("simulators.demo.cli", "simulators"),
+}
+"""Subcommand -> module with ``main(argv) -> exit code``, and the extra of the distribution that it needs."""
+
+
+def main() -> int:
+    """The entry point of the ``dabyl`` command; the exit code."""
+    argv = sys.argv[1:]
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        sys.stdout.write(USAGE)
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        from agent import __version__  # noqa: PLC0415  asked for once in a blue moon
+
+        sys.stdout.write(f"dabyl {__version__}\n")
+        return 0
+    found = COMMANDS.get(argv[0])
+    if found is None:
+        sys.stderr.write(f"dabyl: no command '{argv[0][:40]}'; dabyl --help lists them\n")
+        return 2
+    module, extra = found
+    try:
+        __import__(module)
+    except ModuleNotFoundError as error:
+        if not extra or (error.name or "").split(".", 1)[0] in ("agent", "center", "provisioning", "simulators"):
+            raise
+        sys.stderr.write(f"dabyl {argv[0]}: needs '{error.name}'; install it with: pip install 'dabyl[{extra}]'\n")
+        return 2
+    code: int = sys.modules[module].main(argv[1:])
+    return code

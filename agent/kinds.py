@@ -1,0 +1,99 @@
+"""Finding the device kind that the configuration names, without knowing any.
+
+``kind = "sos-button"`` is the module ``devices.sos_button``; a kind from outside the tree is given by its dotted path. Such a module
+holds ``KIND``, ``SETTINGS``, ``logic(settings, now_ms)`` and ``binding(settings, on_input)``.
+"""
+
+import sys
+
+from agent.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    Effects = list[tuple[Any, ...]]
+
+    class Logic(Protocol):
+        """A kind's pure logic: inputs in, effects (see ``agent.effects``) out. Times are monotonic milliseconds."""
+
+        def started(self, open_alarms: list[tuple[int, int, int]], now_ms: int) -> Effects:
+            """Adopt the alarms (boot, seq, state) that are open from before; set all outputs."""
+
+        def input(self, name: str, value: int, now_ms: int) -> Effects:
+            """A level or reading, with the time it was seen."""
+
+        def tick(self, now_ms: int) -> Effects:
+            """Do what is due."""
+
+        def next_tick_ms(self, now_ms: int) -> int | None:
+            """When the next tick is wanted."""
+
+        def sealed(self, tag: int, boot: int, seq: int, now_ms: int) -> Effects:
+            """The event emitted under ``tag`` has its number."""
+
+        def receipt(self, boot: int, seq: int, state: int, now_ms: int) -> Effects:
+            """An alarm's state from a signed receipt."""
+
+        def command(self, name: str, args: dict[str, object], now_ms: int) -> tuple[dict[str, object] | None, Effects]:
+            """A signed command: its result, None if the kind does not know it."""
+
+        def link(self, up: bool, now_ms: int) -> Effects:
+            """The connection came up or went away."""
+
+    class Binding(Protocol):
+        """A kind's hardware."""
+
+        def start(self) -> None:
+            """Take the pins and begin to report inputs (from any thread)."""
+
+        def read(self) -> dict[str, int]:
+            """The inputs' present levels."""
+
+        def output(self, name: str, pattern: str, now_ms: int) -> None:
+            """Drive an output with a named pattern from now on."""
+
+        def next_step_ms(self, now_ms: int) -> int | None:
+            """When a pattern's next step is due."""
+
+        def step(self, now_ms: int) -> None:
+            """Do the steps that are due."""
+
+        def close(self) -> None:
+            """Outputs off, pins given back."""
+
+    class Kind(Protocol):
+        """A device kind's module."""
+
+        KIND: str
+        SETTINGS: dict[str, tuple[Any, ...]]
+
+        def logic(self, settings: dict[str, object], now_ms: int) -> Logic:
+            """The kind's logic."""
+
+        def binding(self, settings: dict[str, object], on_input: Callable[[str, int, int], None]) -> Binding:
+            """The kind's hardware."""
+
+
+HOME = "devices."
+
+
+def find(kind: str) -> "Kind":
+    """The module of a device kind.
+
+    Raises:
+        ConfigError: there is none, or it cannot be loaded.
+    """
+    path = kind if "." in kind else HOME + kind.replace("-", "_")
+    if not all(part.isidentifier() for part in path.split(".")):
+        raise ConfigError(f"kind '{kind}' is neither a kind's name (letters, digits, hyphens) nor a dotted path")
+    try:
+        __import__(path)
+    except ImportError as error:
+        raise ConfigError(f"no device kind '{kind}': {error}") from None
+    module: Any = sys.modules[path]
+    for name in ("KIND", "SETTINGS", "logic", "binding"):
+        if not hasattr(module, name):
+            raise ConfigError(f"kind '{kind}': the module {path} has no '{name}', so it is no device kind")
+    return module  # type: ignore[no-any-return]  # a module, checked to have what the protocol wants

@@ -1,0 +1,457 @@
+"""The agent at work: inputs to the device's logic, its effects to journal, link and hardware, receipts back to the logic.
+
+One asyncio loop does everything but waiting for the disk. An alarm is published while it is being written; the promise "kept" waits
+for the disk, and an event is settled only by a center's signed receipt. No trouble of network, disk or clock ends the agent.
+"""
+
+import asyncio
+import os
+import time
+
+from agent import __version__, health
+from agent.effects import EMIT
+from agent.errors import ConfigError, HardwareError
+from agent.inbound import Inbound, Refused
+from agent.journal.keeper import Keeper
+from agent.keys.errors import PublicKeyError
+from agent.link.link import PRESENCE_EVERY_S, Link
+from agent.link.outbox import Outbox
+from agent.seal import Sealer
+from agent.wire import chain, cose, event, presence, topics
+from agent.wire.errors import WireError
+from agent.wire.receipt import RECEIVED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from agent.centers import Centers
+    from agent.clock import Clock
+    from agent.config import Config
+    from agent.journal.log import Journal
+    from agent.kinds import Effects, Kind
+    from agent.log import Log
+    from agent.seal import Sealed
+    from agent.service import Service
+    from agent.wire.command import Command
+    from agent.wire.cose import Signer
+
+KEEP_RANK = {event.ALARM: 0, event.STATE: 2, event.TELEMETRY: 3}
+"""The journal's rank of an event class; what must never be evicted besides alarms has rank 1."""
+NEVER_EVICTED = ("journal.gap", "device.reset")
+REREAD_MS = 5000
+"""How often inputs are read again, so that a lost edge heals."""
+FLOOR_EVERY_S = 3600
+REFUSALS_EVERY_MS = 60_000
+"""Refused messages are counted, and reported at most this often: a flood of forgeries must not fill the journal."""
+STUCK_MS = 60_000
+"""How far the link may be behind what it last said it would do; beyond that the watchdog is not fed."""
+
+
+class Agent:
+    """One device's agent, put together by ``agent.start``. ``run`` lasts until it is cancelled."""
+
+    def __init__(
+        self,
+        config: "Config",
+        kind: "Kind",
+        signer: "Signer",
+        certificates: "list[bytes]",
+        centers: "Centers",
+        journal: "Journal",
+        clock: "Clock",
+        service: "Service",
+        log: "Log",
+    ) -> None:
+        self._config = config
+        self._kind = kind
+        self._signer = signer
+        self._certificates = certificates
+        self._centers = centers
+        self._journal = journal
+        self._clock = clock
+        self._service = service
+        self._log = log
+        self._device: str = config.device["id"]
+        self._state = config.resolve(config.device["state"])
+        self._open: dict[tuple[int, int], str] = {}
+        self._inbound = Inbound(self._device, centers)
+        self._refused = 0
+        self._refusals_told_ms: int | None = None
+        self._declaring: int | None = None
+        self._last_position = 0
+        self._rereading: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(self) -> None:
+        """Work until cancelled, then stop cleanly: outputs off, goodbye said, journal synced.
+
+        Raises:
+            ConfigError: the kind's settings are wrong.
+            HardwareError: the hardware cannot be opened.
+        """
+        self._loop = loop = asyncio.get_running_loop()
+        journal = self._journal
+        now_ms = _monotonic_ms()
+        try:
+            self._logic = self._kind.logic(self._config.settings, now_ms)
+            self._binding = self._kind.binding(self._config.settings, self._edge)
+        except ValueError as error:
+            raise ConfigError(f"{self._config.path}: [settings]: {error}") from None
+        self._begin_boot()
+        link = self._config.link
+        self._outbox = Outbox(
+            journal.next,
+            self._head,
+            link["window"],
+            link["backlog_rate"],
+            link["alarm_retry_ms"],
+            link["event_retry_ms"],
+        )
+        self._link = Link(
+            self._device,
+            self._brokers(),
+            link,
+            self._outbox,
+            self._clock,
+            self._log,
+            _random,
+            self._presence,
+            self._message,
+            self._link_changed,
+            self._quarantined,
+        )
+        self._keeper = Keeper(journal, loop, on_kept=self._kept, on_trouble=self._disk_trouble)
+        self._first_event()
+        try:
+            self._binding.start()
+        except (OSError, ValueError, RuntimeError, ImportError) as error:
+            await self._keeper.stop()
+            raise HardwareError(f"the device's hardware cannot be opened: {error}") from None
+        try:
+            self._carry_out(self._logic.started(self._unsettled_alarms(), now_ms))
+            self._reread()
+            self._service.ready(f"{self._device}: boot {self._sealer.boot}")
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._link.run(), name="link")
+                tasks.create_task(self._heartbeat(), name="heartbeat")
+                tasks.create_task(self._announce(), name="presence")
+                tasks.create_task(self._save_floor(), name="time floor")
+                if self._service.watchdog_s is not None:
+                    tasks.create_task(self._watchdog(self._service.watchdog_s), name="watchdog")
+        finally:
+            self._service.stopping()
+            for timer in (self._timer, self._rereading):
+                if timer is not None:
+                    timer.cancel()
+            self._binding.close()
+            await self._link.stop()
+            self._note_floor()
+            await self._keeper.stop()
+
+    def _brokers(self) -> "list[dict[str, Any]]":
+        config = self._config
+        return [
+            {
+                "host": broker["host"],
+                "port": broker["port"],
+                "ca": config.resolve(broker["ca"]),
+                "certificate": config.resolve(config.keys["certificate"]),
+                "key": config.resolve(config.keys["key"]),
+            }
+            for broker in config.brokers
+        ]
+
+    # The boot
+
+    def _begin_boot(self) -> None:
+        """Draw the boot's number and make it durable, before anything of this boot is sent."""
+        journal = self._journal
+        last = journal.last
+        draw = int.from_bytes(os.urandom(4)) & 0x7FFFFFFF
+        boot = chain.next_boot(journal.notes.get("boot", 0), journal.notes.get("boot_floor"), draw)
+        if boot < chain.VOLATILE:
+            journal.note("boot", boot)
+            if not journal.sync():
+                boot = chain.VOLATILE | draw
+                self._log.error("the boot number cannot be kept", disk=_trouble(journal), boot=boot)
+        prev = chain.ZERO if last is None else last[2]
+        self._sealer = Sealer(self._device, self._kind.KIND, chain.Chain(boot, prev), self._signer, self._clock)
+
+    def _first_event(self) -> None:
+        last = self._journal.last
+        data: dict[str, object] = {"version": __version__, "last": None if last is None else list(last)}
+        fresh = last is None and not self._journal.notes
+        self._emit("device.reset" if fresh else "device.booted", data)
+
+    def _unsettled_alarms(self) -> "list[tuple[int, int, int]]":
+        """Alarms of earlier boots that no receipt has settled, for the logic to adopt."""
+        found = []
+        for _position, _rank, boot, seq, envelope in self._journal.unsettled_alarms():
+            try:
+                made = event.decode(cose.parse(envelope).payload)
+            except WireError:
+                continue  # damaged on the disk; the center will say so
+            self._open[boot, seq] = made.type
+            if made.type == "alarm.raised":
+                found.append((boot, seq, 0))
+        return found
+
+    # Inputs and effects
+
+    def _edge(self, name: str, value: int, time_ms: int) -> None:
+        """An input changed; called from the hardware's thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._input, name, value, time_ms)
+        except RuntimeError:
+            return  # the loop has ended
+
+    def _input(self, name: str, value: int, time_ms: int) -> None:
+        if self._log.tracing:
+            self._log.stage("input", name=name, value=value, at_ms=time_ms)
+        self._carry_out(self._logic.input(name, value, time_ms))
+        self._schedule()
+
+    def _reread(self) -> None:
+        now_ms = _monotonic_ms()
+        for name, value in self._binding.read().items():
+            self._carry_out(self._logic.input(name, value, now_ms))
+        self._rereading = self._loop.call_later(REREAD_MS / 1000, self._reread)
+        self._schedule()
+
+    def _tick(self) -> None:
+        self._timer = None
+        now_ms = _monotonic_ms()
+        due_ms = self._logic.next_tick_ms(now_ms)
+        if due_ms is not None and due_ms <= now_ms:
+            self._carry_out(self._logic.tick(now_ms))
+        self._binding.step(_monotonic_ms())
+        self._schedule()
+
+    def _schedule(self) -> None:
+        now_ms = _monotonic_ms()
+        dues = (self._logic.next_tick_ms(now_ms), self._binding.next_step_ms(now_ms))
+        due_ms = min((due for due in dues if due is not None), default=None)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due_ms is not None:
+            wait_ns = max(0, due_ms * 1_000_000 - time.monotonic_ns())  # to the beginning of the due millisecond
+            self._timer = self._loop.call_later(wait_ns / 1e9, self._tick)
+
+    def _carry_out(self, effects: "Effects") -> None:
+        for effect in effects:
+            if effect[0] == EMIT:
+                _, tag, type_, data = effect
+                sealed = self._emit(type_, data)
+                if sealed is not None:
+                    self._carry_out(self._logic.sealed(tag, sealed.boot, sealed.seq, _monotonic_ms()))
+            else:
+                _, name, pattern = effect
+                self._binding.output(name, pattern, _monotonic_ms())
+                if self._log.tracing:
+                    self._log.stage("output", name=name, pattern=pattern)
+        if effects:
+            self._schedule()
+
+    def _emit(self, type_: str, data: "dict[str, object]") -> "Sealed | None":
+        """Number, sign, send and keep an event. An alarm that nothing waits before goes out ahead of its being written."""
+        try:
+            sealed = self._sealer.seal(type_, data)
+        except WireError as error:
+            self._log.error("an event cannot be told in the contract's terms", type=type_, reason=str(error))
+            return None
+        alarm = sealed.rank == event.ALARM
+        mid = self._link.express(sealed) if alarm else None
+        tracing = self._log.tracing
+        if tracing:
+            self._log.stage("sealed", boot=sealed.boot, seq=sealed.seq, type=type_)
+            if mid is not None:
+                self._log.stage("published", boot=sealed.boot, seq=sealed.seq)
+        rank = 1 if type_ in NEVER_EVICTED else KEEP_RANK[sealed.rank]
+        position = self._journal.append(rank, sealed.boot, sealed.seq, sealed.link, sealed.envelope)
+        self._last_position = position
+        self._keeper.wake(urgent=alarm)
+        if alarm:
+            self._open[sealed.boot, sealed.seq] = type_
+            if not self._link.up:
+                self._link.hurry()
+        if mid is not None:
+            self._link.adopt(mid, position, sealed)
+        else:
+            self._link.pump()
+        if type_ != "journal.gap":
+            self._declare_gaps()
+        return sealed
+
+    def _declare_gaps(self) -> None:
+        """Say what the journal had to evict, in a signed event; once that is kept, the journal may forget it."""
+        if self._declaring is not None:
+            return
+        gaps = self._journal.take_gaps()
+        if not gaps:
+            return
+        for start in range(0, len(gaps), 500):
+            self._emit("journal.gap", {"ranges": [list(gap) for gap in gaps[start : start + 500]]})
+        self._declaring = self._last_position
+
+    def _head(self) -> int:
+        return self._last_position
+
+    def _kept(self, position: int) -> None:
+        if self._log.tracing:
+            self._log.stage("kept", position=position)
+        if self._declaring is not None and position >= self._declaring:
+            self._declaring = None
+            self._journal.gaps_declared()
+            self._keeper.wake()
+
+    def _disk_trouble(self, trouble: "tuple[int, str] | None") -> None:
+        if trouble is None:
+            self._log.info("the disk is well again")
+        else:
+            self._log.error("the disk is in trouble; events are sent, but kept in memory only", reason=trouble[1])
+
+    # What the center says
+
+    def _message(self, leaf: str, message: bytes) -> None:
+        try:
+            if leaf == topics.RECEIPT:
+                self._receipt(message)
+            else:
+                self._command(message)
+        except WireError as error:
+            self._refuse(leaf, error)
+
+    def _receipt(self, message: bytes) -> None:
+        read, newer = self._inbound.receipt(message)
+        journal = self._journal
+        if newer:
+            self._clock.told(read.at)
+            if read.boots > journal.notes.get("boot_floor", -1):
+                journal.note("boot_floor", read.boots)
+                self._keeper.wake()
+        now_ms = _monotonic_ms()
+        states = {(boot, seq): state for boot, seq, state in read.alarms}
+        for boot, first, last in read.settled:
+            if not journal.settle(boot, first, last):
+                continue
+            self._outbox.others.settled()
+            for name in [name for name in self._open if name[0] == boot and first <= name[1] <= last]:
+                del self._open[name]
+                self._outbox.alarms.settled()
+                states.setdefault(name, RECEIVED)
+        for (boot, seq), state in states.items():
+            if self._log.tracing:
+                self._log.stage("receipt", boot=boot, seq=seq, state=state)
+            self._carry_out(self._logic.receipt(boot, seq, state, now_ms))
+
+    def _command(self, message: bytes) -> None:
+        try:
+            asked = self._inbound.command(message, self._journal.notes.get("command", 0), self._clock.known())
+        except Refused as refused:
+            name = refused.command.name
+            self._emit("command.refused", {"n": refused.command.n, "name": name, "reason": refused.reason})
+            return
+        if asked is None:
+            return
+        self._journal.note("command", asked.n)
+        self._log.info("command", name=asked.name, n=asked.n)
+        if asked.name == "center-keys":
+            self._replace_centers(asked)
+            return
+        result, effects = self._logic.command(asked.name, asked.args, _monotonic_ms())
+        self._carry_out(effects)
+        if result is None:
+            self._emit("command.failed", {"n": asked.n, "name": asked.name, "reason": "unknown"})
+        else:
+            self._emit("command.completed", {"n": asked.n, "name": asked.name, "result": result})
+
+    def _replace_centers(self, asked: "Command") -> None:
+        keys = asked.args.get("keys")
+        try:
+            self._centers.replace(keys if isinstance(keys, list) else [], self._state)
+        except (PublicKeyError, OSError) as error:
+            self._emit("command.failed", {"n": asked.n, "name": asked.name, "reason": str(error)[:200]})
+        else:
+            self._emit("command.completed", {"n": asked.n, "name": asked.name, "result": {}})
+
+    def _refuse(self, leaf: str, error: WireError) -> None:
+        self._refused += 1
+        now_ms = self._clock.up()
+        if self._refusals_told_ms is not None and now_ms - self._refusals_told_ms < REFUSALS_EVERY_MS:
+            return
+        self._refusals_told_ms = now_ms
+        self._log.warning("a message was refused", kind=leaf, reason=error.reason, refused=self._refused)
+        self._emit("message.refused", {"class": leaf, "reason": error.reason, "count": self._refused})
+
+    # The link
+
+    def _presence(self, session: int, online: bool) -> bytes:
+        at, quality = self._clock.now()
+        said = presence.Presence(
+            self._device,
+            self._kind.KIND,
+            self._sealer.boot,
+            session,
+            online,
+            at,
+            quality,
+            self._clock.up(),
+            self._config.link["keepalive_s"],
+            f"dabyl {__version__}",
+        )
+        return cose.sign(said.encode(), presence.CONTEXT, self._signer, cose.x5chain(self._certificates))
+
+    def _link_changed(self, up: bool) -> None:
+        self._log.stage("link", up=up)
+        self._service.status(f"{self._device}: {'connected' if up else 'no connection'}")
+        self._carry_out(self._logic.link(up, _monotonic_ms()))
+
+    def _quarantined(self, boot: int, seq: int, size: int) -> None:
+        self._log.error("the broker refuses an event for its size", boot=boot, seq=seq, bytes=size)
+        self._emit("link.quarantined", {"boot": boot, "seq": seq, "bytes": size})
+
+    # Regular duties
+
+    async def _heartbeat(self) -> None:
+        while True:
+            data = health.report(self._state, self._journal)
+            data.update(broker=self._link.broker, session=self._link.session, up=self._link.up, refused=self._refused)
+            self._emit("health.report", data)
+            await asyncio.sleep(self._config.device["heartbeat_s"])
+
+    async def _announce(self) -> None:
+        while True:
+            await asyncio.sleep(PRESENCE_EVERY_S)
+            self._link.announce()
+
+    async def _save_floor(self) -> None:
+        while True:
+            await asyncio.sleep(FLOOR_EVERY_S)
+            self._note_floor()
+
+    def _note_floor(self) -> None:
+        at, quality = self._clock.now()
+        if quality == event.CLOCK_SYNCHRONISED and at > self._journal.notes.get("time_floor", 0):
+            self._journal.note("time_floor", at)
+            self._keeper.wake()
+
+    async def _watchdog(self, every_s: float) -> None:
+        """Feed the watchdog while there is progress: the loop turns, and what is due to be sent does get sent."""
+        while True:
+            if self._link.behind_ms < STUCK_MS:
+                self._service.alive()
+            await asyncio.sleep(every_s)
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def _random() -> float:
+    return int.from_bytes(os.urandom(4)) / (1 << 32)
+
+
+def _trouble(journal: "Journal") -> str:
+    return "ok" if journal.trouble is None else journal.trouble[1]

@@ -1,0 +1,149 @@
+"""Putting an agent together from its configuration, and running it until it is told to stop."""
+
+import asyncio
+import os
+import selectors
+import signal
+import time
+
+from agent import config, kinds
+from agent.centers import Centers
+from agent.clock import Clock
+from agent.errors import AgentError, BusyError, IdentityError
+from agent.journal.disk import DiskStore
+from agent.journal.errors import JournalInUse
+from agent.journal.log import Journal
+from agent.keys import credentials
+from agent.keys.errors import KeysError
+from agent.keys.file import FileKey
+from agent.log import Log
+from agent.runtime import Agent
+from agent.service import Service
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agent.config import Config
+    from agent.keys.hsm import Pkcs11Key
+
+SYNCHRONISED = "/run/systemd/timesync/synchronized"
+"""Exists while systemd-timesyncd says that the clock is synchronised (systemd-timesyncd.service(8))."""
+
+
+def run(path: str, form: str) -> int:
+    """Run the agent of the configuration file ``path``; the process's exit code.
+
+    Args:
+        path: the configuration file.
+        form: how to log, one of ``agent.log.FORMATS``.
+    """
+    service = Service(dict(os.environ))
+    log = Log(form, service.journald)
+    try:
+        settings = config.read(path)
+        agent, lock = assemble(settings, service, log)
+        try:
+            # select() waits in microseconds where epoll waits in milliseconds, and a device has a handful of descriptors.
+            with asyncio.Runner(loop_factory=_loop) as runner:
+                runner.run(_until_told(agent))
+        finally:
+            lock.close()
+    except AgentError as error:
+        log.error(str(error))  # noqa: TRY400  our own log; a person gets the sentence, not the traceback
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def signer(settings: "Config") -> "FileKey | Pkcs11Key":
+    """The signing key that the configuration names.
+
+    Raises:
+        IdentityError: it cannot be used.
+    """
+    uri = settings.keys["signing"]
+    try:
+        if uri:
+            from agent.keys.hsm import Pkcs11Key  # noqa: PLC0415  only devices with a token load it
+
+            return Pkcs11Key(uri)
+        return FileKey.load(settings.resolve(settings.keys["key"]))
+    except KeysError as error:
+        raise IdentityError(str(error)) from None
+
+
+def certificate_path(settings: "Config") -> str:
+    """The file with the certificate of the signing key, which is the TLS key's unless a token signs."""
+    return settings.resolve(settings.keys["signing_certificate"] or settings.keys["certificate"])
+
+
+def certificates(settings: "Config", public_der: bytes) -> "list[bytes]":
+    """The device's certificate chain (DER), which belongs to the signing key.
+
+    Raises:
+        IdentityError: it cannot be read, or belongs to another key.
+    """
+    path = certificate_path(settings)
+    try:
+        chain = credentials.load_chain(path)
+        credentials.check_leaf(chain, public_der, path)
+    except KeysError as error:
+        raise IdentityError(str(error)) from None
+    return chain
+
+
+def assemble(settings: "Config", service: Service, log: Log) -> "tuple[Agent, DiskStore]":
+    """The agent of a configuration, and its open disk store, which holds the lock on the journal.
+
+    Raises:
+        AgentError: configuration, keys, or another agent on the same journal.
+    """
+    kind = kinds.find(settings.device["kind"])
+    key = signer(settings)
+    chain = certificates(settings, key.public_der)
+    state = settings.resolve(settings.device["state"])
+    centers = Centers.load([settings.resolve(name) for name in settings.center["keys"]], state)
+    try:
+        store = DiskStore(os.path.join(state, "journal"))
+    except JournalInUse as error:
+        raise BusyError(str(error)) from None
+    journal = Journal(store, max_bytes=settings.journal["max_mb"] * 1_000_000)
+    report = journal.open()
+    if journal.trouble is not None:
+        log.error("the disk is in trouble; events are sent, but kept in memory only", reason=journal.trouble[1])
+    if report.bytes_cut or report.damaged or report.unreadable:
+        log.warning(
+            "the journal was mended",
+            bytes_cut=report.bytes_cut,
+            damaged=len(report.damaged),
+            unreadable=len(report.unreadable),
+        )
+    clock = Clock(_monotonic_ms, _system_ms, _synchronised, journal.notes.get("time_floor", 0))
+    return Agent(settings, kind, key, chain, centers, journal, clock, service, log), store
+
+
+async def _until_told(agent: Agent) -> None:
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(agent.run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def _system_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _synchronised() -> bool:
+    return os.path.exists(SYNCHRONISED)
