@@ -157,11 +157,11 @@ class AlarmBook:
         if len(self._open) <= OPEN_MAX:
             return
         for old in self._open:  # rather forget one the center has than one it may not have
-            if old.state > UNRECEIPTED and old.count == old.told:
+            if old is not self._current and old.state > UNRECEIPTED and old.count == old.told:
                 self._open.remove(old)
                 return
         for old in self._open:
-            if old.seq is not None and old.count == old.told:
+            if old is not self._current and old.seq is not None and old.count == old.told:
                 self._open.remove(old)
                 return
 

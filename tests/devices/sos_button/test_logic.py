@@ -394,6 +394,15 @@ def test_alarms_that_nobody_receipts_or_closes_take_bounded_memory(driven: Make)
     assert device.outputs["lamp"] == "sending"
 
 
+def test_the_alarm_that_presses_belong_to_is_never_forgotten_for_room(driven: Make) -> None:
+    device = driven(open_alarms=[(6, seq, 1) for seq in range(1, 12)])
+    device.press(50, 50)
+    device.press(50, 50)
+    device.pass_ms(2000)
+    told = device.named("alarm.escalated")
+    assert [(data["alarm"], data["count"]) for data in told] == [([6, 1], 2), ([6, 1], 3)]
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
