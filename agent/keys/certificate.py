@@ -12,7 +12,6 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtensionOID, NameOID, SignatureAlgorithmOID
 
@@ -57,6 +56,19 @@ def utc_text(at_ms: int) -> str:
         return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
         return f"{at_ms} ms"
+
+
+def check_signature_ends(der: bytes, signature: bytes) -> None:
+    """Make sure that a signed structure ends in its ECDSA signature as a BIT STRING without unused bits.
+
+    The number of unused bits is not covered by the signature, and is not looked at by whoever verifies it; without this check one
+    certificate would have several encodings.
+
+    Raises:
+        ValueError: it ends otherwise.
+    """
+    if not der.endswith(bytes((3, (len(signature) + 1) & 0xFF, 0)) + signature):
+        raise ValueError("the signature is not a BIT STRING of whole bytes")
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,10 @@ def _facts(parsed: x509.Certificate, which: str) -> Certificate:
         raise ChainMalformedError(f"{which} is not X.509 version 3")
     if parsed.serial_number <= 0:
         raise ChainMalformedError(f"{which} has no positive serial number")
+    der = parsed.public_bytes(Encoding.DER)
+    ecdsa_sha256 = parsed.signature_algorithm_oid == SignatureAlgorithmOID.ECDSA_WITH_SHA256
+    if ecdsa_sha256:
+        check_signature_ends(der, parsed.signature)
     extensions = parsed.extensions
     constraints = _extension(extensions, x509.BasicConstraints)
     usage = _extension(extensions, x509.KeyUsage)
@@ -142,15 +158,14 @@ def _facts(parsed: x509.Certificate, which: str) -> Certificate:
     issuer_id = _extension(extensions, x509.AuthorityKeyIdentifier)
     role, identity = _role(names.value.get_values_for_type(x509.UniformResourceIdentifier) if names else (), which)
     return Certificate(
-        der=parsed.public_bytes(Encoding.DER),
+        der=der,
         parsed=parsed,
         subject=parsed.subject.rfc4514_string()[:200],
         serial=parsed.serial_number,
         not_before_ms=milliseconds(parsed.not_valid_before_utc),
         not_after_ms=milliseconds(parsed.not_valid_after_utc),
         public_der=_p256(parsed),
-        ecdsa_sha256=parsed.signature_algorithm_oid == SignatureAlgorithmOID.ECDSA_WITH_SHA256
-        and isinstance(parsed.signature_hash_algorithm, SHA256),
+        ecdsa_sha256=ecdsa_sha256,
         constraints_critical=bool(constraints and constraints.critical),
         ca=bool(constraints and constraints.value.ca),
         path_length=constraints.value.path_length if constraints else None,

@@ -143,7 +143,7 @@ def module_path(uri: HsmUri) -> str:
         HsmError: there is none.
     """
     if uri.module_path is not None:
-        if not os.path.isfile(uri.module_path):  # noqa: PTH113 - pathlib costs memory on a device
+        if not os.path.isfile(uri.module_path):
             raise HsmError(f"the PKCS#11 library {uri.module_path} does not exist: install it, or correct module-path=")
         return uri.module_path
     if uri.module_name is None:
@@ -155,7 +155,7 @@ def module_path(uri: HsmUri) -> str:
     for name in names:
         for folder in _MODULE_FOLDERS:
             for sub in _MODULE_SUBFOLDERS:
-                found = sorted(glob.glob(os.path.join(folder, sub, glob.escape(name))))  # noqa: PTH118, PTH207 - as above
+                found = sorted(glob.glob(os.path.join(folder, sub, glob.escape(name))))
                 if found:
                     return found[0]
     raise HsmError(

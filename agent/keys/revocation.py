@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtensionOID, SignatureAlgorithmOID
 
 from agent.keys import pem
-from agent.keys.certificate import READ_ERRORS, Certificate, milliseconds, utc_text
+from agent.keys.certificate import READ_ERRORS, Certificate, check_signature_ends, milliseconds, utc_text
 from agent.keys.errors import RevocationListError
 
 _TEXT_LIMIT = 8 * 1024 * 1024
@@ -100,6 +100,7 @@ def _read(der: bytes, which: int) -> RevocationList:
         parsed.signature_hash_algorithm, SHA256
     ):
         raise RevocationListError(f"revocation list {which} is not signed with ECDSA and SHA-256")
+    check_signature_ends(der, parsed.signature)
     authority_key_id = number = None
     for extension in parsed.extensions:
         value = extension.value

@@ -86,10 +86,10 @@ def write_secret(path: str, contents: bytes, what: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        sync_directory(os.path.dirname(path) or ".")  # noqa: PTH120 - pathlib costs memory on a device
+        sync_directory(os.path.dirname(path) or ".")
     except OSError as error:
         with contextlib.suppress(OSError):
-            os.unlink(path)  # noqa: PTH108 - as above
+            os.unlink(path)
         raise SecretFileError(
             f"{what} {path} cannot be written: {error.strerror}; check space and mount options"
         ) from None

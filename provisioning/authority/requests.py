@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from agent.keys import p256, pem
-from agent.keys.certificate import READ_ERRORS
+from agent.keys.certificate import READ_ERRORS, check_signature_ends
 from agent.keys.errors import PublicKeyError
 from provisioning.authority.errors import RequestError
 
@@ -35,7 +35,9 @@ def requested_key(text: str, identity: str) -> EllipticCurvePublicKey:
     if [label for label, _ in found] not in (["CERTIFICATE REQUEST"], ["NEW CERTIFICATE REQUEST"]):
         raise RequestError("the request must be one CERTIFICATE REQUEST block in PEM")
     try:
-        return _checked(x509.load_der_x509_csr(found[0][1]), identity)
+        request = x509.load_der_x509_csr(found[0][1])
+        check_signature_ends(found[0][1], request.signature)
+        return _checked(request, identity)
     except READ_ERRORS as error:
         raise RequestError(f"the request cannot be read: {str(error)[:200] or type(error).__name__}") from None
 
