@@ -81,7 +81,9 @@ def test_presses_can_be_laid_out_ahead(hardware: Hardware, factory: SimulatedFac
         hardware.press(BUTTON, 2, bounce=physics.CLEAN, after_ms=10 * index)
     until(lambda: len(ear.edges) == 6)
     starts_ms = [(at_ns - ear.edges[0][0]) / 1e6 for at_ns, level in ear.edges if level == 0]
-    assert [round(start_ms) for start_ms in starts_ms] == [0, 10, 20]
+    assert starts_ms[1] >= 10
+    assert starts_ms[2] >= 20
+    assert ear.levels == [0, 1] * 3
 
 
 def test_a_button_already_held_at_boot_is_seen_as_held(hardware: Hardware) -> None:

@@ -1,0 +1,112 @@
+"""The configuration texts, line by line where a line is a promise, and what cannot be written into them."""
+
+import pathlib
+
+import pytest
+
+from simulators.broker import mosquitto_config, nats_config
+from simulators.broker.model import BrokerModel, Certificates, Identities, Rights, device_rights, rights_of
+from simulators.errors import BrokerModelError
+
+
+def model(directory: str = "/var/broker", *, crl: bool = True) -> BrokerModel:
+    files = [pathlib.Path(f"/keys/{name}.pem") for name in ("root", "broker", "broker-key", "crl")]
+    identities = Identities.of(devices=("device-a",), centers=("center-one",), consumers=("consumer-one",))
+    certificates = Certificates(files[0], files[1], files[2], files[3] if crl else None)
+    return BrokerModel(18883, pathlib.Path(directory), certificates, identities, run_as="nobody")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "listener 18883 127.0.0.1",
+        "allow_anonymous false",
+        "require_certificate true",
+        "use_identity_as_username true",
+        "use_username_as_clientid true",
+        "tls_version tlsv1.2",
+        "crlfile /keys/crl.pem",
+        "acl_file /var/broker/rules",
+        "persistence true",
+        "user nobody",
+    ],
+)
+def test_mosquittos_promises_stand_in_its_configuration(line: str) -> None:
+    assert line in mosquitto_config.configuration(model(), "/var/broker/rules").splitlines()
+
+
+def test_without_a_revocation_list_none_is_named() -> None:
+    assert "crlfile" not in mosquitto_config.configuration(model(crl=False), "/rules")
+
+
+def test_mosquittos_access_list_in_full() -> None:
+    identities = model().identities.without("device-a")
+    assert mosquitto_config.access_list(identities) == (
+        "pattern write dabyl/v1/%u/alarm\n"
+        "pattern write dabyl/v1/%u/event\n"
+        "pattern write dabyl/v1/%u/presence\n"
+        "pattern read dabyl/v1/%u/receipt\n"
+        "pattern read dabyl/v1/%u/command\n"
+        "\n"
+        "user device-a\n"
+        "topic deny #\n"
+        "\n"
+        "user center-one\n"
+        "topic write dabyl/v1/+/receipt\n"
+        "topic write dabyl/v1/+/command\n"
+        "topic write dabyl/verified/v1/#\n"
+        "topic read dabyl/v1/+/alarm\n"
+        "topic read dabyl/v1/+/event\n"
+        "topic read dabyl/v1/+/presence\n"
+        "topic read dabyl/verified/v1/#\n"
+        "topic deny dabyl/v1/center-one/#\n"
+        "\n"
+        "user consumer-one\n"
+        "topic read dabyl/verified/v1/#\n"
+        "topic deny dabyl/v1/consumer-one/#\n"
+    )
+
+
+def test_nats_binds_every_user_to_mqtt_and_to_its_own_subjects() -> None:
+    text = nats_config.configuration(model())
+    assert text.count("verify_and_map: true") == 2
+    assert text.count('allowed_connection_types: ["MQTT"]') == text.count('user: "CN=') == 3
+    assert 'allow: ["dabyl.v1.device-a.alarm", "dabyl.v1.device-a.event", "dabyl.v1.device-a.presence"]' in text
+    assert 'listen: "127.0.0.1:18883"' in text
+
+
+def test_a_revoked_name_is_no_user_of_nats() -> None:
+    assert "device-a" not in nats_config.configuration(
+        BrokerModel(1, pathlib.Path("/b"), model().certificates, model().identities.without("device-a"), "nobody")
+    )
+
+
+def test_mqtt_filters_become_nats_subjects() -> None:
+    assert nats_config.subjects("dabyl/v1/+/alarm") == ("dabyl.v1.*.alarm",)
+    assert nats_config.subjects("dabyl/verified/v1/#") == ("dabyl.verified.v1", "dabyl.verified.v1.>")
+
+
+def test_rights_come_from_the_role_and_end_with_revocation() -> None:
+    identities = model().identities
+    assert rights_of(identities)["device-a"] == device_rights("device-a")
+    assert rights_of(identities)["consumer-one"] == Rights((), ("dabyl/verified/v1/#",))
+    assert set(rights_of(identities.without("device-a"))) == {"center-one", "consumer-one"}
+
+
+@pytest.mark.parametrize(
+    "name", ["", "ab", "A-device", "device\nuser x", "device+", "#", "-device", "x" * 64, 'x"y', "a b c"]
+)
+def test_a_name_that_could_change_the_rules_is_refused(name: str) -> None:
+    with pytest.raises(BrokerModelError, match="cannot be a certificate's CN"):
+        Identities.of(devices=(name,))
+
+
+def test_one_name_has_one_role() -> None:
+    with pytest.raises(BrokerModelError, match="two roles"):
+        Identities.of(devices=("same-name",), centers=("same-name",))
+
+
+@pytest.mark.parametrize("directory", ["/a\nlistener 1", '/a"b', "/a\\b"])
+def test_a_path_that_could_change_the_rules_is_refused(directory: str) -> None:
+    with pytest.raises(BrokerModelError, match="cannot stand in a broker's configuration"):
+        model(directory)
