@@ -47,7 +47,7 @@ def _of(step: "Callable[[Config], Iterator[str]]", settings: "Config") -> "Itera
 def _kind(settings: "Config") -> "Iterator[str]":
     kind = kinds.find(settings.device["kind"])
     try:
-        kind.logic(settings.settings, 0)
+        kind.make_logic(settings.settings, 0)
     except ValueError as error:
         yield str(ConfigError(f"{settings.path}: [settings]: {error}"))
 

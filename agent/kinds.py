@@ -1,7 +1,7 @@
 """Finding the device kind that the configuration names, without knowing any.
 
 ``kind = "sos-button"`` is the module ``devices.sos_button``; a kind from outside the tree is given by its dotted path. Such a module
-holds ``KIND``, ``SETTINGS``, ``logic(settings, now_ms)`` and ``binding(settings, on_input)``.
+holds ``KIND``, ``SETTINGS``, ``make_logic(settings, now_ms)`` and ``make_binding(settings, on_input)``.
 """
 
 import sys
@@ -69,10 +69,10 @@ if TYPE_CHECKING:
         KIND: str
         SETTINGS: dict[str, tuple[Any, ...]]
 
-        def logic(self, settings: dict[str, object], now_ms: int) -> Logic:
+        def make_logic(self, settings: dict[str, object], now_ms: int) -> Logic:
             """The kind's logic."""
 
-        def binding(self, settings: dict[str, object], on_input: Callable[[str, int, int], None]) -> Binding:
+        def make_binding(self, settings: dict[str, object], on_input: Callable[[str, int, int], None]) -> Binding:
             """The kind's hardware."""
 
 
@@ -93,7 +93,7 @@ def find(kind: str) -> "Kind":
     except ImportError as error:
         raise ConfigError(f"no device kind '{kind}': {error}") from None
     module: Any = sys.modules[path]
-    for name in ("KIND", "SETTINGS", "logic", "binding"):
+    for name in ("KIND", "SETTINGS", "make_logic", "make_binding"):
         if not hasattr(module, name):
             raise ConfigError(f"kind '{kind}': the module {path} has no '{name}', so it is no device kind")
     return module  # type: ignore[no-any-return]  # a module, checked to have what the protocol wants

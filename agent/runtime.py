@@ -94,8 +94,8 @@ class Agent:
         journal = self._journal
         now_ms = _monotonic_ms()
         try:
-            self._logic = self._kind.logic(self._config.settings, now_ms)
-            self._binding = self._kind.binding(self._config.settings, self._edge)
+            self._logic = self._kind.make_logic(self._config.settings, now_ms)
+            self._binding = self._kind.make_binding(self._config.settings, self._edge)
         except ValueError as error:
             raise ConfigError(f"{self._config.path}: [settings]: {error}") from None
         self._begin_boot()
