@@ -1,6 +1,7 @@
 """The center's CBOR decoder: as strict as ``agent.wire.cbor.loads``, with cbor2 doing the reading.
 
-Accepts exactly the bytes that the contract's own decoder accepts, and returns equal values. Whatever arrives ends in a value or in ``MalformedError``.
+Accepts exactly the bytes that the contract's own decoder accepts, and returns equal values.
+Whatever arrives ends in a value or in ``MalformedError``.
 """
 
 import cbor2
