@@ -1,0 +1,1 @@
+"""A bad network between the agent and its broker: an in-process TCP proxy with toxics."""
