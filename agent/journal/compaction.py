@@ -161,6 +161,9 @@ class Compaction:
         for position, gap in kept_gaps:  # behind the events, as their positions move the head
             parts.append(records.record(number, records.GAP, 0, offset, records.gap_body(position, gap)))
             offset += len(parts[-1])
+        for boot, first, last in segment.settles:
+            parts.append(records.record(number, records.SETTLED, 0, offset, records.settled_body(boot, first, last)))
+            offset += len(parts[-1])
         self._gaps = [gap for _position, gap in kept_gaps]
         if parts:
             store.append(name, b"".join(parts))

@@ -44,6 +44,7 @@ class Segment:
         self.readable = True
         self.removed = False
         self.gaps: "list[Gap]" = []
+        self.settles: "list[tuple[int, int, int]]" = []  # what records in here say of older segments
         self.positions = array("Q")
         self.seqs = array("I")
         self.offsets = array("I")
@@ -160,26 +161,13 @@ class Segment:
         self.states = self.states[:count]
         self.runs = [run for run in self.runs if run[1] < count]
 
-    def settled_runs(self, limit: int) -> "list[tuple[int, int, int]]":
-        """Ranges (boot, first, last) without an unsettled event between them; empty if there would be over `limit`."""
-        ranges: "list[tuple[int, int, int]]" = []
-        boot = first = last = 0
-        is_open = False
-        for index in range(len(self.positions)):
-            done = self.states[index] == DONE
-            here = self.boot_of(index) if done else boot
-            if is_open and (not done or here != boot):
-                ranges.append((boot, first, last))
-                is_open = False
-            if done:
-                boot, last = here, self.seqs[index]
-                if not is_open:
-                    first, is_open = last, True
-            if len(ranges) > limit:
-                return []
-        if is_open:
-            ranges.append((boot, first, last))
-        return ranges
+    def note_settled(self, boot: int, first: int, last: int) -> None:
+        """A record in this segment settles events of older ones; it must outlive this segment as long as they are there."""
+        before = self.settles[-1] if self.settles else None
+        if before is not None and before[0] == boot and before[2] + 1 == first:
+            self.settles[-1] = (boot, before[1], last)
+        else:
+            self.settles.append((boot, first, last))
 
     def become(self, other: "Segment") -> None:
         """Take over the index of this segment's rewritten file; what was settled meanwhile stays settled."""

@@ -165,13 +165,8 @@ class Journal:
         Returns:
             How many events were newly settled.
         """
-        total, low, high = recovery.settle(self._writer.segments, boot, first, last)
-        newly, lowest, highest = self._tail.settle(boot, first, last)
-        if newly:
-            low, high = (low if total else lowest), highest
-            total += newly
+        total = self._writer.settle(boot, first, last)
         if total:
-            self._writer.put(records.SETTLED, records.settled_body(boot, low, high))
             self._writer.drop_settled()
         return total
 

@@ -251,7 +251,7 @@ def _open_segment(data: bytes, segment: "Segment", found: "Recovered") -> bool:
     segment.first = first
     found.head = head
     found.next_position = first
-    found.batch = max(found.batch, batch)
+    found.batch = max(found.batch, batch, declared)
     found.declared = max(found.declared, declared)
     found.notes.update(notes)
     return True
@@ -261,7 +261,9 @@ def _apply(kind: int, data: bytes, segment: "Segment", found: "Recovered") -> No
     if kind == records.SETTLED:
         settled = records.parse_settled(data)
         if settled is not None:
-            settle(found.segments, settled[0], settled[1], settled[2])
+            newly, low, high, older = settle(found.segments, settled[0], settled[1], settled[2], segment)
+            if newly and older:
+                segment.note_settled(settled[0], low, high)
     elif kind == records.NOTE:
         note = records.parse_note(data)
         if note is not None:
@@ -279,6 +281,7 @@ def _apply(kind: int, data: bytes, segment: "Segment", found: "Recovered") -> No
         declared = records.parse_declared(data)
         if declared is not None:
             found.declared = max(found.declared, declared)
+            found.batch = max(found.batch, declared)
 
 
 def _advance(head: "Head | None", found: "Recovered") -> None:
@@ -301,21 +304,26 @@ def _cut(store: "Store", name: str, segment: "Segment", cut: int, found: "Recove
         found.sound = False
 
 
-def settle(segments: "list[Segment]", boot: int, first: int, last: int) -> "tuple[int, int, int]":
+def settle(
+    segments: "list[Segment]", boot: int, first: int, last: int, here: "Segment | None"
+) -> "tuple[int, int, int, bool]":
     """Settle a range of a boot in all segments.
 
     Returns:
-        (newly settled, lowest and highest of their numbers).
+        (newly settled, lowest and highest of their numbers, whether one of them is in another segment than `here`).
     """
     total = lowest = highest = found = 0
+    older = False
     for segment in segments:
-        here, newly, low, high = segment.settle(boot, first, last)
+        count, newly, low, high = segment.settle(boot, first, last)
         if newly:
             if not total:
                 lowest = low
             total += newly
             highest = high
-        found += here
+            if segment is not here:
+                older = True
+        found += count
         if found > last - first:
             break
-    return total, lowest, highest
+    return total, lowest, highest, older

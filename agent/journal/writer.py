@@ -5,7 +5,7 @@ after a failed sync, and then everything not durable is written again into it (a
 nothing). On a full disk a reserve is given back to alarms and to making room. MicroPython subset.
 """
 
-from agent.journal import records
+from agent.journal import records, recovery
 from agent.journal.compaction import Compaction, plan
 from agent.journal.index import DONE, Segment
 from agent.journal.unkept import EVICTED, Tail
@@ -220,6 +220,26 @@ class Writer:
             return False
         return self._append(current, records.record(current.number, kind, 0, current.kept, body))
 
+    def settle(self, boot: int, first: int, last: int) -> int:
+        """Settle a range, and put a record of it where it will be found again."""
+        total, low, high, older = recovery.settle(self.segments, boot, first, last, self._current)
+        newly, lowest, highest = self.tail.settle(boot, first, last)
+        if newly:
+            low, high = (low if total else lowest), highest
+        if total + newly:
+            self._put_settled(boot, low, high, older)
+        return total + newly
+
+    def _put_settled(self, boot: int, first: int, last: int, older: bool) -> None:
+        if self.put(records.SETTLED, records.settled_body(boot, first, last)) and older and self._current is not None:
+            self._current.note_settled(boot, first, last)
+
+    def _hits(self, boot: int, first: int, last: int, place: int) -> bool:
+        for older in self.segments[:place]:
+            if older.settle(boot, first, last)[0]:
+                return True
+        return False
+
     def put_for_good(self, kind: int, body: bytes) -> None:
         """Append a record whose content a segment's header holds too: if not now, then there."""
         if not self.put(kind, body):
@@ -315,10 +335,9 @@ class Writer:
             if segment is current or segment is busy or segment.unsettled() or segment.gaps or not segment.readable:
                 place += 1
                 continue
-            for older in self.segments[:place]:
-                # Its records may be what says that these are settled. Losing that would only mean to send again.
-                for boot, first, last in older.settled_runs(16):
-                    self.put(records.SETTLED, records.settled_body(boot, first, last))
+            for boot, first, last in segment.settles:
+                if self._hits(boot, first, last, place):
+                    self._put_settled(boot, first, last, True)
             try:
                 self._store.remove(records.segment_name(segment.number))
             except OSError as error:
