@@ -59,8 +59,12 @@ class Database:
         event.listen(self.engine, "connect", _prepare)
         event.listen(self.engine, "begin", _begin)
         try:
-            with self._translated():
-                self._open()
+            if create:
+                with self.begin() as connection:
+                    self._open(connection)
+            else:
+                with self.read() as connection:
+                    self._check_ours(connection)
         except BaseException:
             self.engine.dispose()
             raise
@@ -87,26 +91,29 @@ class Database:
             with connection.begin():
                 yield connection
 
-    def _open(self) -> None:
-        with self.engine.begin() as connection:
-            application = connection.exec_driver_sql("PRAGMA application_id").scalar()
-            version = connection.exec_driver_sql("PRAGMA user_version").scalar()
-            if application == 0 and version == 0 and not _tables(connection):
-                schema.metadata.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA application_id = {schema.APPLICATION}")
-                connection.exec_driver_sql(f"PRAGMA user_version = {schema.VERSION}")
-                return
-            if application != schema.APPLICATION:
-                raise DatabaseCorruptError(
-                    f"{self.path} is a database of another program: name another file in the configuration ([center] database)"
-                )
-            if version != schema.VERSION:
-                raise DatabaseVersionError(
-                    f"{self.path} has schema version {version}, this center knows {schema.VERSION}: run the version that wrote it"
-                )
-            verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-            if verdict != "ok":
-                raise DatabaseCorruptError(_damaged(self.path, str(verdict)))
+    def _open(self, connection: Connection) -> None:
+        """Make the tables in an empty file; else make sure that the file is ours and undamaged."""
+        if not int(connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar() or 0):
+            schema.metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA application_id = {schema.APPLICATION}")
+            connection.exec_driver_sql(f"PRAGMA user_version = {schema.VERSION}")
+            return
+        self._check_ours(connection)
+        verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if verdict != "ok":
+            raise DatabaseCorruptError(_damaged(self.path, str(verdict)))
+
+    def _check_ours(self, connection: Connection) -> None:
+        application = connection.exec_driver_sql("PRAGMA application_id").scalar()
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar()
+        if application != schema.APPLICATION:
+            raise DatabaseCorruptError(
+                f"{self.path} is a database of another program: name another file in the configuration ([center] database)"
+            )
+        if version != schema.VERSION:
+            raise DatabaseVersionError(
+                f"{self.path} has schema version {version}, this center knows {schema.VERSION}: run the version that wrote it"
+            )
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -159,10 +166,6 @@ def _prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
 
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(_READ) else "BEGIN IMMEDIATE")
-
-
-def _tables(connection: Connection) -> int:
-    return int(connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar() or 0)
 
 
 def _damaged(path: Path, why: str) -> str:

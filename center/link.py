@@ -23,9 +23,9 @@ from agent.wire.cose import MAX_MESSAGE
 from center.config import BrokerAccess
 from center.errors import BrokerError, ConfigurationError
 
-QUEUE = 2_000
+QUEUE = 1_000
 """Messages at most that wait to be verified. The broker is told half of it as its window, so only a hostile one fills the queue."""
-WINDOW = 1_000
+WINDOW = 500
 KEEPALIVE_S = 15
 CONNECT_S = 10
 SESSION_S = 30 * 86_400
@@ -125,6 +125,12 @@ class Link:
         self._stopping.set()
         self._thread.join(CONNECT_S + 2)
 
+    def renew(self) -> None:
+        """End the connection and make a new one: the broker sends again what was never acknowledged."""
+        client = self._client
+        if client is not None:
+            client.disconnect()
+
     def acknowledge(self, message: Received) -> None:
         """PUBACK. For a connection that is gone this does nothing: the broker sends the message again."""
         if message.qos and message.client is self._client:
@@ -170,7 +176,7 @@ class Link:
         client = self._new_client(modern, ended, answer)
         where = f"{host[0]}:{host[1]}"
         try:
-            client.connect(host[0], host[1], KEEPALIVE_S, **self._connect_options(modern))
+            self._connect(client, host, modern)
             _check_role(client)
         except (OSError, ValueError, BrokerError) as error:
             self._on_state(False, f"{where}: {_words(error)}")
@@ -225,6 +231,13 @@ class Link:
         def on_message(client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
             self._take(client, message)
 
+        def on_subscribe(
+            client: paho.Client, _data: object, _mid: int, codes: list[ReasonCode], _more: Properties | None
+        ) -> None:
+            if any(code.is_failure for code in codes):
+                self._on_state(False, f"the broker does not let {self._client_id} subscribe: check its access rules")
+                client.disconnect()
+
         def on_publish(
             client: paho.Client, _data: object, mid: int, _code: ReasonCode, _more: Properties | None
         ) -> None:
@@ -235,6 +248,7 @@ class Link:
 
         client.on_connect = on_connect
         client.on_message = on_message
+        client.on_subscribe = on_subscribe
         client.on_publish = on_publish
         client.on_disconnect = on_disconnect
         return client
@@ -244,22 +258,23 @@ class Link:
             topic = message.topic
         except UnicodeDecodeError:
             topic = ""
-        payload = message.payload[: MAX_MESSAGE + 1]
+        payload = bytes(message.payload[: MAX_MESSAGE + 1])
         try:
             self.received.put_nowait(Received(topic, payload, message.retain, message.mid, message.qos, client))
         except queue.Full:
             # Not acknowledged, so a broker that keeps the contract sends it again on the next connection.
             self.dropped += 1
 
-    def _connect_options(self, modern: bool) -> dict[str, object]:
+    def _connect(self, client: paho.Client, host: tuple[str, int], modern: bool) -> None:
         if not modern:
-            return {}
-        properties = Properties(PacketTypes.CONNECT)
+            client.connect(host[0], host[1], KEEPALIVE_S)
+            return
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho types everything but this
         properties.ReceiveMaximum = WINDOW
         properties.MaximumPacketSize = 2 * MAX_MESSAGE
         if self._persistent:
             properties.SessionExpiryInterval = SESSION_S
-        return {"clean_start": not self._persistent, "properties": properties}
+        client.connect(host[0], host[1], KEEPALIVE_S, clean_start=not self._persistent, properties=properties)
 
 
 def read_limited(path: Path, limit: int, what: str) -> str:
@@ -283,7 +298,7 @@ def _check_role(client: paho.Client) -> None:
     sock = client.socket()
     certificate = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
     names = certificate.get("subjectAltName", ()) if certificate else ()
-    if not any(kind == "URI" and str(name).startswith(_BROKER_ROLE) for kind, name in names):
+    if not any(name[0] == "URI" and str(name[1]).startswith(_BROKER_ROLE) for name in names):
         raise BrokerError(f"the certificate of the broker lacks its role, a SAN URI {_BROKER_ROLE}<id>")
 
 

@@ -1,7 +1,8 @@
 """The pipeline: messages in, durable events, receipts and outgoing messages out. No network, no threads; clock and database are passed in.
 
-Order of things, always: verify, store in one transaction, and only after its commit say so, to the broker (the caller acknowledges
-batch when ``store`` returns) and to the devices (receipts). If the transaction fails, nothing was said and the same batch is to be given again.
+Order of things, always: verify, store in one transaction, and only after its commit say so, to the broker (the caller acknowledges the
+batch when ``store`` returns) and to the devices (receipts). If the transaction fails, nothing was said, and the same batch is to be
+given again.
 """
 
 from collections import Counter, deque

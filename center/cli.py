@@ -1,0 +1,305 @@
+"""The command line of the operations center: run it, tap what it hands on, move alarms on, and look into its database.
+
+Exit codes: 0 fine; 1 a problem was found, or something is not proven; 2 usage or configuration; 3 the database; 4 the broker.
+"""
+
+# ruff: noqa: D301  click keeps the lines of a paragraph apart where it finds a \b
+import contextlib
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from agent.keys.errors import KeysError
+from agent.wire.receipt import STATES
+from center import config, orders, queries
+from center.config import BrokerAccess, Configuration
+from center.database import Database
+from center.errors import CenterError, ConfigurationError
+
+_CODES = "\b\nExit codes: 0 fine, 1 problem found, 2 usage or configuration, 3 database, 4 broker."
+_config = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path("center.toml"),
+    show_default=True,
+    help="The center's configuration.",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+
+
+@click.group(help="The operations center: verify, store, receipt and hand on what devices sign.", epilog=_CODES)
+def _center() -> None:
+    pass
+
+
+@_center.command(epilog=_CODES)
+@_config
+@click.option("--log", type=click.Choice(["text", "stages", "json"]), default="text", show_default=True)
+def run(config_path: Path, log: str) -> None:
+    """Run the center until SIGTERM or SIGINT.
+
+    \b
+    dabyl center run --config /etc/dabyl/center.toml
+    dabyl center run --log json     # each event's stages with monotonic nanoseconds
+    """
+    from center.start import serve  # noqa: PLC0415  the other commands need no MQTT
+
+    with _stop_signals() as stopped:
+        serve(config.load(config_path), log, stopped)
+
+
+@_center.command(epilog=_CODES)
+@_config
+@click.option("--broker", help="host:port; then --ca, --cert and --key instead of a configuration.")
+@click.option("--ca", type=click.Path(path_type=Path), help="Authority of the broker's certificate.")
+@click.option("--cert", type=click.Path(path_type=Path), help="Your certificate (role consumer).")
+@click.option("--key", type=click.Path(path_type=Path), help="Its key.")
+@click.option("--type", "pattern", help="Only types like this, for example 'alarm.*'.")
+@click.option("--count", type=click.IntRange(1), help="End after so many.")
+@click.option("--json", "_as_json", is_flag=True, help="As always here: JSON lines.")
+def tap(
+    config_path: Path,
+    broker: str | None,
+    ca: Path | None,
+    cert: Path | None,
+    key: Path | None,
+    pattern: str | None,
+    count: int | None,
+    _as_json: bool,
+) -> None:
+    """Write verified events to standard output, one JSON line each, each once.
+
+    \b
+    dabyl center tap --type 'alarm.*' | jq .subject
+    dabyl center tap --broker localhost:8883 --ca ca.pem --cert me.pem --key me.key --count 1
+    """
+    from center.link import Link  # noqa: PLC0415  the other commands need no MQTT
+    from center.start import common_name  # noqa: PLC0415  as above
+    from center.tap import SUBSCRIPTIONS, follow  # noqa: PLC0415  as above
+
+    access = _tap_access(config_path, broker, ca, cert, key)
+    tried: list[str] = []
+
+    def on_state(connected: bool, text: str) -> None:
+        if not connected and text not in tried and len(tried) < len(access.hosts):
+            tried.append(text)
+            click.echo(f"not connected: {text}", err=True)
+
+    name = common_name(access.certificate)
+    with _stop_signals() as stopped:
+        link = Link(
+            access,
+            name,
+            SUBSCRIPTIONS,
+            draw=random.random,
+            clock=time.monotonic,
+            on_state=on_state,
+            persistent=False,
+        )
+        try:
+            follow(link, sys.stdout, pattern=pattern, count=count, stop=stopped)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that closing it fails no more
+
+
+@_center.command(epilog=_CODES)
+@click.argument("device")
+@click.argument("boot", type=int)
+@click.argument("seq", type=int)
+@click.option("--state", type=click.Choice(STATES[1:]), default="acknowledged", show_default=True)
+@click.option("--by", "who", default="", help="Who does it; your login name if left out.")
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(0, 60),
+    default=2.0,
+    show_default=True,
+    help="Seconds to wait for the center.",
+)
+@_config
+@_json
+def acknowledge(
+    device: str, boot: int, seq: int, state: str, who: str, wait_s: float, config_path: Path, as_json: bool
+) -> None:
+    """Move an alarm on: the running center tells the device at once.
+
+    \b
+    dabyl center acknowledge sos-0001 3 17
+    dabyl center acknowledge sos-0001 3 17 --state closed --by "A. Serik"
+    """
+    with _database(config_path) as database:
+        order = orders.place(
+            database, (device, boot, seq), STATES.index(state) + 1, _who(who), time.time_ns() // 1_000_000
+        )
+        done = orders.wait_for(database, order, wait_s, time.monotonic, time.sleep)
+        now = orders.state_of(database, (device, boot, seq))
+    told = STATES[now - 1] if now else "unknown"
+    answer = {"device": device, "boot": boot, "seq": seq, "ordered": state, "state": told, "carried_out": done}
+    waiting = f"{state} is ordered; no center is running, so it happens when one starts"
+    _answer(answer, as_json, f"{device} {boot}/{seq}: {told}" if done else f"{device} {boot}/{seq}: {waiting}")
+    if not done:
+        sys.exit(1)
+
+
+@_center.command(epilog=_CODES)
+@_config
+@click.option("--all", "closed", is_flag=True, help="Closed alarms too.")
+@click.option("--most", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@_json
+def alarms(config_path: Path, closed: bool, most: int, as_json: bool) -> None:
+    """Alarms that are not closed, the newest first.
+
+    \b
+    dabyl center alarms
+    dabyl center alarms --all --json | jq '.[0]'
+    """
+    with _database(config_path) as database, database.read() as connection:
+        found = queries.alarms(connection, closed=closed, most=most)
+    lines = [
+        f"{one['received']}  {one['device']} {one['boot']}/{one['seq']}  {one['type']}  {one['state']}"
+        + "".join(f"  {flag.upper()}" for flag in ("drill", "conflict", "cancelled") if one[flag])
+        for one in found
+    ]
+    _answer(found, as_json, "\n".join(lines) or "no alarms")
+
+
+@_center.command(epilog=_CODES)
+@_config
+@_json
+def devices(config_path: Path, as_json: bool) -> None:
+    """All devices, and whether they are connected.
+
+    \b
+    dabyl center devices --json | jq '.[] | select(.online == false)'
+    """
+    with _database(config_path) as database, database.read() as connection:
+        found = queries.devices(connection)
+    words = {True: "online", False: "LOST", None: "never connected"}
+    lines = [
+        f"{one['device']}  {one['kind']}  {words[bool(one['online']) if one['online'] is not None else None]}"
+        f"  since {one['changed'] or '-'}  {one['events']} events"
+        for one in found
+    ]
+    _answer(found, as_json, "\n".join(lines) or "no devices")
+
+
+@_center.command(epilog=_CODES)
+@_config
+@_json
+def check(config_path: Path, as_json: bool) -> None:
+    """Check the configuration, its files, the database, and every device's chain; 1 if something is missing, broken or cloned.
+
+    \b
+    dabyl center check
+    dabyl center check --json | jq '.devices[] | select(.whole | not)'
+    """
+    from center.start import check_files  # noqa: PLC0415  loads TLS and certificates
+
+    configuration = config.load(config_path)
+    check_files(configuration)
+    with _database(config_path) as database, database.read() as connection:
+        told = [
+            {
+                "device": device,
+                "whole": verdict.whole,
+                "absent": list(verdict.absent),
+                "boots": queries.boot_answers(verdict),
+            }
+            for device, verdict in queries.chains(connection)
+        ]
+        incidents = queries.incidents(connection)
+        refused = queries.refusals(connection)
+    whole = all(one["whole"] for one in told) and not incidents
+    lines = [f"{one['device']}: {'whole' if one['whole'] else 'NOT WHOLE (see --json)'}" for one in told]
+    lines += [
+        f"incident: {one['kind']} {one['device']} {one['boot']}/{one['seq']}: {one['detail']}" for one in incidents
+    ]
+    lines += [f"refused: {count} {reason}" for reason, count in refused.items()]
+    lines.append("all is well" if whole else "problems were found")
+    _answer({"ok": whole, "devices": told, "incidents": incidents, "refused": refused}, as_json, "\n".join(lines))
+    if not whole:
+        sys.exit(1)
+
+
+def main(argv: list[str]) -> int:
+    """Run ``dabyl center`` with these arguments; returns the exit code. Never raises, never shows a traceback."""
+    try:
+        _center.main(args=argv, prog_name="dabyl center", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 0
+    except CenterError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except KeysError as error:
+        click.echo(f"error: {error}", err=True)
+        return ConfigurationError.exit_code
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001  the last line of defence: a person gets a sentence, never a traceback
+        click.echo(
+            f"error: the center failed: {type(error).__name__}: {str(error)[:300]}; please report this", err=True
+        )
+        return 1
+    return 0
+
+
+def _answer(value: object, as_json: bool, text: str) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False) if as_json else text)
+
+
+def _who(given: str) -> str:
+    return (given or os.environ.get("USER") or f"uid {os.getuid()}")[:64]
+
+
+@contextlib.contextmanager
+def _database(config_path: Path) -> Iterator[Database]:
+    database = Database(config.load(config_path).database, create=False)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """SIGTERM and SIGINT ask to stop instead of ending the process."""
+    stopped = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stopped.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tap_access(
+    config_path: Path, broker: str | None, ca: Path | None, cert: Path | None, key: Path | None
+) -> BrokerAccess:
+    if broker is not None:
+        if ca is None or cert is None or key is None:
+            raise ConfigurationError("--broker needs --ca, --cert and --key too: the connection is always mutual TLS")
+        return BrokerAccess((config.host_and_port(broker),), ca, cert, key)
+    configuration: Configuration = config.load(config_path)
+    if configuration.tap is None:
+        raise ConfigurationError(
+            f"{config_path} has no table [tap] with certificate and key: a tap needs a certificate of its own, "
+            "with the center's it would take over the center's session"
+        )
+    return BrokerAccess(configuration.broker.hosts, configuration.broker.ca, *configuration.tap)

@@ -1,0 +1,294 @@
+"""The running center: takes from the link, gives to the pipeline, acknowledges after the commit, sends receipts and verified events.
+
+One thread does all the work and owns the database; paho's threads only move bytes. While the database cannot store, nothing is
+acknowledged and no receipt goes out, and the same batch is tried again; while the broker is away, everything else goes on. Bounded
+queues throughout.
+"""
+
+import queue
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import paho.mqtt.client as paho
+
+from agent.keys.errors import RevocationListError
+from agent.keys.revocation import RevocationList, load_lists
+from center import inbox
+from center.config import Configuration
+from center.database import Database
+from center.errors import CenterError, ConfigurationError, DatabaseCorruptError, DatabaseError
+from center.link import Link, Received, read_limited
+from center.pipeline import Arrival, Outgoing, Pipeline, Proven
+from center.report import Report
+
+BATCH = 200
+TURN_S = 0.05
+ORDERS_S = 0.1
+WATCH_S = 0.5
+KEEP_S = 5.0
+RETRY_S = 0.25
+OUT_WINDOW = 400
+"""Verified events that are with the broker and not acknowledged yet, at most."""
+CRL_LIMIT = 8 * 1024 * 1024
+SUBSCRIPTIONS = ("dabyl/v1/+/alarm", "dabyl/v1/+/event", "dabyl/v1/+/presence")
+_RANKS = (0, 1, 2)
+
+
+def now_ms() -> int:
+    """UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class _Outbox:
+    """What of the outbox is with the broker. ``after``: per rank, the last row handed over on this connection."""
+
+    after: list[int]
+    flying: dict[int, int]
+    sent: list[int]
+
+
+class Service:
+    """The center at work.
+
+    Args:
+        configuration: for the revocation lists' files.
+        database: open, and not used by anybody else in this process.
+        pipeline: the center without its network.
+        link: not started yet.
+        report: where happenings are told.
+        stop: asked between turns; True ends the service.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        database: Database,
+        pipeline: Pipeline,
+        link: Link,
+        report: Report,
+        stop: Callable[[], bool],
+    ) -> None:
+        self._database = database
+        self._pipeline = pipeline
+        self._link = link
+        self._report = report
+        self._stop = stop
+        self._outbox = _Outbox([0, 0, 0], {}, [])
+        self._receipts_flying: dict[int, Outgoing] = {}
+        self._client: paho.Client | None = None
+        self._crls = _CrlFiles(configuration)
+        self._next_orders = self._next_watch = self._next_keep = 0.0
+        self._database_told = 0.0
+        self._dropped = 0
+
+    def run(self) -> None:
+        """Work until told to stop; then finish the batch in hand, and disconnect. What is not done stays in the database.
+
+        Raises:
+            DatabaseCorruptError: the database broke underneath; nothing can be promised any more.
+        """
+        self._link.start()
+        try:
+            while not self._stop():
+                batch = self._gather()
+                if batch:
+                    self._take(batch)
+                self._turn()
+        finally:
+            self._link.stop()
+            self._attempt(self._settle_outbox)
+            self._attempt(self._pipeline.keep_refusals)
+            self._report.flush()
+
+    def _gather(self) -> list[Received]:
+        batch: list[Received] = []
+        try:
+            batch.append(self._link.received.get(timeout=TURN_S))
+            while len(batch) < BATCH:
+                batch.append(self._link.received.get_nowait())
+        except queue.Empty:
+            pass
+        return batch
+
+    def _take(self, batch: Sequence[Received]) -> None:
+        """Prove, store, acknowledge. While the database does not store, nothing else happens to this batch."""
+        arrivals = [Arrival(message.topic, message.payload, message.retained) for message in batch]
+        proven = self._pipeline.prove(arrivals, now_ms())
+        while not self._attempt(lambda: self._store(proven)):
+            if self._stop():
+                return  # not acknowledged, so the broker keeps it
+            time.sleep(RETRY_S)  # the database is busy or full: nothing to do but to try again
+        for message in batch:
+            self._link.acknowledge(message)
+
+    def _store(self, proven: Proven) -> None:
+        outcome = self._pipeline.store(proven, now_ms())
+        for refusal in outcome.refused:
+            self._report.refused(refusal.topic, refusal.reason, refusal.text)
+        for one in outcome.stored:
+            if one.new and one.conflict:
+                device, boot, seq = one.name
+                self._report.say("incident", f"cloned device: {device} has two events {boot}/{seq}", device=device)
+
+    def _turn(self) -> None:
+        """Everything but incoming messages, each when it is its time."""
+        self._follow_connection()
+        now = time.monotonic()
+        if now >= self._next_orders:
+            self._next_orders = now + ORDERS_S
+            self._attempt(lambda: self._pipeline.carry_out_orders(now_ms()))
+        if self._client is not None:
+            self._attempt(self._send_receipts)
+            self._attempt(self._send_events)
+        if now >= self._next_watch:
+            self._next_watch = now + WATCH_S
+            if self._client is None:
+                self._pipeline.cut_off_until(now_ms())
+            self._attempt(self._watch)
+        if now >= self._next_keep:
+            self._next_keep = now + KEEP_S
+            self._attempt(self._pipeline.keep_refusals)
+            self._report.flush()
+            self._reload_crls()
+
+    def _follow_connection(self) -> None:
+        """On a new connection, what the old one took with it is sent again."""
+        client = self._link.client
+        if client is not self._client:
+            self._pipeline.receipts.put_back((out.draft for out in self._receipts_flying.values()), now_ms())
+            self._receipts_flying.clear()
+            self._outbox.flying.clear()
+            self._outbox.after = [0, 0, 0]
+            self._client = client
+        while True:
+            try:
+                came_on, mid = self._link.published.get_nowait()
+            except queue.Empty:
+                break
+            if came_on is self._client:
+                self._receipts_flying.pop(mid, None)
+                row = self._outbox.flying.pop(mid, None)
+                if row is not None:
+                    self._outbox.sent.append(row)
+        dropped = self._link.dropped
+        if dropped != self._dropped and self._link.received.empty():
+            self._report.say(
+                "flood", f"{dropped - self._dropped} messages did not fit the queue and are asked for again"
+            )
+            self._dropped = dropped
+            self._link.renew()
+
+    def _send_receipts(self) -> None:
+        client = self._client
+        for out in self._pipeline.due_receipts(now_ms()):
+            mid = self._link.publish(client, out.topic, out.payload) if client is not None else None
+            if mid is None:
+                self._pipeline.receipts.put_back([out.draft], now_ms())
+                continue
+            self._receipts_flying[mid] = out
+            self._report.receipted(out.draft.device, out.draft.settled, out.draft.alarms)
+
+    def _send_events(self) -> None:
+        """Hand outbox rows to the broker, alarms first, no more than the window at a time."""
+        box = self._outbox
+        if len(box.sent) >= BATCH or (box.sent and not box.flying):
+            self._settle_outbox()
+        room = OUT_WINDOW - len(box.flying)
+        if room <= OUT_WINDOW // 4 or self._client is None:
+            return
+        with self._database.read() as connection:
+            rows = [(rank, *row) for rank in _RANKS for row in inbox.outgoing(connection, rank, box.after[rank], room)]
+        sent = set(box.sent)
+        for rank, row, topic, body in rows[:room]:
+            if row not in sent:
+                mid = self._link.publish(self._client, topic, body)
+                if mid is None:
+                    return
+                box.flying[mid] = row
+            box.after[rank] = row
+
+    def _settle_outbox(self) -> None:
+        if self._outbox.sent:
+            with self._database.begin() as connection:
+                inbox.forget_sent(connection, self._outbox.sent)
+            self._outbox.sent = []
+
+    def _watch(self) -> None:
+        for change in self._pipeline.watch(now_ms()):
+            self._report.say("lost", f"{change.told.device} has gone silent", device=change.told.device)
+
+    def _reload_crls(self) -> None:
+        try:
+            lists = self._crls.changed()
+        except CenterError as error:
+            self._report.say("crl", str(error))
+            return
+        if lists is None:
+            return
+        revoked = self._pipeline.revoke(lists, now_ms())
+        for key in revoked:
+            self._report.say("revoked", f"the key {key.kid.hex()} of {key.device} is revoked", device=key.device)
+
+    def _attempt(self, work: Callable[[], object]) -> bool:
+        """Do ``work``; False if the database did not let it happen. A damaged database ends the service."""
+        try:
+            work()
+        except DatabaseCorruptError:
+            raise
+        except DatabaseError as error:
+            now = time.monotonic()
+            if now - self._database_told > 1:
+                self._database_told = now
+                self._report.say("database", str(error))
+            return False
+        return True
+
+
+class _CrlFiles:
+    """The revocation lists' files, read again when one has changed."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._paths = configuration.crls
+        self._seen: tuple[tuple[int, int, int], ...] = self._stamps()
+
+    def changed(self) -> tuple[RevocationList, ...] | None:
+        """All lists, if a file has changed since the last call; None if none has.
+
+        Raises:
+            CenterError: a file cannot be read; the lists in force stay in force.
+        """
+        stamps = self._stamps()
+        if stamps == self._seen:
+            return None
+        lists = load_crls(self._paths)
+        self._seen = stamps
+        return lists
+
+    def _stamps(self) -> tuple[tuple[int, int, int], ...]:
+        out = []
+        for path in self._paths:
+            try:
+                status = path.stat()
+            except OSError:
+                out.append((0, 0, 0))
+            else:
+                out.append((status.st_mtime_ns, status.st_size, status.st_ino))
+        return tuple(out)
+
+
+def load_crls(paths: Sequence[Path]) -> tuple[RevocationList, ...]:
+    """The revocation lists in these files.
+
+    Raises:
+        ConfigurationError: a file cannot be read or is no list.
+    """
+    lists: list[RevocationList] = []
+    for path in paths:
+        try:
+            lists += load_lists(read_limited(path, CRL_LIMIT, "the revocation list"))
+        except RevocationListError as error:
+            raise ConfigurationError(f"the revocation list {path}: {error}") from None
+    return tuple(lists)
