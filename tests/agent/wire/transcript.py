@@ -114,10 +114,17 @@ def main():
         print("link", cose.hex_of(chain.link(payload)))
         made = attempt("receive", receive, case["topic"], unhex(case["message"]), key_of)
         if isinstance(made, event.Event):
-            print("event", event.rank_of(made.type), topics.leaf_of(made.type), topics.verified_topic(made.device, made.type))
+            print(
+                "event",
+                event.rank_of(made.type),
+                topics.leaf_of(made.type),
+                topics.verified_topic(made.device, made.type),
+            )
     for case in read("messages-refused.json"):
         print("#", case["name"])
-        attempt("receive", receive, case["topic"], unhex(case["message"]) + b"\x00" * case.get("append_zeros", 0), key_of)
+        attempt(
+            "receive", receive, case["topic"], unhex(case["message"]) + b"\x00" * case.get("append_zeros", 0), key_of
+        )
     for case in read("payloads-refused.json"):
         print("#", case["name"])
         payload = unhex(case["payload"]) + b"\x00" * case.get("append_zeros", 0)
@@ -147,7 +154,17 @@ def main():
         attempt("topic " + topic, topics.split, topic)
     for case in vectors["types"]:
         print("type", case["type"], event.rank_of(case["type"]), topics.leaf_of(case["type"]))
-    for value in (1.5, b"x" * 3, {(1,): 2}, {None: 1}, 2**64, -(2**64) - 1, object, "\ud800", [[[[[[[[[[[[[]]]]]]]]]]]]]):
+    for value in (
+        1.5,
+        b"x" * 3,
+        {(1,): 2},
+        {None: 1},
+        2**64,
+        -(2**64) - 1,
+        object,
+        "\ud800",
+        [[[[[[[[[[[[[]]]]]]]]]]]]],
+    ):
         attempt("dumps", cbor.dumps, value)
 
 
