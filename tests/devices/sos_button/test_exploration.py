@@ -161,9 +161,8 @@ def shape(value: Any, now_ms: int, name: str = "") -> Any:
     return value
 
 
-def explore(depth: int) -> int:
-    """Visits every state within ``depth`` moves; returns how many there are."""
-    start = World()
+def explore(depth: int, start: World) -> int:
+    """Visits every state within ``depth`` moves from ``start``; returns how many there are."""
     seen = {shape(start, start.now)}
     queue: deque[tuple[World, int, tuple[str, ...]]] = deque([(start, 0, ())])
     while queue:
@@ -186,4 +185,14 @@ def explore(depth: int) -> int:
 
 
 def test_every_state_within_four_moves_keeps_the_promises() -> None:
-    assert explore(4) > 1000
+    assert explore(4, World()) > 1000
+
+
+def test_every_state_within_three_moves_of_two_open_alarms_keeps_the_promises() -> None:
+    world = World()
+    for _ in range(2):
+        world.press()
+        world.seal()
+        world.pass_ms(WINDOW_S * 1000 + 1)
+    assert len(world.raised) == 2
+    assert explore(3, world) > 300

@@ -97,6 +97,15 @@ def test_a_press_after_the_window_raises_a_new_alarm_and_the_old_keeps_its_state
     assert device.outputs["lamp"] == "acknowledged", "the older alarm is still open"
 
 
+def test_one_alarm_without_receipt_keeps_the_lamp_at_sending_whatever_became_of_the_others(driven: Make) -> None:
+    device = driven({"alarm_window_s": 600})
+    device.press()
+    device.pass_ms(600_001)
+    device.press()
+    device.receipt(device.number("alarm.raised"), 3)
+    assert device.outputs["lamp"] == "sending"
+
+
 def test_each_press_renews_the_window(driven: Make) -> None:
     device = driven({"alarm_window_s": 600})
     for _ in range(5):
