@@ -271,6 +271,8 @@ class Agent:
         rank = 1 if type_ in NEVER_EVICTED else KEEP_RANK[sealed.rank]
         position = self._journal.append(rank, sealed.boot, sealed.seq, sealed.link, sealed.envelope)
         self._last_position = position
+        if tracing:
+            self._log.stage("written", boot=sealed.boot, seq=sealed.seq, position=position)
         self._keeper.wake(urgent=alarm)
         if alarm:
             self._open[sealed.boot, sealed.seq] = type_
