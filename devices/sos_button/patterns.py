@@ -7,20 +7,8 @@ a test holds equal to this table.
 
 PATTERNS: "dict[str, dict[str, tuple[tuple[int, int], ...]]]" = {
     "lamp": {
-        "idle": (
-            (250, 5),
-            (250, 10),
-            (250, 20),
-            (250, 35),
-            (250, 50),
-            (250, 60),
-            (250, 60),
-            (250, 50),
-            (250, 35),
-            (250, 20),
-            (250, 10),
-            (1250, 5),
-        ),
+        # A slow breath in four steps: each step wakes the processor, and an idle device should sleep.
+        "idle": ((400, 20), (600, 50), (400, 20), (6600, 5)),
         "offline": ((100, 60), (3900, 0)),
         "pressed": ((60, 100), (60, 0)),
         "sending": ((250, 100), (250, 0)),
