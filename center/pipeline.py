@@ -94,7 +94,7 @@ class Pipeline:
         self,
         database: Database,
         keys: KeyTable,
-        signer: cose.Signer,
+        signer: "cose.Signer",
         center: str,
         now_ms: int,
         observe: Callable[[str, Sequence[VerifiedEvent]], None] = lambda _stage, _events: None,

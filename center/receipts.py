@@ -32,7 +32,7 @@ class Draft:
     settled: tuple[tuple[int, int, int], ...]
     alarms: tuple[tuple[int, int, int], ...]
 
-    def sealed(self, signer: cose.Signer, center: str, n: int, at_ms: int, boots: int) -> bytes:
+    def sealed(self, signer: "cose.Signer", center: str, n: int, at_ms: int, boots: int) -> bytes:
         """The signed receipt. ``n`` must never have been used before; ``boots`` is the highest regular boot known."""
         told = Receipt(self.device, center, n, at_ms, boots, list(self.settled), list(self.alarms))
         return cose.sign(told.encode(), receipt.CONTEXT, signer)

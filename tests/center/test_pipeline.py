@@ -1,0 +1,342 @@
+"""From bytes that arrive to durable events, receipts and what is handed on."""
+
+import json
+import random
+import sqlite3
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from agent.keys.chain import load_roots
+from agent.wire import cose, receipt
+from agent.wire.receipt import Receipt
+from center import orders, queries, schema
+from center.continuity import examine
+from center.database import Database
+from center.errors import DatabaseBusyError
+from center.inbox import outgoing
+from center.keytable import KeyTable
+from center.pipeline import MAX_PARKED, Arrival, Outcome, Outgoing, Pipeline
+from tests.center.scripted import NOW, Device, Message, Pki
+
+
+def arrivals(*messages: Message) -> list[Arrival]:
+    return [Arrival(message.topic, message.envelope) for message in messages]
+
+
+def opened(out: Outgoing, pki: Pki) -> Receipt:
+    signer = pki.signer("center-1")
+    from agent.keys.p256 import verifier  # noqa: PLC0415  kept beside its one use
+
+    check = verifier(signer.public_der)
+    parts = cose.verify(out.payload, receipt.CONTEXT, lambda kid: check if kid == signer.kid else None)
+    return receipt.decode(parts.payload)
+
+
+def handed_on(database: Database) -> list[dict[str, object]]:
+    with database.read() as connection:
+        return [json.loads(row[2]) for rank in (0, 1, 2) for row in outgoing(connection, rank, 0, 10_000)]
+
+
+def count(database: Database) -> int:
+    with database.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(schema.events)).scalar_one())
+
+
+def settled(outs: Iterable[Outgoing], pki: Pki) -> set[tuple[int, int]]:
+    told = (entry for out in outs for entry in opened(out, pki).settled)
+    return {(boot, seq) for boot, first, last in told for seq in range(first, last + 1)}
+
+
+def test_an_alarm_is_receipted_at_once_and_the_rest_within_a_second(
+    pipeline: Pipeline, device: Device, pki: Pki
+) -> None:
+    pipeline.ingest(arrivals(device.greeting(), device.event(), device.event()), NOW)
+    assert pipeline.due_receipts(NOW + 999) == []
+    (gathered,) = pipeline.due_receipts(NOW + 1_000)
+    assert opened(gathered, pki).settled == [(1, 1, 2)]
+    pipeline.ingest(arrivals(device.press()), NOW + 2_000)
+    (at_once,) = pipeline.due_receipts(NOW + 2_000)
+    told = opened(at_once, pki)
+    assert told.settled == [(1, 3, 3)]
+    assert told.alarms == [(1, 3, receipt.RECEIVED)]
+    assert told.boots == 1
+    assert at_once.topic == f"dabyl/v1/{device.name}/receipt"
+
+
+def test_a_repeated_event_is_receipted_again_stored_once_and_handed_on_once(
+    pipeline: Pipeline, database: Database, device: Device, pki: Pki
+) -> None:
+    press = device.press()
+    pipeline.ingest(arrivals(device.greeting(), press, press), NOW)
+    pipeline.due_receipts(NOW)
+    pipeline.ingest(arrivals(press), NOW + 5)
+    assert settled(pipeline.due_receipts(NOW + 5), pki) == {(1, 1)}
+    assert count(database) == 1
+    assert [one["id"] for one in handed_on(database) if one["type"] == "dabyl.alarm.raised"] == [press.link.hex()]
+
+
+def test_a_malleated_signature_makes_no_second_event(pipeline: Pipeline, database: Database, device: Device) -> None:
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    press = device.press()
+    s = int.from_bytes(press.envelope[-32:], "big")
+    twin = Message(press.topic, press.envelope[:-32] + (order - s).to_bytes(32, "big"))
+    pipeline.ingest(arrivals(device.greeting(), press, twin), NOW)
+    assert count(database) == 1
+    with database.read() as connection:
+        assert queries.incidents(connection) == []
+
+
+def test_two_payloads_under_one_number_are_both_kept_told_and_receipted_and_are_an_incident(
+    pipeline: Pipeline, database: Database, device: Device, pki: Pki
+) -> None:
+    first = device.press()
+    assert first.made is not None
+    first.made.data = {"level": "other"}
+    second = device.sealed(first.made)
+    pipeline.ingest(arrivals(device.greeting(), first), NOW)
+    pipeline.due_receipts(NOW)
+    orders.place(database, (device.name, 1, 1), receipt.CLOSED, "a", NOW)
+    pipeline.carry_out_orders(NOW)
+    pipeline.due_receipts(NOW)
+    pipeline.ingest(arrivals(second), NOW + 1)
+    assert count(database) == 2
+    told = [one for one in handed_on(database) if one["type"] == "dabyl.alarm.raised"]
+    assert [one["dabylconflict"] for one in told] == [False, True]
+    (out,) = pipeline.due_receipts(NOW + 1)
+    assert settled([out], pki) == {(1, 1)}
+    assert opened(out, pki).alarms == [(1, 1, receipt.RECEIVED)], "what was closed is another press"
+    with database.read() as connection:
+        (incident,) = queries.incidents(connection)
+    assert incident["kind"] == "cloned-device"
+
+
+def test_receipt_numbers_never_come_twice_even_if_the_center_dies_between_any_two(
+    database: Database, pki: Pki, device: Device
+) -> None:
+    numbers: list[int] = []
+    greeting = device.greeting()
+    for round_ in range(5):
+        keys = KeyTable(load_roots(pki.authority.root_pem))
+        pipeline = Pipeline(database, keys, pki.signer("center-1"), "center-1", NOW)  # no orderly end of the one before
+        for _ in range(3):
+            pipeline.ingest(arrivals(greeting, device.press()), NOW + round_)
+            numbers += [opened(out, pki).n for out in pipeline.due_receipts(NOW + round_)]
+    assert len(numbers) == 15
+    assert sorted(set(numbers)) == numbers
+
+
+def test_while_the_database_is_locked_nothing_is_said_and_afterwards_nothing_is_missing(
+    pipeline: Pipeline, database: Database, device: Device, tmp_path: Path, pki: Pki
+) -> None:
+    batch = arrivals(device.greeting(), device.press())
+    holder = sqlite3.connect(tmp_path / "center.sqlite", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    proven = pipeline.prove(batch, NOW)
+    with pytest.raises(DatabaseBusyError, match="locked by another process"):
+        pipeline.store(proven, NOW)
+    assert pipeline.due_receipts(NOW + 5_000) == []
+    holder.execute("ROLLBACK")
+    holder.close()
+    pipeline.store(proven, NOW)
+    assert settled(pipeline.due_receipts(NOW), pki) == {(1, 1)}
+    types = [one["type"] for one in handed_on(database)]
+    assert types == ["dabyl.alarm.raised", "dabyl.presence.online"], "the change of presence was not lost either"
+
+
+def test_receipts_that_find_the_database_locked_are_sent_later(
+    pipeline: Pipeline, device: Device, tmp_path: Path, pki: Pki
+) -> None:
+    pipeline.ingest(arrivals(device.greeting(), device.press()), NOW)
+    holder = sqlite3.connect(tmp_path / "center.sqlite", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseBusyError):
+        pipeline.due_receipts(NOW)
+    holder.execute("ROLLBACK")
+    holder.close()
+    (out,) = pipeline.due_receipts(NOW)
+    assert opened(out, pki).alarms == [(1, 1, receipt.RECEIVED)]
+
+
+def test_an_event_before_its_key_waits_unreceipted_until_the_presence_brings_it(
+    pipeline: Pipeline, device: Device, pki: Pki
+) -> None:
+    outcome = pipeline.ingest(arrivals(device.press()), NOW)
+    assert outcome.parked == 1
+    assert [one.reason for one in outcome.refused] == ["unknown-key"]
+    assert pipeline.due_receipts(NOW + 2_000) == []
+    pipeline.ingest(arrivals(device.greeting()), NOW + 3_000)
+    assert settled(pipeline.due_receipts(NOW + 3_000), pki) == {(1, 1)}
+
+
+def test_what_waits_for_a_key_is_bounded(pipeline: Pipeline, device: Device, foreign: Pki) -> None:
+    stranger = foreign.device(f"stranger-{len(foreign.issued)}")
+    flood = arrivals(stranger.press()) * (MAX_PARKED + 50)
+    pipeline.ingest(flood, NOW)
+    assert len(pipeline._parked) == MAX_PARKED
+    press = device.press()
+    outcome = pipeline.ingest(arrivals(press, device.greeting()), NOW)
+    assert [one.name for one in outcome.stored] == [(device.name, 1, 1)]
+
+
+def test_keys_survive_a_restart_of_the_center(database: Database, pki: Pki, pipeline: Pipeline, device: Device) -> None:
+    pipeline.ingest(arrivals(device.greeting()), NOW)
+    again = Pipeline(database, KeyTable(load_roots(pki.authority.root_pem)), pki.signer("center-1"), "center-1", NOW)
+    assert len(again.ingest(arrivals(device.press()), NOW).stored) == 1
+
+
+def test_a_reconnecting_device_is_told_the_states_of_its_open_alarms(
+    pipeline: Pipeline, database: Database, device: Device, pki: Pki
+) -> None:
+    closed, waiting = device.press(), device.press()
+    pipeline.ingest(arrivals(device.greeting(), closed, waiting), NOW)
+    pipeline.due_receipts(NOW)
+    orders.place(database, (device.name, 1, 1), receipt.CLOSED, "a", NOW)
+    orders.place(database, (device.name, 1, 2), receipt.ACKNOWLEDGED, "a", NOW)
+    assert pipeline.carry_out_orders(NOW) == 2
+    (out,) = pipeline.due_receipts(NOW)
+    assert opened(out, pki).alarms == [(1, 1, receipt.CLOSED), (1, 2, receipt.ACKNOWLEDGED)]
+    pipeline.ingest(arrivals(device.greeting()), NOW + 60_000)
+    (out,) = pipeline.due_receipts(NOW + 60_000)
+    assert opened(out, pki).alarms == [(1, 2, receipt.ACKNOWLEDGED)]
+    pipeline.ingest(arrivals(device.reboot(2, waiting)), NOW + 70_000)
+    (out,) = pipeline.due_receipts(NOW + 70_000)
+    told = opened(out, pki)
+    assert told.alarms == [(1, 2, receipt.ACKNOWLEDGED)]
+    assert told.boots == 2
+
+
+def test_an_alarms_state_never_falls(pipeline: Pipeline, database: Database, device: Device, pki: Pki) -> None:
+    pipeline.ingest(arrivals(device.greeting(), device.press()), NOW)
+    pipeline.due_receipts(NOW)
+    for state in (receipt.DISPATCHED, receipt.ACKNOWLEDGED):
+        orders.place(database, (device.name, 1, 1), state, "a", NOW)
+        pipeline.carry_out_orders(NOW)
+        (out,) = pipeline.due_receipts(NOW)
+        assert opened(out, pki).alarms == [(1, 1, receipt.DISPATCHED)]
+
+
+def test_an_escalation_counts_on_its_alarm_and_one_without_an_alarm_is_an_alarm(
+    pipeline: Pipeline, database: Database, device: Device
+) -> None:
+    pipeline.ingest(arrivals(device.greeting(), device.press()), NOW)
+    pipeline.ingest(arrivals(device.event("alarm.escalated", {"alarm": [1, 1], "count": 3})), NOW)
+    pipeline.ingest(arrivals(device.event("alarm.escalated", {"alarm": [7, 2**40]})), NOW)
+    with database.read() as connection:
+        found = {one["seq"]: one["escalations"] for one in queries.alarms(connection, closed=False, most=10)}
+    assert found == {1: 1, 3: 0}
+
+
+def test_an_event_before_the_clock_was_set_is_dated_from_a_later_one(
+    pipeline: Pipeline, database: Database, device: Device
+) -> None:
+    undated, dating, late = (
+        device.event("tamper.opened", clock=0),
+        device.event(),
+        device.event("tamper.opened", clock=0),
+    )
+    pipeline.ingest(arrivals(device.greeting(), undated), NOW)
+    pipeline.ingest(arrivals(dating), NOW)
+    pipeline.ingest(arrivals(late), NOW)
+    told = {one["dabylseq"]: one for one in handed_on(database) if "dabylseq" in one}
+    assert "time" not in told[1], "nobody could know, and it was not held back"
+    assert told[3]["time"] == "2026-05-28T20:26:40.010Z"
+
+
+def test_a_late_event_is_marked_late(pipeline: Pipeline, database: Database, device: Device) -> None:
+    pipeline.ingest(arrivals(device.greeting(), device.event()), NOW + 60_000)
+    pipeline.ingest(arrivals(device.event()), NOW + 60_001)
+    late = {one["dabylseq"]: one["dabyllate"] for one in handed_on(database) if "dabylseq" in one}
+    assert late == {1: False, 2: True}
+
+
+def test_revocation_takes_a_key_that_is_already_known(pipeline: Pipeline, database: Database, tmp_path: Path) -> None:
+    from agent.keys.revocation import load_lists  # noqa: PLC0415  kept beside its one use
+
+    own = Pki(tmp_path / "own")
+    own.leaf("center", "center-1")
+    lost = own.device("sos-lost")
+    keys = KeyTable(load_roots(own.authority.root_pem))
+    center = Pipeline(database, keys, own.signer("center-1"), "center-1", NOW)
+    assert len(center.ingest(arrivals(lost.greeting(), lost.press()), NOW).stored) == 1
+    lists = load_lists(own.revoke("sos-lost"))
+    assert [key.device for key in center.revoke(lists, NOW)] == ["sos-lost"]
+    outcome = center.ingest(arrivals(lost.press(), lost.greeting()), NOW)
+    assert [one.reason for one in outcome.refused] == ["revoked", "revoked"]
+    restarted = KeyTable(load_roots(own.authority.root_pem), lists)
+    again = Pipeline(database, restarted, own.signer("center-1"), "center-1", NOW)
+    assert [one.reason for one in again.ingest(arrivals(lost.press()), NOW).refused] == ["revoked"]
+
+
+def test_refusals_are_counted_by_reason_and_kept(pipeline: Pipeline, database: Database, device: Device) -> None:
+    press = device.press()
+    forged = Message(press.topic, press.envelope[:-1] + bytes([press.envelope[-1] ^ 1]))
+    pipeline.ingest(arrivals(device.greeting(), forged, forged, Message(press.topic, b"\xd2")), NOW)
+    pipeline.keep_refusals()
+    pipeline.keep_refusals()
+    with database.read() as connection:
+        assert queries.refusals(connection) == {"forged": 2, "malformed": 1}
+
+
+def test_silence_is_told_once_and_life_after_it_too(pipeline: Pipeline, database: Database, device: Device) -> None:
+    pipeline.ingest(arrivals(device.greeting(keepalive=13)), NOW)
+    assert pipeline.watch(NOW + 19_500) == []
+    assert [change.online for change in pipeline.watch(NOW + 19_501)] == [False]
+    assert pipeline.watch(NOW + 60_000) == []
+    pipeline.ingest(arrivals(device.event()), NOW + 61_000)
+    told = [one for one in handed_on(database) if str(one["type"]).startswith("dabyl.presence")]
+    assert [one["type"] for one in told] == ["dabyl.presence.online", "dabyl.presence.lost", "dabyl.presence.online"]
+    assert len({one["id"] for one in told}) == 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_however_deliveries_are_shuffled_repeated_and_batched_the_end_is_the_same(
+    pipeline: Pipeline, database: Database, device: Device, pki: Pki, seed: int
+) -> None:
+    draw = random.Random(seed)
+    made = [device.press() if draw.random() < 0.2 else device.event() for _ in range(60)]
+    deliveries = made + draw.sample(made, 30)
+    draw.shuffle(deliveries)
+    pipeline.ingest(arrivals(device.greeting()), NOW)
+    told: set[tuple[int, int]] = set()
+    while deliveries:
+        size = draw.randint(1, 12)
+        batch, deliveries = deliveries[:size], deliveries[size:]
+        pipeline.ingest(arrivals(*batch), NOW)
+        told |= settled(pipeline.due_receipts(NOW + 1_000), pki)
+    assert told == {(1, seq) for seq in range(1, 61)}
+    assert count(database) == 60
+    ids = [one["id"] for one in handed_on(database) if "dabylseq" in one]
+    assert sorted(map(str, ids)) == sorted(message.link.hex() for message in made)
+    with database.read() as connection:
+        verdicts = dict(queries.chains(connection))
+    assert verdicts[device.name].whole
+
+
+def test_the_stored_payloads_themselves_are_judged(
+    pipeline: Pipeline, database: Database, device: Device, tmp_path: Path
+) -> None:
+    pipeline.ingest(arrivals(device.greeting(), device.event(), device.event(), device.event()), NOW)
+    with database.begin() as connection:
+        payload = connection.execute(select(schema.events.c.payload).where(schema.events.c.seq == 2)).scalar_one()
+        altered = payload.replace(b"health.report", b"health.riport")
+        connection.execute(schema.events.update().where(schema.events.c.seq == 2).values(payload=altered))
+    with database.read() as connection:
+        verdict = dict(queries.chains(connection))[device.name]
+    assert verdict.boots[0].breaks == (3,)
+
+
+def test_nothing_is_stored_for_an_empty_or_refused_batch(pipeline: Pipeline, database: Database) -> None:
+    outcome: Outcome = pipeline.ingest([Arrival("", b""), Arrival("dabyl/v1/sos-0001/command", b"\xd2\x84")], NOW)
+    assert [one.reason for one in outcome.refused] == ["misaddressed", "misaddressed"]
+    assert count(database) == 0
+    assert examine([]).whole
+
+
+def test_new_devices_do_not_disturb_each_other(pipeline: Pipeline, new_device: Callable[[], Device], pki: Pki) -> None:
+    one, two = new_device(), new_device()
+    pipeline.ingest(arrivals(one.greeting(), two.greeting(), one.press(), two.press()), NOW)
+    outs = pipeline.due_receipts(NOW)
+    assert sorted(opened(out, pki).device for out in outs) == sorted([one.name, two.name])
