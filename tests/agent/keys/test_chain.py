@@ -373,6 +373,31 @@ def test_a_list_with_a_wrong_signature_is_an_error_never_ignored(listed: Listed,
         verify_chain(forge.direct(forge.leaf()), forge.roots, NOW_MS, forged)
 
 
+def test_a_list_counts_only_from_an_authority_that_may_sign_lists(forge: Forge) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    only_certificates: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=True, path_length=None), True),
+        (usage(key_cert_sign=True), True),
+    ]
+    root = forge.make("forge root", key, None, key, only_certificates)
+    leaf = forge.make("pillar-017", ec.generate_private_key(ec.SECP256R1()), root, key, forge.leaf())
+    builder = x509.CertificateRevocationListBuilder().issuer_name(root.subject).last_update(_NOW)
+    text = builder.next_update(_NOW).sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+    chain, trusted = [leaf.public_bytes(Encoding.DER)], (read(root.public_bytes(Encoding.DER), "root"),)
+    verify_chain(chain, trusted, NOW_MS)
+    with pytest.raises(errors.RevocationListError, match="cRLSign"):
+        verify_chain(chain, trusted, NOW_MS, load_lists(text))
+
+
+def test_unused_bits_in_a_lists_signature_are_refused(listed: Listed) -> None:
+    for _ in range(8):
+        parsed = x509.load_pem_x509_crl(listed.listing().encode())
+        changed = bytearray(parsed.public_bytes(Encoding.DER))
+        changed[-len(parsed.signature) - 1] = 1
+        with pytest.raises(errors.RevocationListError):
+            load_lists(pem.encoded("X509 CRL", bytes(changed)))
+
+
 def test_a_list_of_another_authority_does_not_concern_this_chain(listed: Listed, issue: Issue, roots: Roots) -> None:
     assert verify_chain(issue(), roots, NOW_MS, load_lists(listed.listing())).warnings == ()
 
