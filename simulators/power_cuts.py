@@ -216,11 +216,9 @@ def _cut_while_opening(disk: SimulatedDisk, random: Random) -> SimulatedDisk:
 
 
 def _broken(boundary: Boundary, journal: Journal) -> list[str]:
-    broken: list[str] = []
-    events = boundary.appended
-    gaps = [*boundary.declared, *journal.take_gaps()]
-    by_number = {(event.boot, event.seq): event for event in events}
+    by_number = {(event.boot, event.seq): event for event in boundary.appended}
     present: set[tuple[int, int]] = set()
+    broken: list[str] = []
     for lane in (0, 1):
         position = 0
         while (entry := journal.next(lane, position)) is not None:
@@ -233,28 +231,31 @@ def _broken(boundary: Boundary, journal: Journal) -> list[str]:
     last = journal.last
     if last is not None:
         head = by_number.get((last[0], last[1]))
-        if head is None or head.hash16 != last[2]:
-            broken.append(f"the head {last[0]}/{last[1]} is not the chain's")
+        if head is None or head.hash16 != last[2] or head.position < top:
+            broken.append(f"the head {last[0]}/{last[1]} is not the chain's, or before position {top}")
         else:
-            if head.position < top:
-                broken.append(f"the head is before the newest event, position {head.position} < {top}")
             top = head.position
     if top < boundary.kept_position:
         broken.append(f"position {top} is the last, {boundary.kept_position} was kept")
-    for event in events:
-        number = (event.boot, event.seq)
-        if event.position > top:
-            continue
-        evicted = event.rank > 1 and any(
-            boot == event.boot and first <= event.seq <= last_seq for boot, first, last_seq, _hash in gaps
-        )
-        if number not in present and number not in boundary.settled and not evicted:
-            kind = "kept" if event.position <= boundary.kept_position else "an earlier"
-            broken.append(f"{kind} event {number} of rank {event.rank} is missing")
     for key, value in boundary.kept_notes.items():
         if not value <= journal.notes.get(key, -1) <= boundary.noted[key]:
             broken.append(f"note {key} is {journal.notes.get(key)}, {value} was kept")
-    return broken
+    return broken + _missing(boundary, journal, present, top)
+
+
+def _missing(boundary: Boundary, journal: Journal, present: set[tuple[int, int]], top: int) -> list[str]:
+    """Events up to position `top` that are neither there nor settled nor declared as evicted."""
+    gaps = [*boundary.declared, *journal.take_gaps()]
+    missing: list[str] = []
+    for event in boundary.appended:
+        evicted = event.rank > 1 and any(
+            boot == event.boot and first <= event.seq <= last for boot, first, last, _hash in gaps
+        )
+        number = (event.boot, event.seq)
+        if event.position <= top and number not in present and number not in boundary.settled and not evicted:
+            kind = "kept" if event.position <= boundary.kept_position else "an earlier"
+            missing.append(f"{kind} event {number} of rank {event.rank} is missing")
+    return missing
 
 
 def _broken_afterwards(journal: Journal, disk: SimulatedDisk) -> list[str]:

@@ -158,13 +158,13 @@ class Compaction:
                 store.append(name, b"".join(parts))
                 parts = []
                 waiting = 0
-        for position, gap in kept_gaps:  # behind the events, as their positions move the head
-            parts.append(records.record(number, records.GAP, 0, offset, records.gap_body(position, gap)))
+        for gap in kept_gaps:
+            parts.append(records.record(number, records.GAP, 0, offset, records.gap_body(0, gap)))
             offset += len(parts[-1])
         for boot, first, last in segment.settles:
             parts.append(records.record(number, records.SETTLED, 0, offset, records.settled_body(boot, first, last)))
             offset += len(parts[-1])
-        self._gaps = [gap for _position, gap in kept_gaps]
+        self._gaps = kept_gaps
         if parts:
             store.append(name, b"".join(parts))
         new.size = offset
@@ -182,9 +182,9 @@ class Compaction:
                     return body
         return records.header_body(segment.number, segment.first, None, 0, 0, {})
 
-    def _choose(self, segment: "Segment", drop_from: int) -> "tuple[list[tuple[int, Gap]], list[int]]":
-        """Gaps to write, with the position of their last event, and indexes of the events to copy."""
-        gaps: "list[tuple[int, Gap]]" = [(0, gap) for gap in segment.gaps if gap[0] > self._declared]
+    def _choose(self, segment: "Segment", drop_from: int) -> "tuple[list[Gap], list[int]]":
+        """Gaps to write, and indexes of the events to copy."""
+        gaps: "list[Gap]" = [gap for gap in segment.gaps if gap[0] > self._declared]
         copied: "list[int]" = []
         is_open = False
         for index in range(len(segment)):
@@ -198,34 +198,35 @@ class Compaction:
             if event is None:
                 self.damaged += 1
                 continue
-            position, _rank, boot, seq, hash16, _envelope = event
-            if is_open and gaps[-1][1][1] == boot:
-                gaps[-1] = (position, (self.batch, boot, gaps[-1][1][2], seq, hash16))
+            _position, _rank, boot, seq, hash16, _envelope = event
+            if is_open and gaps[-1][1] == boot:
+                gaps[-1] = (self.batch, boot, gaps[-1][2], seq, hash16)
             else:
-                gaps.append((position, (self.batch, boot, seq, seq, hash16)))
+                gaps.append((self.batch, boot, seq, seq, hash16))
                 is_open = True
-        while len(gaps) > MAX_GAPS:
-            joined = _join_pairs(gaps)
-            if len(joined) == len(gaps):
-                break
-            gaps = joined
+        gaps = joined(gaps, 1)
+        distance = 2
+        while len(gaps) > MAX_GAPS and distance < 1 << 33:
+            gaps = joined(gaps, distance)
+            distance *= 2
         return gaps, copied
 
 
-def _join_pairs(gaps: "list[tuple[int, Gap]]") -> "list[tuple[int, Gap]]":
-    joined: "list[tuple[int, Gap]]" = []
-    index = 0
-    while index < len(gaps):
-        position, gap = gaps[index]
-        if index + 1 < len(gaps):
-            after, other = gaps[index + 1]
-            if other[1] == gap[1] and other[2] > gap[3]:
-                position = after
-                gap = (max(gap[0], other[0]), gap[1], gap[2], other[3], other[4])
-                index += 1
-        joined.append((position, gap))
-        index += 1
-    return joined
+def joined(gaps: "list[Gap]", distance: int) -> "list[Gap]":
+    """Gaps by boot and number, those of one boot joined that are at most `distance` apart; 1 joins what touches."""
+    out: "list[Gap]" = []
+    for batch, boot, first, last, hash16 in sorted(gaps, key=_by_number):
+        gap = (batch, boot, first, last, hash16)
+        if out and out[-1][1] == boot and first <= out[-1][3] + distance:
+            before = out.pop()
+            end = before if before[3] > last else gap
+            gap = (max(before[0], batch), boot, before[2], end[3], end[4])
+        out.append(gap)
+    return out
+
+
+def _by_number(gap: "Gap") -> "tuple[int, int]":
+    return gap[1], gap[2]
 
 
 def read_event(store: "Store", segment: "Segment", index: int) -> "tuple[int, int, int, int, bytes, bytes] | None":

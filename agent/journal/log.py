@@ -7,7 +7,7 @@ MicroPython subset; one loop calls everything except `carry_out`.
 """
 
 from agent.journal import records, recovery
-from agent.journal.compaction import read_event
+from agent.journal.compaction import joined, read_event
 from agent.journal.errors import DuplicateEvent
 from agent.journal.unkept import Unkept
 from agent.journal.writer import Writer
@@ -293,14 +293,8 @@ class Journal:
         gaps = self._tail.gaps()
         for segment in writer.segments:
             gaps.extend(segment.gaps)
-        out: "list[tuple[int, int, int, bytes]]" = []
-        for batch, boot, first, last, hash16 in sorted(gaps, key=_by_number):
-            if writer.declared < batch <= self._handed:
-                start = first
-                if out and out[-1][0] == boot and out[-1][2] + 1 >= first:
-                    start = out.pop()[1]
-                out.append((boot, start, last, hash16))
-        return out
+        owed = [gap for gap in gaps if writer.declared < gap[0] <= self._handed]
+        return [gap[1:] for gap in joined(owed, 1)]
 
     def gaps_declared(self) -> None:
         """The event with the gaps of the last `take_gaps` is kept: do not hand them out again."""
@@ -355,7 +349,3 @@ class Journal:
                 self._writer.damaged += 1
             return None
         return event[0], event[1], event[2], event[3], event[5]
-
-
-def _by_number(gap: "tuple[int, int, int, int, bytes]") -> "tuple[int, int]":
-    return gap[1], gap[2]

@@ -298,6 +298,7 @@ def _cut(store: "Store", name: str, segment: "Segment", cut: int, found: "Recove
             store.truncate(name, cut)
             segment.size = cut
         store.sync(name)
+        store.sync_dir()  # whoever made this segment may have died before its name was durable
         segment.kept = segment.size
     except OSError as error:
         found.trouble = error

@@ -73,7 +73,6 @@ class Writer:
         self._highest = found.highest
         if found.sound:
             self._current = self.segments[-1]
-            self._dir_dirty = True
         notes = dict(found.notes)
         notes.update(self.notes)
         self._stale = len(self.notes) > 0  # noted while the folder could not be read
