@@ -7,8 +7,6 @@ things come from one seed. It knows pins, contacts and levels, and nothing of wh
 """
 
 import asyncio
-import collections
-import dataclasses
 import functools
 import pathlib
 import random
@@ -23,59 +21,12 @@ from simulators.gpio import physics, records
 from simulators.gpio.records import HIGH, LOW, OPEN, WEAK_HIGH, WEAK_LOW
 from simulators.gpio.server import BoardServer
 from simulators.gpio.timeline import Timeline
+from simulators.gpio.wiring import BUTTON, MAINS, TAMPER, Contact, Output, PinState
 
-HISTORY = 100_000  # output changes kept for each pin
+__all__ = ["BUTTON", "MAINS", "TAMPER", "Contact", "Hardware", "Output"]
+
 
 Bounce = physics.BouncePattern | list[tuple[float, int]]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Contact:
-    """A mechanical contact between a pin and one side of the supply.
-
-    Args:
-        closed: what the pin is connected to while the contact is closed, `LOW` or `HIGH`.
-        opened: what it is connected to while open; `OPEN` for a plain contact, the other side for a driven signal (mains sense).
-        rest: 1 if nobody touching it means closed (a tamper switch in a shut enclosure), else 0.
-    """
-
-    closed: int = LOW
-    opened: int = OPEN
-    rest: int = 0
-
-
-BUTTON = Contact()
-TAMPER = Contact(rest=1)
-MAINS = Contact(closed=LOW, opened=HIGH, rest=1)  # optocoupler: conducts to ground while there is mains
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Output:
-    """What an output pin does since `since_ns` (CLOCK_MONOTONIC): a steady duty of 0 or 1, or PWM where `frequency_hz` is not None."""
-
-    duty: float
-    frequency_hz: float | None
-    since_ns: int
-
-    @property
-    def lit(self) -> bool:
-        """Whether a lamp at this output gives any light."""
-        return self.duty > 0
-
-
-@dataclasses.dataclass(slots=True)
-class _Pin:
-    contact: Contact
-    closed: int
-    drive: int
-    level: int = 0
-    pull: int = records.PULL_NONE
-    function: str | None = None
-    stuck: bool = False
-    cut: bool = False
-    wired_to: int | None = None
-    output: Output | None = None
-    history: collections.deque[Output] = dataclasses.field(default_factory=lambda: collections.deque(maxlen=HISTORY))
 
 
 class Hardware:
@@ -93,10 +44,10 @@ class Hardware:
     def __init__(self, path: pathlib.Path, *, contacts: Mapping[int, Contact] | None = None, seed: int = 0) -> None:
         self.path = path
         self._rng = random.Random(seed)  # noqa: S311 - reproducible faults, no secrets
-        self._pins = [_Pin(BUTTON, 0, OPEN) for _ in range(records.PINS)]
+        self._pins = [PinState(BUTTON, 0, OPEN) for _ in range(records.PINS)]
         for number, contact in (contacts or {}).items():
             drive = contact.closed if contact.rest else contact.opened
-            self._pins[_checked(number)] = _Pin(contact, contact.rest, drive)
+            self._pins[_checked(number)] = PinState(contact, contact.rest, drive)
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._watchers: list[Callable[[], None]] = []
@@ -129,28 +80,30 @@ class Hardware:
             pin: GPIO number.
             hold_ms: from the first touch to the first release.
             bounce: a pattern, drawn from the seed at both ends, or a recording of ``(ms, state)`` with 1 for closed, in place of all.
-            after_ms: so long from now; a press may overlap another, as two fingers on one button do.
+            after_ms: so long from now. Presses may overlap: the contact follows the latest movement, down or up.
 
         Returns:
             The instant of the first touch, in nanoseconds of CLOCK_MONOTONIC.
         """
         with self._lock:
-            wave = (
-                physics.press(round(hold_ms * 1000), bounce, self._rng)
-                if isinstance(bounce, physics.BouncePattern)
-                else physics.recorded(bounce)
-            )
-            return self._play(pin, wave, after_ms, self._move)
+            start_ns = self._start(after_ms)
+            if not isinstance(bounce, physics.BouncePattern):
+                return self._move(pin, physics.recorded(bounce), start_ns)
+            wave = physics.press(round(hold_ms * 1000), bounce, self._rng)
+            lifted = wave.index((round(hold_ms * 1000), 0))
+            self._move(pin, wave[:lifted], start_ns)
+            self._move(pin, wave[lifted:], start_ns)
+            return start_ns
 
     def hold(self, pin: int, *, bounce: physics.BouncePattern = physics.TYPICAL, after_ms: float = 0) -> int:
         """Closes the contact and keeps it closed. Returns the instant as `press` does."""
         with self._lock:
-            return self._play(pin, physics.transition(1, bounce, self._rng), after_ms, self._move)
+            return self._move(pin, physics.transition(1, bounce, self._rng), self._start(after_ms))
 
     def release(self, pin: int, *, bounce: physics.BouncePattern = physics.TYPICAL, after_ms: float = 0) -> int:
         """Opens the contact. Returns the instant as `press` does."""
         with self._lock:
-            return self._play(pin, physics.transition(0, bounce, self._rng), after_ms, self._move)
+            return self._move(pin, physics.transition(0, bounce, self._rng), self._start(after_ms))
 
     def tamper(self, pin: int, *, opened: bool) -> int:
         """Opens or shuts the enclosure: opened means that the contact of `pin` leaves its state of rest."""
@@ -189,7 +142,7 @@ class Hardware:
             one.cut = True
             self._drive(pin, OPEN, now_ns)
             if noise_ms:
-                self._play(pin, physics.hum(round(noise_ms * 1000), self._rng), 0, self._pick_up)
+                self._play(pin, physics.hum(round(noise_ms * 1000), self._rng), now_ns, self._pick_up)
 
     def mend(self, pin: int) -> None:
         """Ends `cut`: the pin sees its contact again, in whatever state that is by now."""
@@ -203,13 +156,13 @@ class Hardware:
         """Interference: `count` short pulses to the opposite level within `within_ms`. Returns the instant of the first."""
         with self._lock:
             wave = physics.spikes(count, round(within_ms * 1000), width_us, self._rng)
-            return self._play(pin, wave, 0, self._disturb)
+            return self._play(pin, wave, self._start(0), self._disturb)
 
     def chatter(self, pin: int, duration_ms: float, *, mean_ms: float = 2) -> int:
         """A closed contact that shakes open for moments. Returns the instant of the first opening."""
         with self._lock:
             wave = physics.chatter(round(duration_ms * 1000), round(mean_ms * 1000), self._rng)
-            return self._play(pin, wave, 0, self._move)
+            return self._move(pin, wave, self._start(0))
 
     def hang_up(self) -> None:
         """Breaks the agent's connection to the board; its pins connect again by themselves."""
@@ -303,22 +256,34 @@ class Hardware:
         self._timeline.advance(now_ns)
         return now_ns
 
-    def _play(self, pin: int, wave: physics.Waveform, after_ms: float, step: Callable[[int, int, int], None]) -> int:
+    def _start(self, after_ms: float) -> int:
+        return self._now() + round(after_ms * 1_000_000)
+
+    def _play(self, pin: int, wave: physics.Waveform, start_ns: int, step: Callable[[int, int, int], None]) -> int:
+        """Puts a waveform on the timeline; returns the instant of its first edge."""
         _checked(pin)
-        start_ns = self._now() + round(after_ms * 1_000_000)
         for at_us, state in wave:
             self._timeline.add(start_ns + at_us * 1000, functools.partial(step, pin, state))
         self._timeline.advance(time.monotonic_ns())
         return start_ns + (wave[0][0] * 1000 if wave else 0)
 
-    def _move(self, pin: int, closed: int, time_ns: int) -> None:
-        """A finger moves the contact."""
-        one = self._pins[pin]
-        if one.stuck:
-            return
-        one.closed = closed
-        if not one.cut:
-            self._drive(pin, one.contact.closed if closed else one.contact.opened, time_ns)
+    def _move(self, pin: int, wave: physics.Waveform, start_ns: int) -> int:
+        """A finger moves the contact; from the first edge of this movement on, bounce of an earlier one is over."""
+        begun = False
+
+        def step(pin: int, closed: int, time_ns: int) -> None:
+            nonlocal begun
+            one = self._pins[pin]
+            if not begun:
+                begun = True
+                one.movement = step
+            if one.stuck or one.movement is not step:
+                return
+            one.closed = closed
+            if not one.cut:
+                self._drive(pin, one.contact.closed if closed else one.contact.opened, time_ns)
+
+        return self._play(pin, wave, start_ns, step)
 
     def _pick_up(self, pin: int, state: int, time_ns: int) -> None:
         """A cut wire picks up noise."""

@@ -100,11 +100,31 @@ def test_a_stuck_button_stays_pressed_until_it_is_freed(
     ear = Ear(factory, BUTTON)
     hardware.stick(BUTTON)
     hardware.press(BUTTON, 1, bounce=physics.CLEAN)
-    hardware.release(BUTTON, bounce=physics.CLEAN)
     hardware.wait_quiet()
+    hardware.hold(BUTTON, bounce=physics.CLEAN)
+    hardware.release(BUTTON, bounce=physics.CLEAN)
+    assert hardware.level(BUTTON) == 0
     hardware.free(BUTTON)
-    until(lambda: ear.pin.state == 1)
+    until(lambda: len(ear.edges) == 2)
     assert ear.levels == [0, 1]
+    hardware.hold(BUTTON, bounce=physics.CLEAN)
+    until(lambda: ear.pin.state == 0)
+
+
+def test_the_contact_follows_the_latest_movement_whatever_still_bounces(
+    hardware: Hardware, factory: SimulatedFactory, until: Until
+) -> None:
+    ear = Ear(factory, BUTTON)
+    for _ in range(20):
+        hardware.hold(BUTTON, bounce=physics.WORN)
+        hardware.release(BUTTON, bounce=physics.CLEAN)
+        hardware.wait_quiet()
+        assert hardware.level(BUTTON) == 1
+        hardware.release(BUTTON, bounce=physics.WORN)
+        hardware.hold(BUTTON, bounce=physics.CLEAN)
+        hardware.wait_quiet()
+        assert hardware.level(BUTTON) == 0
+    until(lambda: ear.pin.state == 0)
 
 
 def test_a_cut_wire_leaves_the_pull_and_deaf_fingers(
@@ -159,7 +179,7 @@ def test_the_enclosure_and_the_mains_have_their_own_states_of_rest(
     hardware.tamper(TAMPER, opened=False)
     hardware.mains(MAINS, present=True)
     hardware.wait_quiet()
-    until(lambda: (tamper.pin.state, mains.pin.state) == (0, 0))
+    until(lambda: (tamper.pin.state, mains.pin.state) == (0, 0) and len(mains.edges) == 2)
     assert mains.levels == [1, 0]
 
 
@@ -249,7 +269,7 @@ def test_pins_keep_their_levels_when_the_board_goes_and_find_the_next_one(
     lamp.output_with_state(1)  # nobody sees it yet
     with Hardware(socket_path) as second:
         assert second.wait_output(LAMP, lambda output: output.lit).duty == 1
-        until(lambda: ear.pin.state == 1)
+        until(lambda: len(ear.edges) == 1)
         assert ear.levels == [1]
         factory.close()
 
