@@ -27,3 +27,7 @@ class BrokerModelError(SimulatorError, ValueError):
 
 class NetworkStateError(SimulatorError, RuntimeError):
     """A simulated network was used before it was started or after it was stopped, or a toxic's name is taken or unknown."""
+
+
+class DemoError(SimulatorError, RuntimeError):
+    """A part of the demo did not come up, or went away. The message names it and holds what it said."""
