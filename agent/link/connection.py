@@ -24,6 +24,14 @@ _REFUSED_VERSIONS = (0x01, 0x84)
 _REFUSALS = (0x04, 0x05, 0x86, 0x87, 0x8A, 0x8C)
 """CONNACK codes that time alone does not mend: bad credentials, not authorised, banned, bad authentication method."""
 _TOO_LARGE = 0x95
+PACKET_OVERHEAD = 256
+"""Bytes of an MQTT packet around a message, at most: fixed header, topic, identifier, properties."""
+MAX_RECEIVED = 131072
+"""Bytes of a packet that the broker may send at most: twice the contract's largest message."""
+
+
+class OversizedPacket(Exception):  # noqa: N818  says what arrived; never leaves this module
+    """A packet announces more than ``MAX_RECEIVED`` bytes."""
 
 
 class _Driven(Client):
@@ -41,6 +49,13 @@ class _Driven(Client):
 
     def _create_socket(self) -> "Any":
         return self._ready_socket
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        # paho asks for the rest of a packet at once, so this is where a packet's announced size shows.
+        if bufsize > MAX_RECEIVED:
+            raise OversizedPacket(f"{bufsize} bytes")
+        received: bytes = super()._sock_recv(bufsize)
+        return received
 
 
 class Connection:
@@ -75,9 +90,12 @@ class Connection:
         self._lost = False
         self.max_packet: int | None = None
         """Bytes of a packet at most, where the broker said so (MQTT 5)."""
+        self.receive_max = 65535
+        """Messages that the broker takes before it has acknowledged the first (MQTT 5, §3.2.2.3.3; 3.1.1 cannot say)."""
         self.answered = False
         """Whether the broker answered CONNECT at all."""
         self._client = client = _Driven(client_id, protocol, sock)
+        client.max_inflight_messages = 65535  # the outbox counts; a queue in here would make alarms wait behind others
         client.will_set(will[0], will[1], qos=1, retain=True)
         client.on_connect = self._connack
         client.on_subscribe = self._suback
@@ -102,6 +120,12 @@ class Connection:
         self._client.subscribe([(topic, 1) for topic in topics])
         self._flush()
         await self._subscribed
+        if self._lost:  # it ended between the broker's answer and now
+            raise LinkError("the connection ended right after the subscription")
+
+    def takes(self, size: int) -> bool:
+        """Whether the broker takes a message of ``size`` bytes, as far as it has said."""
+        return self.max_packet is None or size + PACKET_OVERHEAD <= self.max_packet
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> int | None:
         """Hand a message to the network with QoS 1; its packet identifier, or None if the connection is over."""
@@ -164,6 +188,7 @@ class Connection:
         code = reason.value
         if code == 0:
             self.max_packet = getattr(properties, "MaximumPacketSize", None)
+            self.receive_max = getattr(properties, "ReceiveMaximum", 65535)
             _resolve(self._connected)
             return
         error = LinkError(f"the broker refused: {reason}", refused=code in _REFUSALS, version=code in _REFUSED_VERSIONS)

@@ -34,7 +34,9 @@ def context(ca: str, certificate: str, key: str) -> ssl.SSLContext:
     except OSError as error:
         raise LinkError(f"{ca}: no root certificate can be read from it: {_reason(error)}", refused=True) from None
     try:
-        tls.load_cert_chain(certificate, key)
+        tls.load_cert_chain(
+            certificate, key, password=""
+        )  # without one OpenSSL would ask a terminal and block the loop
     except OSError as error:
         raise LinkError(f"{certificate} with {key}: not usable for TLS: {_reason(error)}", refused=True) from None
     return tls
@@ -59,7 +61,11 @@ async def dial(host: str, port: int, tls: ssl.SSLContext, floor_ms: int | None) 
     loop = asyncio.get_running_loop()
     last: Exception | None = None
     for family, address in await _addresses(loop, host, port):
-        raw = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            raw = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:  # a kernel without IPv6 still resolves IPv6 addresses
+            last = error
+            continue
         try:
             raw.setblocking(False)
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -106,6 +112,8 @@ async def _handshake(loop: asyncio.AbstractEventLoop, sock: ssl.SSLSocket) -> No
             await _ready(loop.add_writer, loop.remove_writer, sock)
         except ssl.SSLCertVerificationError as error:
             raise LinkError(f"the broker's certificate is not believed: {error.verify_message}", refused=True) from None
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            raise LinkError("TLS handshake failed: the broker hung up in the middle of it") from None
         except OSError as error:
             raise LinkError(
                 f"TLS handshake failed: {_reason(error)}", refused=isinstance(error, ssl.SSLError)

@@ -29,8 +29,6 @@ STALLED_MS = 20_000
 SUSPECT_BYTES = 4096
 SUSPICIONS = 3
 """A large message that was under way when the connection broke, this often in a row, is taken for the reason."""
-PACKET_OVERHEAD = 256
-"""Bytes of an MQTT packet around a message, at most: fixed header, topic, identifier, properties."""
 
 
 class Link:
@@ -90,10 +88,12 @@ class Link:
 
     def express(self, sealed: "Sealed") -> int | None:
         """Send an alarm at once, ahead of its being kept; its packet identifier, or None if it has to queue."""
-        if not self.up or not self._outbox.room or not self._outbox.alarms.nothing_waits():
+        connection = self._connection
+        if not self.up or connection is None or not self._outbox.room or not self._outbox.alarms.nothing_waits():
             return None
-        assert self._connection is not None
-        return self._connection.publish(self._topics[topics.leaf_of(sealed.type)], sealed.envelope)
+        if not connection.takes(len(sealed.envelope)):
+            return None
+        return connection.publish(self._topics[topics.leaf_of(sealed.type)], sealed.envelope)
 
     def adopt(self, mid: int, position: int, sealed: "Sealed") -> None:
         """The alarm sent by ``express`` has its position in the journal now."""
@@ -113,8 +113,7 @@ class Link:
                 break
             position, rank, boot, seq, envelope = entry
             size = len(envelope)
-            limit = connection.max_packet
-            if limit is not None and size + PACKET_OVERHEAD > limit:
+            if not connection.takes(size):
                 self._outbox.quarantine(position)
                 self._on_quarantine(boot, seq, size)
                 continue
@@ -220,13 +219,14 @@ class Link:
                 [topics.topic(self._device, topics.RECEIPT), topics.topic(self._device, topics.COMMAND)]
             )
         except LinkError as error:
-            if protocol is V5 and not connection.answered and not error.refused:
-                # Some brokers answer version 5 by hanging up.
+            if not connection.answered and not error.refused:
+                # Some brokers answer version 5 by hanging up. If 3.1.1 fares no better, it was not the version.
                 raise LinkError(str(error), version=True) from None
             raise
         self.up = True
+        self._hurry.clear()
         now_ms = self._heard_ms = self._clock.up()
-        self._outbox.connected(now_ms)
+        self._outbox.connected(now_ms, connection.receive_max - 1)  # one is left for presence
         self.announce()
         self._on_change(True)
         self.pump()
@@ -234,7 +234,6 @@ class Link:
     async def _pause(self, wait_ms: int) -> None:
         """Wait, but not past an alarm: it may skip the wait, once a least wait is over."""
         self._expected_ms = self._clock.up() + wait_ms
-        self._hurry.clear()
         least_ms = min(wait_ms, self._settings["retry_min_ms"])
         await asyncio.sleep(least_ms / 1000)
         try:
@@ -242,6 +241,7 @@ class Link:
                 await self._hurry.wait()
         except TimeoutError:
             pass
+        self._hurry.clear()  # not before: an alarm that came during the attempt has its skip still to come
 
     def _began(self, mid: int, position: int, boot: int, seq: int, size: int) -> None:
         if not self._outbox.under_way:

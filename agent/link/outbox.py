@@ -61,8 +61,9 @@ class Lane:
         if self._due is None:
             self._begin_round(now_ms)
         elif self._again is None and now_ms >= self._due:
-            if self._next(self.lane, 0) is None or self._marker == 0:
-                self._begin_round(now_ms)
+            first = self._next(self.lane, 0)
+            if first is None or first[0] > self._marker:
+                self._begin_round(now_ms)  # nothing of the last round is left: what went out since gets its first wait
             else:
                 self.rounds += 1
                 self._again = 0
@@ -102,9 +103,11 @@ class Outbox:
         alarm_wait_ms: int,
         event_wait_ms: int,
     ) -> None:
-        self.alarms = Lane(ALARMS, alarm_wait_ms, next_entry)
-        self.others = Lane(OTHERS, event_wait_ms, next_entry)
+        self._next_entry = next_entry
+        self.alarms = Lane(ALARMS, alarm_wait_ms, self._sendable)
+        self.others = Lane(OTHERS, event_wait_ms, self._sendable)
         self.window = window
+        self._most = window
         self._head = head
         self._rate = backlog_rate
         self._backlog = 0
@@ -113,8 +116,14 @@ class Outbox:
         self._under_way: set[int] = set()
         self._quarantined: set[int] = set()
 
-    def connected(self, now_ms: int) -> None:
-        """A connection is up: send everything unsettled again, older events at the limited rate."""
+    def connected(self, now_ms: int, limit: int = 65535) -> None:
+        """A connection is up: send everything unsettled again, older events at the limited rate.
+
+        Args:
+            now_ms: the time.
+            limit: how many the broker takes at once.
+        """
+        self.window = max(1, min(self._most, limit))
         self.alarms.restart()
         self.others.restart()
         self._backlog = self._head()
@@ -167,16 +176,27 @@ class Outbox:
             if entry is None:
                 return None
             lane.took(entry)
-            if entry[0] not in self._quarantined and entry[0] not in self._under_way:
+            if entry[0] not in self._under_way:
                 return entry
         return None
 
     def wake_ms(self, now_ms: int) -> int | None:
-        """When to ask again although nothing happened: a round that is due, or the rate's next event."""
+        """When to ask again although nothing happened: a round that is due, or the rate's next event.
+
+        None without room: then the broker's next acknowledgement is what to wait for.
+        """
+        if not self.room:
+            return None
         dues = [due for due in (self.alarms.due_ms(), self.others.due_ms()) if due is not None]
-        if self.room and self._tokens_milli < 1000 and self.others.peek(now_ms) is not None:
+        if self._tokens_milli < 1000 and self.others.peek(now_ms) is not None:
             dues.append(now_ms + 1 + (1000 - self._tokens_milli) // self._rate)
         return max(now_ms + 1, min(dues)) if dues else None
+
+    def _sendable(self, lane: int, after: int) -> "Entry | None":
+        entry = self._next_entry(lane, after)
+        while entry is not None and entry[0] in self._quarantined:
+            entry = self._next_entry(lane, entry[0])
+        return entry
 
     def _token(self, now_ms: int) -> bool:
         gained = (now_ms - self._tokens_at) * self._rate

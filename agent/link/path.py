@@ -53,10 +53,16 @@ class Path:
         return self._jittered(min(self._most_ms, self._least_ms << min(self._rounds - 1, 20)))
 
     def ended(self, lasted_ms: int) -> int:
-        """A connection ended after ``lasted_ms``; milliseconds to wait before the next attempt, at the preferred broker."""
+        """A connection ended after ``lasted_ms``; milliseconds to wait before the next attempt.
+
+        After a good connection that is at the preferred broker, else at the next one: a broker that takes every connection and drops
+        it again must not keep the device from the others.
+        """
         if lasted_ms >= STABLE_MS:
             self._rounds = 0
-        self.index = 0
+            self.index = 0
+        else:
+            self.index = (self.index + 1) % self._brokers
         wait = self._jittered(min(self._most_ms, self._least_ms << min(self._rounds, 20)))
         self._rounds += 1
         return wait
