@@ -107,8 +107,8 @@ class Follower:
         self._kept = 0
 
     def _lamp_changed(self, at_ns: int) -> None:
-        """The lamp may now show the receipts that came before."""
-        if self.lamp in ("received", "acknowledged", "dispatched", "closed", "pressed"):
-            for journey in self.journeys.values():
-                if "receipt" in journey.stages:
+        """The lamp may now show the receipts that came before. It shows alarms; what escalates one changes nothing on it."""
+        if self.lamp in ("received", "acknowledged", "dispatched", "closed"):
+            for journey in self.alarms():
+                if journey.type == "alarm.raised" and "receipt" in journey.stages:
                     journey.stages.setdefault("lamp", at_ns)

@@ -27,16 +27,6 @@ MEANING = {
     "test-passed": "test passed",
     "identify": "here I am",
 }
-HEADINGS = {
-    "sealed": "sealed",
-    "published": "published",
-    "written": "written",
-    "kept": "kept",
-    "verified": "verified",
-    "stored": "stored",
-    "receipt": "receipt",
-    "lamp": "lamp",
-}
 STATE_NAMES = ("", "received", "acknowledged", "dispatched", "closed")
 KEYS = (
     ("p", "press"),
@@ -92,7 +82,7 @@ def _table(journeys: Sequence[Journey]) -> Table:
     table = Table(expand=True, header_style="dim", title="milliseconds since the touch", title_style="dim")
     table.add_column("event")
     for stage in STAGES:
-        table.add_column(HEADINGS[stage], justify="right")
+        table.add_column(stage, justify="right")
     table.add_column("alarm")
     for journey in journeys:
         name = Text(journey.type, style="bold" if journey.type.startswith("alarm") else "dim")
@@ -113,5 +103,5 @@ def _keys() -> Text:
     line = Text()
     for key, meaning in KEYS:
         line.append(f" {key} ", style="reverse")
-        line.append(f" {meaning}   ")
+        line.append(f"\u00a0{meaning}   ".replace(" ", "\u00a0").replace("\u00a0\u00a0\u00a0", "   "))
     return line
