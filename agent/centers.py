@@ -81,7 +81,9 @@ def _write(path: str, text: str) -> None:
     fresh = path + ".new"
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, text.encode())
+        rest = text.encode()
+        while rest:  # a disk that fills up takes a part before it says no
+            rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -52,7 +52,7 @@ def main(argv: "list[str]") -> int:
     form = found.get("--log", TEXT)
     if form not in FORMATS:
         return _wrong(f"--log is one of {', '.join(FORMATS)}, not '{form[:40]}'")
-    path = found.get("--config") or os.environ.get("DABYL_CONFIG", DEFAULT_CONFIG)
+    path = found["--config"] if "--config" in found else os.environ.get("DABYL_CONFIG") or DEFAULT_CONFIG
     if verb == "check":
         from agent.check import check  # noqa: PLC0415  it loads X.509, which the running agent does without
 

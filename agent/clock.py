@@ -39,7 +39,7 @@ class Clock:
         self.floor_ms = max(BUILT_MS, floor_ms)
         self._start = monotonic()
         self._told: tuple[int, int] | None = None
-        self._agreed: int | None = None
+        self._agreed = False
 
     def up(self) -> int:
         """Milliseconds since the agent's start, which is what a boot means here."""
@@ -49,13 +49,12 @@ class Clock:
         """(milliseconds since 1970 UTC, quality)."""
         system = self._system()
         if system >= self.floor_ms:
-            fresh = self._agreed is not None and self._monotonic() - self._agreed < FRESH_MS
-            if fresh or self._synchronised():
+            if self._synchronised():
                 return system, CLOCK_SYNCHRONISED
             told = self._from_receipt()
             if told is not None and abs(told - system) > AGREE_MS:
-                return told, CLOCK_HOLDOVER
-            return system, CLOCK_HOLDOVER
+                return told, CLOCK_HOLDOVER  # it never agreed, or was set to another time since
+            return system, CLOCK_SYNCHRONISED if self._agreed and self._fresh() else CLOCK_HOLDOVER
         told = self._from_receipt()
         if told is not None:
             return told, CLOCK_HOLDOVER
@@ -72,8 +71,10 @@ class Clock:
             return
         now = self._monotonic()
         self._told = (at_ms, now)
-        if abs(self._system() - at_ms) <= AGREE_MS:
-            self._agreed = now
+        self._agreed = abs(self._system() - at_ms) <= AGREE_MS
+
+    def _fresh(self) -> bool:
+        return self._told is not None and self._monotonic() - self._told[1] < FRESH_MS
 
     def _from_receipt(self) -> int | None:
         if self._told is None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_FILE = 65536
 """Bytes of a configuration file at most."""
+MAX_TOLD = 1 << 64
+"""Numbers beyond are not written out in messages."""
 REQUIRED = object()
 """Stands in a table as the default of a key that must be given."""
 
@@ -104,7 +106,10 @@ def read(path: str) -> Config:
         raise ConfigError(f"{path}: longer than {MAX_FILE} bytes, this is no configuration of Dabyl")
     try:
         document = tomllib.loads(text.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # TOMLDecodeError, UnicodeDecodeError, a number of thousands of digits
         raise ConfigError(f"{path}: not TOML: {error}") from None
     return Config(path, document)
 
@@ -128,19 +133,31 @@ def checked(given: "Any", table: "dict[str, Row]", where: str) -> "dict[str, Any
         if value is REQUIRED:
             raise ConfigError(f"{where}: '{name}' is missing ({meaning})")
         if not _exactly(value, kind):
-            raise ConfigError(f"{where}: '{name}' ({meaning}) must be {_KINDS[kind]}, not {value!r:.80}")
+            raise ConfigError(f"{where}: '{name}' ({meaning}) must be {_KINDS[kind]}, not {_told(value)}")
         size = value if kind is int else 0 if kind is bool else len(value)
         if (low is not None and size < low) or (high is not None and size > high):
             unit = "" if kind is int else " characters" if kind is str else " entries"
-            raise ConfigError(f"{where}: '{name}' ({meaning}) must have {low} to {high}{unit}, not {size}")
+            raise ConfigError(f"{where}: '{name}' ({meaning}) must have {low} to {high}{unit}, not {_told(size)}")
         if kind is list and not all(type(entry) is str for entry in value):
             raise ConfigError(f"{where}: '{name}' ({meaning}) must be a list of texts")
+        texts = value if kind is list else (value,) if kind is str else ()
+        if not all(text.isprintable() for text in texts):
+            raise ConfigError(f"{where}: '{name}' ({meaning}) holds a control character")
         whole[name] = value
     return whole
 
 
 def _exactly(value: "Any", kind: type) -> bool:
     return type(value) is kind  # true is no number here
+
+
+def _told(value: "Any") -> str:
+    if type(value) is int and not -MAX_TOLD < value < MAX_TOLD:
+        return "a huge number"  # Python itself refuses to write out thousands of digits
+    try:
+        return f"{value!r:.80}"
+    except ValueError:
+        return "that"  # a list or table with such a number in it
 
 
 _KINDS = {int: "a whole number", str: "a text", bool: "true or false", list: "a list"}

@@ -65,7 +65,7 @@ def _first_number(path: str, scale: int) -> int | None:
         return None
     try:
         return int(float(os.read(descriptor, 64).split()[0]) * scale)
-    except (OSError, ValueError, IndexError):
+    except (OSError, ValueError, IndexError, OverflowError):
         return None
     finally:
         os.close(descriptor)

@@ -92,6 +92,10 @@ def find(kind: str) -> "Kind":
         __import__(path)
     except ImportError as error:
         raise ConfigError(f"no device kind '{kind}': {error}") from None
+    except Exception as error:  # noqa: BLE001  a module from elsewhere may do anything when it is loaded
+        raise ConfigError(
+            f"kind '{kind}': the module {path} cannot be loaded: {type(error).__name__}: {error}"
+        ) from None
     module: Any = sys.modules[path]
     for name in ("KIND", "SETTINGS", "make_logic", "make_binding"):
         if not hasattr(module, name):

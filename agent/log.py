@@ -50,7 +50,10 @@ class Log:
             self._write_json({"level": level, "message": message, **facts})
             return
         told = "".join(f" {name}={value}" for name, value in facts.items())
-        self._write(f"{_PRIORITY[level] if self._journald else ''}dabyl: {message}{told}\n")
+        line = f"dabyl: {message}{told}"
+        if not line.isprintable():  # what others said may hold line ends and terminal codes
+            line = "".join(character if character.isprintable() else "?" for character in line)
+        self._write(f"{_PRIORITY[level] if self._journald else ''}{line}\n")
 
     def _write_json(self, fields: "dict[str, object]") -> None:
         from json import dumps  # noqa: PLC0415  a device that logs text need not hold it
@@ -58,6 +61,8 @@ class Log:
         self._write(dumps(fields, default=str) + "\n")
 
     def _write(self, line: str) -> None:
+        if sys.stderr is None:  # closed before the start
+            return
         try:
             sys.stderr.write(line)
             sys.stderr.flush()

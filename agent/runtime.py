@@ -81,6 +81,7 @@ class Agent:
         self._declaring: int | None = None
         self._last_position = 0
         self._rereading: asyncio.TimerHandle | None = None
+        self._stopped = False
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
@@ -95,9 +96,12 @@ class Agent:
         now_ms = _monotonic_ms()
         try:
             self._logic = self._kind.make_logic(self._config.settings, now_ms)
-            self._binding = self._kind.make_binding(self._config.settings, self._edge)
         except ValueError as error:
             raise ConfigError(f"{self._config.path}: [settings]: {error}") from None
+        try:
+            self._binding = self._kind.make_binding(self._config.settings, self._edge)
+        except (OSError, ValueError, RuntimeError, ImportError) as error:  # the logic has found the settings right
+            raise HardwareError(f"the device's hardware cannot be opened: {error}") from None
         self._begin_boot()
         link = self._config.link
         self._outbox = Outbox(
@@ -141,13 +145,16 @@ class Agent:
                     tasks.create_task(self._watchdog(self._service.watchdog_s), name="watchdog")
         finally:
             self._service.stopping()
+            self._stopped = True
             for timer in (self._timer, self._rereading):
                 if timer is not None:
                     timer.cancel()
-            self._binding.close()
-            await self._link.stop()
-            self._note_floor()
-            await self._keeper.stop()
+            try:
+                self._binding.close()
+            finally:
+                await self._link.stop()
+                self._note_floor()
+                await self._keeper.stop()
 
     def _brokers(self) -> "list[dict[str, Any]]":
         config = self._config
@@ -213,10 +220,12 @@ class Agent:
         self._schedule()
 
     def _reread(self) -> None:
+        self._rereading = self._loop.call_later(
+            REREAD_MS / 1000, self._reread
+        )  # first, so that one fault does not end it
         now_ms = _monotonic_ms()
         for name, value in self._binding.read().items():
             self._carry_out(self._logic.input(name, value, now_ms))
-        self._rereading = self._loop.call_later(REREAD_MS / 1000, self._reread)
         self._schedule()
 
     def _tick(self) -> None:
@@ -229,6 +238,8 @@ class Agent:
         self._schedule()
 
     def _schedule(self) -> None:
+        if self._stopped:
+            return
         now_ms = _monotonic_ms()
         dues = (self._logic.next_tick_ms(now_ms), self._binding.next_step_ms(now_ms))
         due_ms = min((due for due in dues if due is not None), default=None)
@@ -246,7 +257,7 @@ class Agent:
                 sealed = self._emit(type_, data)
                 if sealed is not None:
                     self._carry_out(self._logic.sealed(tag, sealed.boot, sealed.seq, _monotonic_ms()))
-            else:
+            elif not self._stopped:  # the outputs are off, and stay so
                 _, name, pattern = effect
                 self._binding.output(name, pattern, _monotonic_ms())
                 if self._log.tracing:
@@ -340,9 +351,10 @@ class Agent:
                 continue
             self._outbox.others.settled()
             for name in [name for name in self._open if name[0] == boot and first <= name[1] <= last]:
-                del self._open[name]
+                type_ = self._open.pop(name)
                 self._outbox.alarms.settled()
-                states.setdefault(name, RECEIVED)
+                if type_ == "alarm.raised":  # an escalation names no alarm of its own
+                    states.setdefault(name, RECEIVED)
         for (boot, seq), state in states.items():
             if self._log.tracing:
                 self._log.stage("receipt", boot=boot, seq=seq, state=state)

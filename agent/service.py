@@ -3,6 +3,9 @@
 import os
 import socket
 
+PATIENCE_S = 0.1
+"""How long a service manager with a full queue may hold the agent up."""
+
 
 class Service:
     """Notifies the service manager that the environment names, if any."""
@@ -12,7 +15,7 @@ class Service:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         watchdog = environment.get("WATCHDOG_USEC", "")
         pid = environment.get("WATCHDOG_PID", "")
-        ours = watchdog.isdigit() and (not pid or pid == str(os.getpid()))
+        ours = watchdog.isdecimal() and int(watchdog) > 0 and (not pid or pid == str(os.getpid()))
         self.watchdog_s = int(watchdog) / 2_000_000 if ours else None
         """Seconds between two signs of life, half of what systemd allows; None without a watchdog."""
         self.journald = "JOURNAL_STREAM" in environment
@@ -38,6 +41,7 @@ class Service:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+                sock.settimeout(PATIENCE_S)
                 sock.sendto(message.encode(), self._address)
         except OSError:
             return  # a service manager that does not listen must not stop an alarm

@@ -29,6 +29,10 @@ SYNCHRONISED = "/run/systemd/timesync/synchronized"
 """Exists while systemd-timesyncd says that the clock is synchronised (systemd-timesyncd.service(8))."""
 
 
+SEGMENT_BYTES = 262144
+"""Size at which the journal closes a segment, a quarter of the whole at most."""
+
+
 def run(path: str, form: str) -> int:
     """Run the agent of the configuration file ``path``; the process's exit code.
 
@@ -107,7 +111,8 @@ def assemble(settings: "Config", service: Service, log: Log) -> "tuple[Agent, Di
         store = DiskStore(os.path.join(state, "journal"))
     except JournalInUse as error:
         raise BusyError(str(error)) from None
-    journal = Journal(store, max_bytes=settings.journal["max_mb"] * 1_000_000)
+    most = settings.journal["max_mb"] * 1_000_000
+    journal = Journal(store, max_bytes=most, segment_bytes=min(SEGMENT_BYTES, most // 4))
     report = journal.open()
     if journal.trouble is not None:
         log.error("the disk is in trouble; events are sent, but kept in memory only", reason=journal.trouble[1])
@@ -125,8 +130,13 @@ def assemble(settings: "Config", service: Service, log: Log) -> "tuple[Agent, Di
 async def _until_told(agent: Agent) -> None:
     loop = asyncio.get_running_loop()
     task = loop.create_task(agent.run())
+
+    def stop() -> None:
+        if not task.cancelling():  # a second signal must not cut the orderly end short
+            task.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, stop)
     try:
         await task
     except asyncio.CancelledError:
