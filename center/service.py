@@ -148,11 +148,11 @@ class Service:
             if self._client is None:
                 self._pipeline.cut_off_until(now_ms())
             self._attempt(self._watch)
+            self._reload_crls()
         if now >= self._next_keep:
             self._next_keep = now + KEEP_S
             self._attempt(self._pipeline.keep_refusals)
             self._report.flush()
-            self._reload_crls()
 
     def _follow_connection(self) -> None:
         """On a new connection, what the old one took with it is sent again."""
