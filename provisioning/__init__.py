@@ -1,0 +1,1 @@
+"""From blank hardware to devices with an identity: the certificate authority."""

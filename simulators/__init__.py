@@ -1,0 +1,1 @@
+"""Simulated hardware, brokers, networks and sites, one level below the product, which runs on them unmodified."""

@@ -5,6 +5,7 @@ broker acknowledges settles nothing.
 """
 
 import asyncio
+import os
 
 from agent.link.connection import V5, V311, Connection
 from agent.link.dial import context, dial
@@ -206,7 +207,7 @@ class Link:
         protocol = V311 if self._path.old_version else V5
         self._connection = connection = Connection(
             sock,
-            self._device,
+            f"{self._device}-{os.urandom(8).hex()}",  # nobody can throw this session out by guessing its name
             protocol,
             self._settings["keepalive_s"],
             (self._topics[topics.PRESENCE], self._presence(self.session, False)),
