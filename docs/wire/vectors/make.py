@@ -162,7 +162,19 @@ def events_of_every_type() -> list[tuple[str, dict[str, object]]]:
         ("test.failed", {"by": "user", "failed": ["no press"]}),
         (
             "health.report",
-            {"kept": 12, "unsettled": 2, "oldest_s": 31, "disk_free_kb": 1048576, "cpu_c10": 415, "link": True},
+            {
+                "unsettled": 2,
+                "alarms": 0,
+                "unkept": 1,
+                "journal_kb": 48,
+                "disk_free_kb": 1048576,
+                "temperature_mc": 41500,
+                "load_milli": 120,
+                "broker": 0,
+                "session": 3,
+                "up": True,
+                "refused": 0,
+            },
         ),
         ("tamper.opened", {}),
         ("tamper.closed", {}),
@@ -176,7 +188,8 @@ def events_of_every_type() -> list[tuple[str, dict[str, object]]]:
         ("command.refused", {"n": 12, "name": "self-test", "reason": "replayed"}),
         ("command.failed", {"n": 12, "name": "self-test", "reason": "the device restarted before it was done"}),
         ("journal.gap", {"ranges": [[40, 3, 9, PREV], [41, 2, 2, bytes(16)]]}),
-        ("link.quarantined", {"event": [41, 5], "bytes": 40123, "reason": "packet-too-large"}),
+        ("link.quarantined", {"boot": 41, "seq": 5, "bytes": 40123}),
+        ("message.refused", {"class": "receipt", "reason": "forged", "count": 3}),
     ]
 
 
@@ -199,7 +212,7 @@ def accepted() -> list[Case]:
             cbor.dumps({cose.ALG: cose.ESP256, cose.KID: SOS.kid, "x": 1}),
             {"hint": [1, None, True]},
         ),
-        message_case("first event ever", "event", an_event("device.reset", boot=0x80000001, seq=1, at=0, clock=0, prev=bytes(16)).encode(), SOS),
+        message_case("first event ever", "event", an_event("device.reset", {"version": "0.1.0", "last": None}, boot=0x80000001, seq=1, at=0, clock=0, prev=bytes(16)).encode(), SOS),
         message_case(
             "event with the largest numbers",
             "event",
@@ -501,6 +514,12 @@ def refused_payloads() -> list[Case]:
             without = {key: item for key, item in fields.items() if key != name}
             add(leaf, f"no '{name}'", cbor.dumps(without))
             add(leaf, f"'{name}' under another name", cbor.dumps({**without, name + "x": fields[name]}))
+            key = cbor.dumps(name)
+            add(
+                leaf,
+                f"another key in the place of '{name}'",
+                good[leaf].replace(key, key[:-1] + bytes((key[-1] + 1,)), 1),
+            )
             for value in values:
                 shown = diagnostic(view(value) if isinstance(value, tuple) else value)
                 add(
