@@ -78,7 +78,12 @@ class Workload:
                 self._journal = None
                 journal = open_journal(self._disk)
                 self._journal = journal
-                self.events = [event for event in self.events if event.position <= journal.kept_position]
+                self.events = [
+                    event
+                    for event in self.events
+                    if event.position <= journal.kept_position or journal.get(event.boot, event.seq)
+                ]
+                self._noted = dict(journal.notes)  # what the last process noted and could not keep is gone with it
                 self._note("boot", boot)
                 self._sync()
             for _ in range(random.randint(1, 6)):

@@ -199,7 +199,8 @@ class Journal:
 
     def sync(self) -> bool:
         """Make everything durable now, and room if it is due; True if nothing waits any more. Blocks, never raises."""
-        self.flush()
+        if self._writer.needs_flush():
+            self.flush()
         while True:
             token = self.begin_sync()
             if token is None:

@@ -59,6 +59,8 @@ class Recovered:
         self.report = Report()
         self.trouble: "OSError | None" = None
         self.sound = False  # the newest segment may be appended to
+        self.doubtful_from = 0  # else: offset in it from which on nothing proves that it is durable
+        self.marks: "list[tuple[int, Head | None]]" = []  # offsets in it that move the chain's head without an event
 
 
 def walk(
@@ -208,7 +210,10 @@ def _read_segment(store: "Store", number: int, newest: bool, chunk: int, found: 
     segment.size = store.size(name)
     listed = False
     cut = segment.size
-    for kind, rank, offset, length, _kept, buf, body, numbers in walk(store, name, number, 0, segment.size, chunk):
+    found.doubtful_from = 0
+    found.marks = []
+    for kind, rank, offset, length, kept, buf, body, numbers in walk(store, name, number, 0, segment.size, chunk):
+        found.doubtful_from = max(found.doubtful_from, kept)
         if kind == records.EVENT:
             if numbers[0] >= found.next_position and rank < records.RANKS and length >= 48:
                 segment.add(numbers[0], rank, numbers[1], numbers[2], offset, length)
@@ -234,6 +239,7 @@ def _read_segment(store: "Store", number: int, newest: bool, chunk: int, found: 
                 found.segments.append(segment)
                 listed = True
             _apply(kind, data, segment, found)
+        found.marks.append((offset, found.head))
     if not listed:
         found.segments.append(segment)
     if newest:

@@ -49,6 +49,14 @@ class Tail:
         self.entries.append(entry)
         self.bytes += ENTRY_BYTES + len(entry.envelope)
 
+    def put_before(self, entries: "list[Unkept]") -> None:
+        """Put older events, not written yet, before all others."""
+        waiting = self.entries
+        self.entries = []
+        self.bytes = 0
+        for entry in entries + waiting:
+            self.add(entry)
+
     def find(self, boot: int, seq: int) -> "Unkept | None":
         """The entry of an event, or None."""
         for entry in self.entries:

@@ -6,9 +6,9 @@ nothing). On a full disk a reserve is given back to alarms and to making room. M
 """
 
 from agent.journal import records, recovery
-from agent.journal.compaction import Compaction, plan
+from agent.journal.compaction import Compaction, plan, read_event
 from agent.journal.index import DONE, Segment
-from agent.journal.unkept import EVICTED, Tail
+from agent.journal.unkept import EVICTED, Tail, Unkept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,9 +80,44 @@ class Writer:
         self.head = found.head
         self.next_position = max(self.next_position, found.next_position)
         self.kept_position = found.next_position - 1
+        if not found.sound and self.segments:
+            self._stale = True
+            self._doubt(self.segments[-1], found)
         self.batch = max(self.batch, found.batch)
         self.declared = found.declared
         self._take_reserve()
+
+    def _doubt(self, segment: "Segment", found: "Recovered") -> None:
+        """What the newest segment holds is not known to be durable: write it again into the next one."""
+        index = 0
+        while index < len(segment) and segment.offsets[index] < found.doubtful_from:
+            index += 1
+        again: "list[Unkept]" = []
+        for place in range(index, len(segment)):
+            try:
+                event = read_event(self._store, segment, place)
+            except OSError:
+                return  # it stays where it is; a later start will read it
+            if event is not None:
+                again.append(Unkept(*event))
+                if segment.states[place] == DONE:
+                    again[-1].state = DONE
+        if not again:
+            return
+        self.head = None
+        for offset, head in found.marks:
+            if offset < found.doubtful_from or offset == 0:
+                self.head = head
+        if index and (self.head is None or segment.positions[index - 1] > self.head[0]):
+            try:
+                event = read_event(self._store, segment, index - 1)
+            except OSError:
+                return  # as above
+            if event is not None:
+                self.head = (event[0], event[2], event[3], event[4])
+        segment.cut_from(again[0].position)
+        self.kept_position = again[0].position - 1
+        self.tail.put_before(again)
 
     def flush(self) -> None:
         """Try the disk again after trouble."""
@@ -95,6 +130,10 @@ class Writer:
         if not self.blocked and not self._full and self.is_clean():
             self.trouble = None
 
+    def needs_flush(self) -> bool:
+        """Whether `flush` could change anything."""
+        return self.trouble is not None or self._full or not self.listed
+
     def is_clean(self) -> bool:
         """Whether nothing waits to be written."""
         return self.listed and not self._torn and not self._stale and not self.tail.has_live()
@@ -106,7 +145,7 @@ class Writer:
         if self._inflight is not None or not self.listed:
             return None
         while True:
-            if not self.blocked:
+            if not self.blocked and (self._stale or self.tail.written < len(self.tail.entries)):
                 self.write_tail()
             current = self._current
             ready = current is not None and (current.size > current.kept or self._dir_dirty)
@@ -138,7 +177,7 @@ class Writer:
         else:
             self._mark_kept(count, size, token[1])
             self._work_turn = True
-        if not self.blocked:
+        if not self.blocked and self.tail.entries:
             self.write_tail()
 
     def _mark_kept(self, count: int, size: int, dir_synced: bool) -> None:

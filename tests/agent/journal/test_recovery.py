@@ -111,6 +111,23 @@ def test_a_segment_cut_off_while_it_was_made_is_removed(disk: SimulatedDisk, ope
     assert numbers(journal) == list(range(1, 31))
 
 
+def test_what_a_failed_sync_at_the_start_leaves_in_doubt_is_written_again(
+    disk: SimulatedDisk, opened: Open, append: Append
+) -> None:
+    journal = filled(disk, 3)
+    for seq in (4, 5):
+        journal.append(0, 4, seq, bytes([seq]) * 16, b"envelope %d " % seq * 6)
+    disk.faults["sync"] = [EIO]
+    restarted = opened(disk, max_bytes=65536)
+    assert restarted.last == (4, 3, bytes([3]) * 16)
+    assert restarted.kept_position == 3
+    assert numbers(restarted) == [1, 2, 3, 4, 5]
+    assert restarted.sync()
+    assert restarted.last == (4, 5, bytes([5]) * 16)
+    after = opened(disk.after_power_cut("none", Random(1)), max_bytes=65536)
+    assert numbers(after) == [1, 2, 3, 4, 5]
+
+
 def test_files_of_others_are_left_alone(disk: SimulatedDisk, opened: Open) -> None:
     filled(disk)
     for name in ("lost+found", "notes.txt", "1.seg", "abcdefgh.seg"):
@@ -138,7 +155,7 @@ def test_an_unreadable_segment_does_not_stop_the_start_and_comes_back_whole(
 ) -> None:
     filled(disk)
     count = len(disk.names())
-    disk.faults["read"] = [0] * 20 + [EIO] * 2
+    disk.faults["read"] = [0] * 3 + [EIO]
     journal = opened(disk, max_bytes=65536)
     assert journal.trouble is not None
     assert journal.report.unreadable
