@@ -22,6 +22,8 @@ from agent.service import Service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from agent.config import Config
     from agent.keys.hsm import Pkcs11Key
 
@@ -48,6 +50,7 @@ def run(path: str, form: str) -> int:
         try:
             # select() waits in microseconds where epoll waits in milliseconds, and a device has a handful of descriptors.
             with asyncio.Runner(loop_factory=_loop) as runner:
+                runner.get_loop().set_exception_handler(lambda _loop, context: _defect(log, context))
                 runner.run(_until_told(agent))
         finally:
             lock.close()
@@ -56,6 +59,9 @@ def run(path: str, form: str) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 0
+    except Exception as error:  # noqa: BLE001  whatever it is, a sentence for a person and a new start by the service manager
+        log.error("the agent failed, which is a defect; please report it", error=described(error))  # noqa: TRY400  as above
+        return 1
     return 0
 
 
@@ -141,6 +147,24 @@ async def _until_told(agent: Agent) -> None:
         await task
     except asyncio.CancelledError:
         return
+
+
+def described(error: BaseException) -> str:
+    """An exception in one line: type, text, and where it was raised."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(error).__name__}: {error}{where}"
+
+
+def _defect(log: Log, context: "dict[str, Any]") -> None:
+    """Something failed in one of the loop's callbacks: say so and go on, for the next press must find the agent alive."""
+    error = context.get("exception")
+    what = described(error) if error is not None else context.get("message")
+    log.error("a step failed, which is a defect; please report it", error=what)
 
 
 def _loop() -> asyncio.AbstractEventLoop:
