@@ -20,7 +20,8 @@ DECODERS: dict[str, Callable[[bytes], object]] = {
 Receive = Callable[[str, bytes], Any]
 
 
-def test_the_script_makes_exactly_the_published_files() -> None:
+def test_the_script_makes_exactly_the_published_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(VECTORS)
     made = runpy.run_path(str(VECTORS / "make.py"))
     contents = made["vectors"]()
 
