@@ -9,13 +9,15 @@ Volatile boots (from 2**31 on) have no order among boots.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agent.wire.chain import VOLATILE, ZERO, link
+from agent.wire.chain import VOLATILE, ZERO
 from agent.wire.event import Event
 from agent.wire.fields import UINT32
 
 BOOTED = "device.booted"
 RESET = "device.reset"
 GAP = "journal.gap"
+MAX_GAPS = 1_000
+"""Ranges in one ``journal.gap`` at most."""
 
 Range = tuple[int, int]
 """First and last number, both included."""
@@ -105,26 +107,16 @@ class Verdict:
 
 def entry_of(event: Event, own_link: bytes) -> Entry:
     """What continuity needs of ``event``. Data that does not follow its schema declares nothing."""
-    last = _last(event.data.get("last")) if event.type == BOOTED and event.seq == 1 else None
+    last = _last(event.data.get("last")) if event.seq == 1 and event.type in (BOOTED, RESET) else None
     return Entry(event.boot, event.seq, own_link, event.prev, event.type, last, declared_gaps(event))
 
 
 def declared_gaps(event: Event) -> tuple[Gap, ...]:
-    """The gaps that a ``journal.gap`` event declares: ``{first, last, hash}`` of its own boot or of ``boot``, or many at once as
-    ``{gaps: [[boot, first, last, hash], …]}``. Anything else declares nothing.
-    """
-    if event.type != GAP:
+    """The gaps that a ``journal.gap`` event declares, ``{ranges: [[boot, first, last, link], …]}``. Anything else declares nothing."""
+    listed = event.data.get("ranges") if event.type == GAP else None
+    if not isinstance(listed, list) or len(listed) > MAX_GAPS:
         return ()
-    listed = event.data.get("gaps")
-    if not isinstance(listed, list):
-        data = event.data
-        listed = [[data.get("boot", event.boot), data.get("first"), data.get("last"), data.get("hash")]]
     return tuple(gap for gap in (_gap(item) for item in listed) if gap is not None)
-
-
-def entry_of_payload(event: Event, payload: bytes) -> Entry:
-    """``entry_of`` for an event whose link is not computed yet."""
-    return entry_of(event, link(payload))
 
 
 def examine(entries: Iterable[Entry]) -> Verdict:

@@ -23,6 +23,8 @@ from center.verify import VerifiedEvent
 CLONED = "cloned-device"
 FOLLOW_UPS = ("alarm.escalated", "alarm.cancelled")
 """Alarm events about an alarm that was raised before: ``data.alarm`` names it as [boot, seq]."""
+RESERVED = "presence."
+"""Types that only the center itself hands on. A device's event of such a type is kept and receipted, and goes no further."""
 _CHUNK = 200
 
 Name = tuple[str, int, int]
@@ -78,6 +80,7 @@ class Inbox:
                     conflict=stored.conflict,
                 )
                 for stored in fresh
+                if not stored.verified.event.type.startswith(RESERVED)
             ],
         )
         return outcome
@@ -321,41 +324,38 @@ def _note_gaps(connection: Connection, fresh: Sequence[Stored]) -> None:
 def _raise_alarms(
     connection: Connection, fresh: Sequence[Stored], received_ms: int, zeros: dict[tuple[str, int], int]
 ) -> None:
-    """An ``alarm.*`` event opens an alarm; one that follows up on a known alarm counts there. One whose alarm is unknown opens one too."""
+    """An ``alarm.*`` event opens an alarm; one that follows up on an alarm counts there, and opens it if it is not known yet."""
+    table = schema.alarms
     for stored in fresh:
         if stored.verified.rank != event.ALARM:
             continue
         made = stored.verified.event
-        if made.type in FOLLOW_UPS and _follow_up(connection, made):
-            continue
-        row = {
-            "device": made.device,
-            "boot": made.boot,
-            "seq": made.seq,
-            "type": made.type,
-            "state": receipt.RECEIVED,
-            "received": received_ms,
-            "drill": made.data.get("drill") is True,
-            "conflict": stored.conflict,
-            "at": cloudevents.dated(made.at, made.clock, made.up, zeros.get((made.device, made.boot))),
-        }
-        table = schema.alarms
+        follows = _followed(made)
+        device, boot, seq = name = follows or stored.name
+        here = (table.c.device == device) & (table.c.boot == boot) & (table.c.seq == seq)
+        happened = cloudevents.dated(made.at, made.clock, made.up, zeros.get((made.device, made.boot)))
+        told = {"type": made.type, "drill": made.data.get("drill") is True, "at": happened}
+        opening = upsert(table).values(
+            device=device, boot=boot, seq=seq, state=receipt.RECEIVED, received=received_ms, **told
+        )
+        if connection.execute(opening.on_conflict_do_nothing()).rowcount:
+            _note_step(connection, [(name, receipt.RECEIVED)], "", received_ms)
+        elif follows is None:
+            connection.execute(update(table).where(here, table.c.type.in_(FOLLOW_UPS)).values(told))
         if stored.conflict:
-            here = (table.c.device == made.device) & (table.c.boot == made.boot) & (table.c.seq == made.seq)
             connection.execute(update(table).where(here).values(conflict=True))
-        if connection.execute(upsert(table).values(**row).on_conflict_do_nothing()).rowcount:
-            _note_step(connection, [(stored.name, receipt.RECEIVED)], "", received_ms)
+        if follows is not None:
+            escalated = made.type == "alarm.escalated"
+            values = {"escalations": table.c.escalations + 1} if escalated else {"cancelled": True}
+            connection.execute(update(table).where(here).values(values))
 
 
-def _follow_up(connection: Connection, made: event.Event) -> bool:
-    named = made.data.get("alarm")
+def _followed(made: event.Event) -> Name | None:
+    """The alarm that an event follows up on, None if it stands for itself."""
+    named = made.data.get("alarm") if made.type in FOLLOW_UPS else None
     if not isinstance(named, list) or len(named) != 2 or not all(is_number(number) for number in named):
-        return False
-    table = schema.alarms
-    change = update(table).where(table.c.device == made.device, table.c.boot == named[0], table.c.seq == named[1])
-    escalated = made.type == "alarm.escalated"
-    values = {"escalations": table.c.escalations + 1} if escalated else {"cancelled": True}
-    return bool(connection.execute(change.values(values)).rowcount)
+        return None
+    return made.device, named[0], named[1]
 
 
 def _note_step(connection: Connection, steps: Iterable[tuple[Name, int]], who: str, at_ms: int) -> None:

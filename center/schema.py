@@ -4,7 +4,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -157,7 +156,6 @@ gaps = Table(
     Column("first", BigInteger, primary_key=True),
     Column("last", BigInteger, primary_key=True),
     Column("link", LargeBinary(16), nullable=False),
-    Column("declared", BigInteger, ForeignKey("events.id")),
 )
 
 outbox = Table(

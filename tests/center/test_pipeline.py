@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import jsonschema
 import pytest
 from sqlalchemy import func, select
 
@@ -218,15 +219,29 @@ def test_an_alarms_state_never_falls(pipeline: Pipeline, database: Database, dev
         assert opened(out, pki).alarms == [(1, 1, receipt.DISPATCHED)]
 
 
-def test_an_escalation_counts_on_its_alarm_and_one_without_an_alarm_is_an_alarm(
+def test_an_escalation_counts_on_its_alarm_even_if_it_comes_first(
     pipeline: Pipeline, database: Database, device: Device
 ) -> None:
-    pipeline.ingest(arrivals(device.greeting(), device.press()), NOW)
-    pipeline.ingest(arrivals(device.event("alarm.escalated", {"alarm": [1, 1], "count": 3})), NOW)
-    pipeline.ingest(arrivals(device.event("alarm.escalated", {"alarm": [7, 2**40]})), NOW)
-    with database.read() as connection:
-        found = {one["seq"]: one["escalations"] for one in queries.alarms(connection, closed=False, most=10)}
-    assert found == {1: 1, 3: 0}
+    raised, later = device.press(), device.event("alarm.escalated", {"alarm": [1, 1], "count": 3})
+    nonsense = device.event("alarm.escalated", {"alarm": [7, 2**40]})
+    pipeline.ingest(arrivals(device.greeting(), later, nonsense), NOW)
+
+    def alarms() -> dict[object, tuple[object, object]]:
+        with database.read() as connection:
+            found = queries.alarms(connection, closed=False, most=10)
+        return {one["seq"]: (one["type"], one["escalations"]) for one in found}
+
+    assert alarms() == {1: ("alarm.escalated", 1), 3: ("alarm.escalated", 0)}
+    pipeline.ingest(arrivals(raised), NOW)
+    assert alarms() == {1: ("alarm.raised", 1), 3: ("alarm.escalated", 0)}
+
+
+def test_a_device_cannot_speak_for_the_center_about_presence(
+    pipeline: Pipeline, database: Database, device: Device, pki: Pki
+) -> None:
+    pipeline.ingest(arrivals(device.greeting(), device.event("presence.lost")), NOW)
+    assert [one["type"] for one in handed_on(database)] == ["dabyl.presence.online"]
+    assert settled(pipeline.due_receipts(NOW + 1_000), pki) == {(1, 1)}
 
 
 def test_an_event_before_the_clock_was_set_is_dated_from_a_later_one(
@@ -241,6 +256,9 @@ def test_an_event_before_the_clock_was_set_is_dated_from_a_later_one(
     pipeline.ingest(arrivals(dating), NOW)
     pipeline.ingest(arrivals(late), NOW)
     told = {one["dabylseq"]: one for one in handed_on(database) if "dabylseq" in one}
+    schema_ = json.loads(Path("docs/wire/verified-event.schema.json").read_text())
+    for one in handed_on(database):
+        jsonschema.validate(one, schema_)
     assert "time" not in told[1], "nobody could know, and it was not held back"
     assert told[3]["time"] == "2026-05-28T20:26:40.010Z"
 

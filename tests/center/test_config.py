@@ -1,0 +1,62 @@
+"""The configuration: the example holds, and every mistake is named with what was meant."""
+
+from pathlib import Path
+
+import pytest
+
+from center.config import host_and_port, load, parse
+from center.errors import ConfigurationError
+
+EXAMPLE = Path(__file__).parents[2] / "docs/center.toml"
+
+
+def test_the_documented_example_is_a_configuration() -> None:
+    found = load(EXAMPLE)
+    assert found.id == "center-1"
+    assert found.broker.hosts == (("broker-a.example", 8883), ("broker-b.example", 8883))
+    assert found.database == EXAMPLE.parent / "center.sqlite"
+    assert found.tap is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("database =", "databse =", r"unknown key in \[center\]: 'databse'; did you mean 'database'\?"),
+        ("[broker]", "[brokr]", r"unknown table: 'brokr'; did you mean 'broker'\?"),
+        ('id = "center-1"', 'id = "Center 1"', r"\[center\] id: 'Center 1' does not match"),
+        ('id = "center-1"', "id = 1", r"\[center\] id is to be a text"),
+        ('id = "center-1"', "", r"\[center\] id is missing"),
+        ('"broker-a.example:8883"', '"broker-a.example"', r"\[broker\] hosts: 'broker-a.example' is not host:port"),
+        ('roots = ["root.pem"]', "roots = []", r"\[center\] roots is to be a list of 1 to"),
+        ("[center]", "[center", "not TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_what_was_meant(old: str, new: str, message: str) -> None:
+    text = EXAMPLE.read_text()
+    assert old in text
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        parse(text.replace(old, new, 1), Path("center.toml"))
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("a:1", ("a", 1)), ("[::1]:8883", ("::1", 8883)), ("10.0.0.1:65535", ("10.0.0.1", 65535))]
+)
+def test_hosts_have_a_port(text: str, expected: tuple[str, int]) -> None:
+    assert host_and_port(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", ":1", "a:", "a:0", "a:65536", "::1:8883", "a:1e3", "a:" + "9" * 5000])
+def test_other_texts_are_no_hosts(text: str) -> None:
+    with pytest.raises(ConfigurationError):
+        host_and_port(text)
+
+
+def test_a_huge_or_binary_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "center.toml"
+    path.write_bytes(b"#" * 70_000)
+    with pytest.raises(ConfigurationError, match="wrong file"):
+        load(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match="UTF-8"):
+        load(path)
