@@ -242,10 +242,13 @@ def keep_session(connection: Connection, device: str, session: Session) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=[table.c.device, table.c.boot], set_=values))
 
 
-def reserve(connection: Connection, name: str, count: int) -> int:
-    """``count`` numbers that were never given before and never will be again; returns the first. Durable with the commit."""
+def reserve(connection: Connection, name: str, count: int, beyond: int = 0) -> int:
+    """``count`` numbers that were never given before and never will be again; returns the first. Durable with the commit.
+
+    A new counter begins above ``beyond``.
+    """
     table = schema.counters
-    statement = upsert(table).values(name=name, value=count)
+    statement = upsert(table).values(name=name, value=beyond + count)
     last = connection.execute(
         statement.on_conflict_do_update(index_elements=[table.c.name], set_={"value": table.c.value + count}).returning(
             table.c.value

@@ -64,7 +64,7 @@ def test_the_verdict_is_exact_whatever_is_shuffled_repeated_or_dropped(tale: Tal
         seqs = {seq for number, seq in there if number == boot.boot}
         following = [entry for entry in arrived if entry.last and entry.last.boot == boot.boot]
         kept = following[0].last.seq if following and following[0].last else None
-        top = max(max(seqs), kept or 0)
+        top = max(*seqs, kept or 0)
         absent = set(range(1, top + 1)) - seqs
         assert boot.present == ranges(seqs)
         assert boot.missing == ranges(seq for seq in absent if kept is None or seq <= kept)

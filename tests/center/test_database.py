@@ -40,7 +40,7 @@ def test_a_block_that_fails_leaves_nothing(database: Database) -> None:
 def test_a_lock_is_waited_for_only_so_long(database: Database) -> None:
     holder = sqlite3.connect(database.path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    with pytest.raises(DatabaseBusyError, match="center.sqlite"), database.begin():
+    with pytest.raises(DatabaseBusyError, match=r"center\.sqlite"), database.begin():
         pass
     with database.read() as connection:
         assert connection.execute(select(schema.counters)).all() == []

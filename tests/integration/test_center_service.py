@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,8 @@ def rows(site: Site, query: str) -> list[tuple[object, ...]]:
 def refused(site: Site, reason: str) -> int:
     """How often the center has told of this refusal."""
     told = [one for one in site.told() if one.get("what") == "refused"]
-    held = [one["held"] for one in told if isinstance(one.get("held"), dict)]
-    return sum(one.get("reason") == reason for one in told) + sum(int(one.get(reason, 0)) for one in held)
+    held: list[Any] = [one["held"] for one in told if "held" in one]
+    return sum(one.get("reason") == reason for one in told) + int(sum(one.get(reason, 0) for one in held))
 
 
 def send_until_settled(client: Client, messages: list[Message], seconds: float = 40.0) -> None:
@@ -117,7 +118,7 @@ def test_nothing_forged_replayed_readdressed_foreign_or_revoked_is_accepted(site
     assert rows(site, "SELECT device, boot, seq FROM events") == [("sos-0001", 1, 1)]
     assert hostile.receipts == []
     assert site.end_center(signal.SIGINT) == 0
-    counted = dict(rows(site, "SELECT name, value FROM counters WHERE name LIKE 'refused.%'"))
+    counted = {row[0]: row[1] for row in rows(site, "SELECT name, value FROM counters WHERE name LIKE 'refused.%'")}
     assert counted == {f"refused.{reason}": len(messages) for reason, messages in attacks.items()} | {
         "refused.replayed": 1,
         "refused.revoked": 2,
@@ -209,7 +210,7 @@ def test_what_came_while_the_center_was_down_is_waiting_for_it(site: Site) -> No
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(lambda good: b"this is not a database, but somebody's letter" * 100, id="foreign"),
+        pytest.param(lambda _: b"this is not a database, but somebody's letter" * 100, id="foreign"),
         pytest.param(lambda good: good[:100] + bytes(len(good) - 100), id="zeroed"),
     ],
 )
