@@ -70,7 +70,18 @@ class Sign1:
 
 def to_be_signed(protected: bytes, aad: bytes, payload: bytes) -> bytes:
     """The bytes that a signature covers: Sig_structure of RFC 9052 §4.4 with context ``Signature1``."""
-    return _SIG_STRUCTURE + cbor.byte_string(protected) + cbor.byte_string(aad) + cbor.byte_string(payload)
+    head = cbor.head
+    return b"".join(
+        (
+            _SIG_STRUCTURE,
+            head(2, len(protected)),
+            protected,
+            head(2, len(aad)),
+            aad,
+            head(2, len(payload)),
+            payload,
+        )
+    )
 
 
 def sign(payload: bytes, aad: bytes, signer: "Signer", unprotected: "dict[object, object] | None" = None) -> bytes:
@@ -114,9 +125,12 @@ def parse(message: bytes) -> Sign1:
         headers = _header_map(protected)
         unprotected, i = cbor.decode_item(message, i)
     payload, i = cbor.decode_item(message, i)
-    signature, i = cbor.decode_item(message, i)
-    if i != len(message):
-        raise MalformedError("%d bytes after the end of the message" % (len(message) - i))
+    if len(message) == i + 66 and message[i : i + 2] == b"\x58\x40":
+        signature: "object" = message[i + 2 :]
+    else:
+        signature, i = cbor.decode_item(message, i)
+        if i != len(message):
+            raise MalformedError("%d bytes after the end of the message" % (len(message) - i))
     if not (isinstance(unprotected, dict) and isinstance(payload, bytes) and isinstance(signature, bytes)):
         raise MalformedError("COSE_Sign1: the unprotected header is a map, payload and signature are byte strings")
     return Sign1(protected, headers, unprotected, payload, signature)
