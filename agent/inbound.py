@@ -30,7 +30,7 @@ class Inbound:
         self._device = device
         self._centers = centers
         self._newest: dict[str, int] = {}
-        self._last_command = b""
+        self._last_command: bytes | None = None
 
     def receipt(self, message: bytes) -> "tuple[Receipt, bool]":
         """The verified receipt, and whether it is newer than any other of its center in this boot.

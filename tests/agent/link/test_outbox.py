@@ -1,6 +1,7 @@
 """The outbox over a journal in memory: what goes out, in which order, how often, and when again."""
 
 import bisect
+import itertools
 
 import pytest
 from hypothesis import settings
@@ -148,7 +149,7 @@ def test_what_no_receipt_settles_goes_out_again_with_doubling_waits(
     outbox.connected(0)
     position = journal.add(lane)
     times = times_sent(outbox, position, first_ms * 2 ** (MAX_DOUBLINGS + 3))
-    waits = [after - before for before, after in zip(times, times[1:], strict=False)]
+    waits = [after - before for before, after in itertools.pairwise(times)]
     expected = [first_ms << min(n, MAX_DOUBLINGS) for n in range(len(waits))]
     assert len(waits) > MAX_DOUBLINGS + 1
     assert all(0 <= wait - want <= 2 for wait, want in zip(waits, expected, strict=True)), waits
