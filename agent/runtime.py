@@ -436,8 +436,12 @@ class Agent:
             await asyncio.sleep(self._config.device["heartbeat_s"])
 
     async def _announce(self) -> None:
+        # The center misses a device that is silent for 1.5 keepalives; MQTT's own pings end at the broker. Where the heartbeat is
+        # slower than that, presence is the sign of life.
+        keepalive_s = self._config.link["keepalive_s"]
+        every_s = keepalive_s if self._config.device["heartbeat_s"] > keepalive_s else PRESENCE_EVERY_S
         while True:
-            await asyncio.sleep(PRESENCE_EVERY_S)
+            await asyncio.sleep(every_s)
             self._link.announce()
 
     async def _save_floor(self) -> None:
