@@ -147,6 +147,46 @@ def test_what_a_removed_segment_said_of_older_ones_is_said_again(
     assert [entry[3] for entry in drained(again, 1)] == [1]
 
 
+def test_what_a_removed_segment_in_the_middle_said_is_said_again(
+    disk: SimulatedDisk, opened: Open, append: Append
+) -> None:
+    journal = opened(disk, max_bytes=65536)
+    for seq in range(1, 60):
+        append(journal, 2, 1, seq)
+        journal.sync()
+        if seq == 20:
+            journal.settle(1, 2, 20)  # the record stands in a segment that goes later; event 1 holds the first
+    journal.settle(1, 21, 59)
+    journal.sync()
+    assert "00000003.seg" not in disk.names()
+    assert [entry[3] for entry in drained(opened(disk, max_bytes=65536), 1)] == [1]
+
+
+def test_gaps_after_a_restart_are_not_taken_for_declared_ones(
+    disk: SimulatedDisk, opened: Open, append: Append
+) -> None:
+    journal = opened(disk)
+    for seq in range(1, 120):
+        append(journal, 3, 1, seq)
+        journal.sync()
+    for _ in range(3):
+        assert journal.take_gaps() is not None
+        journal.gaps_declared()
+    journal.settle(1, 1, 119)
+    for seq in range(120, 160):
+        append(journal, 2, 1, seq)
+        journal.sync()
+        journal.settle(1, seq, seq)
+    restarted = opened(disk)
+    assert restarted.take_gaps() == []
+    for seq in range(1, 60):
+        append(restarted, 3, 2, seq)
+        restarted.sync()
+    gone = {seq for _boot, first, last, _hash in restarted.take_gaps() for seq in range(first, last + 1)}
+    assert gone
+    assert gone | {entry[3] for entry in drained(restarted, 1)} == set(range(1, 60))
+
+
 def test_notes_are_durable_with_the_next_sync(disk: SimulatedDisk, opened: Open) -> None:
     journal = opened(disk)
     journal.note("boot", 1)

@@ -34,6 +34,31 @@ def test_a_failed_sync_has_everything_written_again_into_a_new_segment(
     assert disk.content()["00000002.seg"].count(b"second") == 1
 
 
+def test_copies_left_in_the_segment_of_a_failed_sync_do_not_count(
+    disk: SimulatedDisk, opened: Open, append: Append
+) -> None:
+    journal = opened(disk)
+    for seq in range(1, 4):
+        append(journal, 0, 1, seq)
+    disk.faults = {"sync": [EIO], "truncate": [EIO]}
+    assert not journal.sync()
+    journal.settle(1, 2, 2)
+    assert journal.sync()
+    again = opened(disk)
+    assert again.report.events == 2
+    assert [entry[3] for entry in again.unsettled_alarms()] == [1, 3]
+
+
+def test_a_note_that_could_not_be_written_is_in_the_next_header(disk: SimulatedDisk, opened: Open) -> None:
+    journal = opened(disk)
+    journal.note("boot", 1)
+    assert journal.sync()
+    disk.faults["append"] = [EIO]
+    journal.note("boot", 2)
+    assert journal.sync()
+    assert opened(disk.after_power_cut("none", Random(1))).notes == {"boot": 2}
+
+
 @pytest.mark.parametrize("operation", ["create", "append", "sync", "sync_dir", "truncate"])
 def test_each_operation_may_fail_again_and_again(
     disk: SimulatedDisk, opened: Open, append: Append, operation: str
