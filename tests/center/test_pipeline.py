@@ -16,7 +16,7 @@ from agent.wire.receipt import Receipt
 from center import orders, queries, schema
 from center.continuity import examine
 from center.database import Database
-from center.errors import DatabaseBusyError
+from center.errors import DatabaseBusyError, DatabaseFullError
 from center.inbox import outgoing
 from center.keytable import KeyTable
 from center.pipeline import MAX_PARKED, Arrival, Outcome, Outgoing, Pipeline
@@ -146,6 +146,26 @@ def test_while_the_database_is_locked_nothing_is_said_and_afterwards_nothing_is_
     assert settled(pipeline.due_receipts(NOW), pki) == {(1, 1)}
     types = [one["type"] for one in handed_on(database)]
     assert types == ["dabyl.alarm.raised", "dabyl.presence.online"], "the change of presence was not lost either"
+
+
+def test_while_the_disk_is_full_nothing_is_said_and_afterwards_nothing_is_missing(
+    pipeline: Pipeline, database: Database, device: Device, pki: Pki
+) -> None:
+    def pages(most: int) -> None:
+        with database.read() as connection:
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {most}")
+
+    pages(1)
+    proven = pipeline.prove(arrivals(device.greeting(), *(device.press(note="x" * 4_000) for _ in range(8))), NOW)
+    for _ in range(3):
+        with pytest.raises(DatabaseFullError, match="free disk space"):
+            pipeline.store(proven, NOW)
+    assert pipeline.due_receipts(NOW + 5_000) == []
+    pages(1_000_000)
+    pipeline.store(proven, NOW)
+    assert settled(pipeline.due_receipts(NOW), pki) == {(1, seq) for seq in range(1, 9)}
+    types = [one["type"] for one in handed_on(database)]
+    assert types == ["dabyl.alarm.raised"] * 8 + ["dabyl.presence.online"], "the device did come online"
 
 
 def test_receipts_that_find_the_database_locked_are_sent_later(
