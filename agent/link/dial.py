@@ -5,6 +5,7 @@ whose clock is unset, certificates cannot be judged by the clock, so validity is
 """
 
 import asyncio
+import os
 import socket
 import ssl
 
@@ -153,4 +154,6 @@ def _reason(error: BaseException | None) -> str:
         return "no address"
     if isinstance(error, ssl.SSLError):
         return str(error.reason or error).replace("_", " ").lower()
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)  # asyncio's own text says "Connect call failed", not why
     return getattr(error, "strerror", None) or str(error)

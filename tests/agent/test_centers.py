@@ -18,6 +18,14 @@ def pem_file(path: Path, *keys: Any) -> str:
     return str(path)
 
 
+def noting(done: list[str], name: str, real: Any) -> Any:
+    def step(*args: Any) -> Any:
+        done.append(name)
+        return real(*args)
+
+    return step
+
+
 def test_the_configured_keys_are_believed_and_no_others(key: Any, tmp_path: Path, state: Path) -> None:
     paths = [pem_file(tmp_path / "a.pem", key("a"), key("b")), pem_file(tmp_path / "c.pem", key("c"))]
     table = Centers.load(paths, str(state))
@@ -67,13 +75,9 @@ def test_the_new_keys_are_on_the_disk_before_they_take_the_place_of_the_old(
 ) -> None:
     table = Centers([key("a").public_der])
     done: list[str] = []
-    for holder, name in ((os, "fsync"), (os, "replace"), (centers, "sync_directory")):
-
-        def noted(*args: Any, name: str = name, real: Any = getattr(holder, name)) -> Any:
-            done.append(name)
-            return real(*args)
-
-        monkeypatch.setattr(holder, name, noted)
+    steps: tuple[tuple[Any, str], ...] = ((os, "fsync"), (os, "replace"), (centers, "sync_directory"))
+    for holder, name in steps:
+        monkeypatch.setattr(holder, name, noting(done, name, getattr(holder, name)))
     table.replace([key("b").public_der], str(state))
     assert done[:3] == ["fsync", "replace", "sync_directory"]
 
