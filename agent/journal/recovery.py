@@ -59,7 +59,8 @@ class Recovered:
         self.report = Report()
         self.trouble: "OSError | None" = None
         self.sound = False  # the newest segment may be appended to
-        self.doubtful_from = 0  # else: offset in it from which on nothing proves that it is durable
+        self.doubtful: "Segment | None" = None  # else: it, if it could be read
+        self.doubtful_from = 0  # offset in it from which on nothing proves that it is durable
         self.marks: "list[tuple[int, Head | None]]" = []  # offsets in it that move the chain's head without an event
 
 
@@ -309,6 +310,7 @@ def _cut(store: "Store", name: str, segment: "Segment", cut: int, found: "Recove
     except OSError as error:
         found.trouble = error
         found.sound = False
+        found.doubtful = segment
 
 
 def settle(

@@ -82,7 +82,8 @@ class Writer:
         self.kept_position = found.next_position - 1
         if not found.sound and self.segments:
             self._stale = True
-            self._doubt(self.segments[-1], found)
+        if found.doubtful is not None:
+            self._doubt(found.doubtful, found)
         self.batch = max(self.batch, found.batch)
         self.declared = found.declared
         self._take_reserve()

@@ -186,6 +186,34 @@ asyncio.run(main())
     assert (process.returncode, process.stderr) == (0, "")
 
 
+def test_a_sync_that_ends_after_the_loop_was_closed_says_nothing(tmp_path: Path) -> None:
+    script = """
+import asyncio, sys, time
+from agent.journal.disk import DiskStore
+from agent.journal.keeper import Keeper
+from agent.journal.log import Journal
+ended = []
+class Slow(DiskStore):
+    def sync(self, name):
+        while not ended: time.sleep(0.01)
+async def main():
+    journal = Journal(Slow(sys.argv[1]))
+    journal.open()
+    keeper = Keeper(journal, asyncio.get_running_loop())
+    journal.append(0, 1, 1, bytes(16), b"x")
+    keeper.wake()
+    await asyncio.sleep(0.05)
+    assert keeper.is_syncing
+asyncio.run(main())
+ended.append(True)
+time.sleep(0.1)
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=False, capture_output=True, text=True, timeout=20
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+
+
 def test_the_journal_on_a_device_imports_little() -> None:
     script = (
         "import array, os, sys\nbefore = set(sys.modules)\nimport agent.journal.log, agent.journal.disk, agent.journal.keeper\n"

@@ -150,12 +150,13 @@ def test_a_segment_of_a_later_version_is_left_alone_and_told(disk: SimulatedDisk
     assert disk.size("00000100.seg") > 0
 
 
+@pytest.mark.parametrize("before", [3, 4])  # an older segment, and the newest
 def test_an_unreadable_segment_does_not_stop_the_start_and_comes_back_whole(
-    disk: SimulatedDisk, opened: Open, append: Append
+    disk: SimulatedDisk, opened: Open, append: Append, before: int
 ) -> None:
     filled(disk)
     count = len(disk.names())
-    disk.faults["read"] = [0] * 3 + [EIO]
+    disk.faults["read"] = [0] * before + [EIO]
     journal = opened(disk, max_bytes=65536)
     assert journal.trouble is not None
     assert journal.report.unreadable

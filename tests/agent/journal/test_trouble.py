@@ -38,15 +38,17 @@ def test_copies_left_in_the_segment_of_a_failed_sync_do_not_count(
     disk: SimulatedDisk, opened: Open, append: Append
 ) -> None:
     journal = opened(disk)
-    for seq in range(1, 4):
+    append(journal, 0, 1, 1)
+    assert journal.sync()
+    for seq in range(2, 5):
         append(journal, 0, 1, seq)
     disk.faults = {"sync": [EIO], "truncate": [EIO]}
     assert not journal.sync()
-    journal.settle(1, 2, 2)
+    journal.settle(1, 3, 3)
     assert journal.sync()
     again = opened(disk)
-    assert again.report.events == 2
-    assert [entry[3] for entry in again.unsettled_alarms()] == [1, 3]
+    assert again.report.events == 3
+    assert [entry[3] for entry in again.unsettled_alarms()] == [1, 2, 4]
 
 
 def test_a_note_that_could_not_be_written_is_in_the_next_header(disk: SimulatedDisk, opened: Open) -> None:
