@@ -230,6 +230,7 @@ class Connection:
         if sock is not None:
             if sock.fileno() >= 0:  # else paho has closed it, and the loop has forgotten it
                 self._closing(None, None, sock)
+            self._client.on_socket_close = None  # paho says it once more when it is collected
             sock.close()
         gone = LinkError(f"the connection ended: {reason}")
         _fail(self._connected, gone)
