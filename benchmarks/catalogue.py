@@ -1,0 +1,78 @@
+"""All benchmarks by name, and the figures of those whose measuring lives in modules with a command line of their own (journal, wire)."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+
+from benchmarks import backlog, burst, idle, journal, kills, latency, outage, start, wire
+from benchmarks.figures import Figure
+from benchmarks.processes import BenchmarkError
+from benchmarks.scene import Context
+
+APPEND_RATIO = 1.3
+CUT_WORKLOADS = 4
+FUZZ_SEED = 1
+JOURNAL_EVENTS = 100_000
+
+
+def _append(context: Context) -> list[Figure]:
+    with contextlib.chdir(context.directory):
+        context.say("durable appends, ours and the bare system calls in turn")
+        durable = journal.durable_append(context.count(400, 150))
+        spent = journal.append_cpu(context.count(20_000, 5_000))
+    return [
+        Figure("append.durable_ratio", durable["ratio"], at_most=APPEND_RATIO, details=durable),
+        Figure("append.cpu", spent["cpu_us"], "us"),
+    ]
+
+
+def _power_cuts(context: Context) -> list[Figure]:
+    context.say("power cuts at every change of the disk")
+    told = journal.power_cuts(context.count(CUT_WORKLOADS, 1))
+    return [Figure("power_cuts.broken_promises", told["broken_promises"], at_most=0, details=told)]
+
+
+def _journal_100k(context: Context) -> list[Figure]:
+    with contextlib.chdir(journal.ROOT):  # its child looks for the folder from there
+        context.say("a journal of 100,000 events, without network")
+        told = journal.hundred_thousand()
+    if told["events"] != JOURNAL_EVENTS:
+        raise BenchmarkError(f"the journal was opened with {told['events']:g} of {JOURNAL_EVENTS} events")
+    return [
+        Figure("journal_100k.open", told["open_s"], "s", details=told),
+        Figure("journal_100k.drain", told["drain_s"], "s"),
+        Figure("journal_100k.peak_memory", told["peak_mb"], "MB"),
+    ]
+
+
+def _wire(context: Context) -> list[Figure]:
+    context.say("seal and verify, and the bare signature in turn")
+    told = wire.rates(context.count(4000, 1000))
+    return [
+        Figure("wire.seal_ratio", told["seal_ratio"], at_least=wire.SEAL_FLOOR, details=told),
+        Figure("wire.verify_ratio", told["verify_decode_ratio"], at_least=wire.VERIFY_FLOOR),
+    ]
+
+
+def _fuzz(context: Context) -> list[Figure]:
+    count = context.count(1_000_000, 20_000)
+    context.say(f"{count} mutated messages through every decoder")
+    told = wire.fuzz(count, FUZZ_SEED)
+    return [Figure("fuzz.undocumented", told["undocumented"] + told["disagreements"], at_most=0, details=told)]
+
+
+BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
+    "latency": (latency.measure, "press to subscriber, ratio to a plain paho script"),
+    "slow-disk": (latency.measure_slow, "the same with syncs that take 80 ms longer"),
+    "idle": (idle.measure, "memory, processor time and wake-ups while nothing happens"),
+    "start": (start.measure, "process start to first event at the subscriber"),
+    "burst": (burst.measure, "5,000 events at once"),
+    "append": (_append, "one durable append, ratio to the bare system calls"),
+    "wire": (_wire, "sealing and verifying, ratio to the bare signature"),
+    "outage": (outage.measure, "broker away for 20 s, agent killed in the middle"),
+    "kills": (kills.measure, "1,000 times kill -9"),
+    "power-cuts": (_power_cuts, "a power cut at every write boundary of the journal"),
+    "journal-100k": (_journal_100k, "opening and draining 100,000 events, the journal alone"),
+    "backlog": (backlog.measure, "the same with the agent's process, a broker and a center"),
+    "fuzz": (_fuzz, "10^6 mutated messages through every decoder"),
+}
+"""Name to function and what it measures, in the order of a run: what needs a quiet machine first."""

@@ -1,0 +1,190 @@
+"""From the press to the subscriber: the agent (signed, durable) against the plain paho script (neither), in the same run, in turn.
+
+The press is an edge on a simulated board one level below gpiozero; the end is the instant at which a subscriber of the device's alarm
+topic has the message off its socket. Both act on the first edge. The real SOS button, which debounces and bundles, is measured beside it
+at one press in 1.2 s. The slow disk adds to each sync of the agent's process, from outside (`simulators.slow_disk`).
+"""
+
+import contextlib
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from agent.wire import cose, event
+from benchmarks.figures import Detail, Figure, median, spread
+from benchmarks.processes import BenchmarkError, Child
+from benchmarks.scene import Context, Scene, alarm_topic, clean_press, connected, run_agent, scene
+from benchmarks.watcher import Message, Watcher
+from simulators.gpio.hardware import Hardware
+from simulators.site import BUTTON_PIN, Device
+
+RATE_HZ = 20
+SOS_EVERY_S = 1.2
+DEBOUNCE_MS = 30
+SLOW_MS = 80
+RATIO = 1.25
+SLOW_RATIO = 1.3
+LATE_S = 10.0
+SETTLE_S = 1.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Contestant:
+    """Somebody whose button is pressed. ``number_of`` tells from a message's payload which press made it, from 1 on."""
+
+    device: Device
+    board: Hardware
+    hold_ms: float
+    number_of: Callable[[bytes], int] | None
+
+
+def measure(context: Context) -> list[Figure]:
+    """The normal disk, then the SOS button as a check."""
+    rounds = context.count(300, 60)
+    with scene(context, ("burst-01", "paho-01", "sos-0001", "sos-0002")) as stage:
+        figures = [_against_peer(context, stage, rounds, None)]
+        context.say(f"the SOS button itself, {SOS_EVERY_S} s apart")
+        figures += _sos(stage, context.count(25, 6))
+    return figures
+
+
+def measure_slow(context: Context) -> list[Figure]:
+    """The same with a disk whose syncs take 80 ms longer."""
+    with scene(context, ("burst-01", "paho-01")) as stage:
+        return [_against_peer(context, stage, context.count(300, 60), SLOW_MS)]
+
+
+def _against_peer(context: Context, stage: Scene, rounds: int, slow_ms: int | None) -> Figure:
+    ours = stage.burst_device("burst-01", {})
+    peer = stage.site.devices["paho-01"]
+    with (
+        stage.board(ours) as our_board,
+        stage.board(peer) as peer_board,
+        stage.watch() as watcher,
+        run_agent(ours, slow_disk_ms=slow_ms) as agent,
+        stage.peer(peer, "press", BUTTON_PIN) as script,
+    ):
+        ready((agent, script), (our_board, peer_board))
+        context.say(f"{rounds} presses each, {RATE_HZ}/s" + (f", syncs {slow_ms} ms slower" if slow_ms else ""))
+        pair = (
+            Contestant(ours, our_board, 10, _number_of_event),
+            Contestant(peer, peer_board, 10, _number_of_script),
+        )
+        took = press_in_turn(pair, watcher, rounds, 1 / RATE_HZ, random.Random(1), change=True)
+    ratio = median(took[0]) / median(took[1])
+    details = {**spread("agent_ms", took[0]), **spread("paho_ms", took[1])}
+    if slow_ms is None:
+        return Figure("latency.p50_ratio", ratio, at_most=RATIO, details=details)
+    return Figure(
+        "latency.slow_disk_p50_ratio", ratio, at_most=SLOW_RATIO, details={**details, "sync_added_ms": slow_ms}
+    )
+
+
+def _sos(stage: Scene, rounds: int) -> list[Figure]:
+    """The real kind: debounce off, and the default, told beyond the debounce."""
+    site = stage.site
+    pins: dict[str, object] = {"tamper_pin": -1, "supply_pin": -1}
+    first = site.add_device("sos-0001", settings={**pins, "debounce_ms": 0})
+    usual = site.add_device("sos-0002", settings=pins)
+    peer = site.devices["paho-01"]
+    with contextlib.ExitStack() as running:
+        boards = [running.enter_context(stage.board(device)) for device in (first, usual, peer)]
+        watcher = running.enter_context(stage.watch())
+        children = [running.enter_context(run_agent(device)) for device in (first, usual)]
+        children.append(running.enter_context(stage.peer(peer, "press", BUTTON_PIN)))
+        ready(children, boards)
+        three = [
+            Contestant(device, board, 60, number_of)
+            for device, board, number_of in zip(
+                (first, usual, peer), boards, (None, None, _number_of_script), strict=True
+            )
+        ]
+        took = press_in_turn(three, watcher, rounds, SOS_EVERY_S, random.Random(2), change=False)
+    beyond = [one - DEBOUNCE_MS for one in took[1]]
+    details: dict[str, Detail] = {**spread("paho_ms", took[2]), "every_s": SOS_EVERY_S}
+    return [
+        Figure(
+            "latency.sos_first_edge_p50_ratio",
+            median(took[0]) / median(took[2]),
+            details={**spread("agent_ms", took[0]), **details},
+        ),
+        Figure(
+            "latency.sos_beyond_debounce_p50",
+            median(beyond),
+            "ms",
+            details={**spread("agent_ms", beyond), **details, "debounce_ms": DEBOUNCE_MS},
+        ),
+    ]
+
+
+def ready(children: Sequence[Child], boards: Sequence[Hardware]) -> None:
+    """Block until everybody is connected to broker and board, and the first events are over."""
+    for child in children:
+        child.wait_for(connected, "connected")
+    for board in boards:
+        board.wait_connected()
+    time.sleep(SETTLE_S)
+
+
+def press_in_turn(
+    contestants: Sequence[Contestant],
+    watcher: Watcher,
+    rounds: int,
+    every_s: float,
+    rng: random.Random,
+    *,
+    change: bool,
+) -> list[list[float]]:
+    """Press everybody's button once a round, evenly spread over the round with ±20 % jitter; with ``change``, in changing order.
+
+    Returns:
+        For each contestant the milliseconds from press to subscriber.
+
+    Raises:
+        BenchmarkError: a press made no message, or more than one.
+    """
+    mark = watcher.mark()
+    pressed: list[list[int]] = [[] for _ in contestants]
+    slot_s = every_s / len(contestants)
+    due_s = time.monotonic() + slot_s
+    for turn in range(rounds):
+        order = list(range(len(contestants)))
+        if change:
+            order = order[turn % len(order) :] + order[: turn % len(order)]
+        for index in order:
+            time.sleep(max(0.0, due_s + rng.uniform(-0.2, 0.2) * slot_s - time.monotonic()))
+            due_s += slot_s
+            one = contestants[index]
+            pressed[index].append(clean_press(one.board, one.hold_ms))
+    wanted = {alarm_topic(one.device) for one in contestants}
+    watcher.wait(
+        lambda seen: sum(message.topic in wanted for message in seen) >= rounds * len(contestants), mark, LATE_S
+    )
+    return [
+        _paired(one.device.name, times, watcher.since(mark, alarm_topic(one.device)), one.number_of)
+        for one, times in zip(contestants, pressed, strict=True)
+    ]
+
+
+def _paired(
+    name: str, pressed: Sequence[int], messages: Sequence[Message], number_of: Callable[[bytes], int] | None
+) -> list[float]:
+    """Milliseconds from each press to its message; a message sent again counts the first time."""
+    arrived: dict[int, int] = {}
+    for place, message in enumerate(messages):
+        arrived.setdefault(place + 1 if number_of is None else number_of(message.payload), message.ns)
+    numbers = sorted(arrived)
+    if len(numbers) != len(pressed):
+        raise BenchmarkError(f"{name}: {len(pressed)} presses made {len(numbers)} messages")
+    return [(arrived[number] - at) / 1e6 for number, at in zip(numbers, pressed, strict=True)]
+
+
+def _number_of_event(message: bytes) -> int:
+    number = event.decode(cose.parse(message).payload).data["n"]
+    assert isinstance(number, int)
+    return number
+
+
+def _number_of_script(message: bytes) -> int:
+    return int(message.split(b" ", 1)[0])

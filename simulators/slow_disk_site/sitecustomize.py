@@ -1,0 +1,22 @@
+# ruff: noqa: INP001  Python imports this file by its name, from a folder on PYTHONPATH
+"""Makes every sync of this process slower; see `simulators.slow_disk`. Imports nothing but os and time, and hides from child processes."""
+
+import os
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _slower(sync: "Callable[[int], None]", delay_s: float) -> "Callable[[int], None]":
+    def slow(fd: int) -> None:
+        time.sleep(delay_s)
+        sync(fd)
+
+    return slow
+
+
+_delay_s = int(os.environ.pop("DABYL_SYNC_DELAY_MS", "0")) / 1000
+os.fdatasync = _slower(os.fdatasync, _delay_s)
+os.fsync = _slower(os.fsync, _delay_s)
