@@ -199,18 +199,21 @@ class Journal:
 
     def sync(self) -> bool:
         """Make everything durable now, and room if it is due; True if nothing waits any more. Blocks, never raises."""
-        if self._writer.needs_flush():
+        writer = self._writer
+        if writer.needs_flush():
             self.flush()
         while True:
-            token = self.begin_sync()
+            token = writer.begin()
             if token is None:
-                return self._writer.is_clean()
+                return writer.is_clean()
             try:
                 self.carry_out(token)
             except OSError as error:
-                self.end_sync(token, error)
+                writer.end(token, error)
                 return False
-            self.end_sync(token, None)
+            writer.end(token, None)
+            if writer.is_at_rest():
+                return True
 
     # Reading
 

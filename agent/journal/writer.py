@@ -131,6 +131,20 @@ class Writer:
         if not self.blocked and not self._full and self.is_clean():
             self.trouble = None
 
+    def is_at_rest(self) -> bool:
+        """Whether everything is durable and nothing else is to be done."""
+        current = self._current
+        return (
+            current is not None
+            and current.size == current.kept
+            and not self.tail.entries
+            and not self._stale
+            and not self._wants_work()
+        )
+
+    def _wants_work(self) -> bool:
+        return self.work is not None or self._full or self.bytes > self._max_bytes - 2 * self._segment_bytes
+
     def needs_flush(self) -> bool:
         """Whether `flush` could change anything."""
         return self.trouble is not None or self._full or not self.listed
@@ -150,7 +164,7 @@ class Writer:
                 self.write_tail()
             current = self._current
             ready = current is not None and (current.size > current.kept or self._dir_dirty)
-            if not ready or self._work_turn:
+            if self._wants_work() and (not ready or self._work_turn):
                 self._work_turn = False
                 worked = self._start_work()
                 token = self._go_on()
