@@ -112,6 +112,9 @@ def judge(lives: Sequence[Life], verified: Sequence[Verified], bundle_ms: int) -
         lives: of all devices, each device's in order.
         verified: what a consumer got.
         bundle_ms: how long a device kind may hold a further press of an open alarm back.
+
+    Raises:
+        ValueError: an agent named a position that none of its events can have.
     """
     got = {one.name for one in verified}
     firsts = {(one.device, one.boot): one.data.get("last") for one in verified if one.seq == 1}
@@ -153,6 +156,10 @@ def _kept(life: Life, firsts: Mapping[tuple[str, int], Any]) -> set[Name]:
     before = _position_before(life.device, life.boot, firsts)
     if before is None:  # its first event is kept, since everything is kept in order, and nobody got it
         return {(life.device, life.boot, 1)}
+    if not before < life.kept <= before + len(life.sealed):
+        raise ValueError(
+            f"{life.device}, boot {life.boot}: position {life.kept} is none of {len(life.sealed)} events after {before}"
+        )
     return {(life.device, boot, seq) for boot, seq, _ in life.sealed if before + seq <= life.kept}
 
 
