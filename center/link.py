@@ -7,6 +7,7 @@ connection can ever touch a new one. MQTT 5 first, 3.1.1 for brokers that know n
 
 import contextlib
 import queue
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -154,7 +155,12 @@ class Link:
             host = self._access.hosts[attempt % len(self._access.hosts)]
             attempt += 1
             began = self._clock()
-            verdict = self._session(host)
+            try:
+                verdict = self._session(host)
+            except Exception as error:  # noqa: BLE001  whatever a broker or the library does, the link tries again, and says so
+                self._client = None
+                self._on_state(False, f"{host[0]}:{host[1]}: {type(error).__name__}: {_words(error)}")
+                verdict = "failed"
             if self._stopping.is_set():
                 return
             if verdict == "protocol":
@@ -246,6 +252,12 @@ class Link:
         def on_disconnect(*_: object) -> None:
             ended.set()
 
+        def on_socket_open(_client: paho.Client, _data: object, sock: object) -> None:
+            assert isinstance(sock, socket.socket)
+            # Without it a receipt waits up to 40 ms behind the PUBACK for the other side's delayed ACK (RFC 896, RFC 1122 §4.2.3.2).
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+        client.on_socket_open = on_socket_open
         client.on_connect = on_connect
         client.on_message = on_message
         client.on_subscribe = on_subscribe

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -154,6 +155,7 @@ class Client:
         self.mqtt.tls_set_context(context)
         self.mqtt.reconnect_delay_set(1, 1)
         topic = "dabyl/verified/v1/+/+" if name.startswith("tap") else topics.topic(name, topics.RECEIPT)
+        self.mqtt.on_socket_open = _send_at_once
         self.mqtt.on_connect = lambda client, *_: client.subscribe(topic, 1)
         self.mqtt.on_subscribe = lambda *_: self._up.set()
         self.mqtt.on_message = self._on_message
@@ -182,3 +184,8 @@ class Client:
             self.settled.update((boot, seq) for seq in range(first, last + 1))
         for boot, seq, state in told.alarms:
             self.alarms[boot, seq] = max(state, self.alarms.get((boot, seq), 0))
+
+
+def _send_at_once(_client: paho.Client, _data: object, sock: object) -> None:
+    assert isinstance(sock, socket.socket)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
