@@ -1,0 +1,86 @@
+"""What the running agent loads: imports are the one lever on a device's memory. And which way imports may point."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+UNWANTED = {
+    *(
+        "argparse",
+        "cbor2",
+        "click",
+        "cryptography.x509",
+        "ctypes",
+        "dataclasses",
+        "decimal",
+        "difflib",
+        "importlib.metadata",
+    ),
+    *("json", "multiprocessing", "pathlib", "pkcs11", "pydantic", "rich", "sqlite3", "xml"),
+}
+
+
+def loaded(statement: str) -> set[str]:
+    program = f"import sys; {statement}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def bare() -> set[str]:
+    """What an interpreter with this very environment loads before anybody asks (``.pth`` files may ask for much)."""
+    return loaded("pass")
+
+
+def test_the_running_agent_loads_little(bare: set[str]) -> None:
+    names = loaded("import agent.start, devices.sos_button.logic, devices.sos_button.settings") - bare
+    assert UNWANTED & names == set()
+    assert len(names) < 300
+
+
+def test_the_agent_itself_adds_only_what_paho_asyncio_and_the_curve_need(bare: set[str]) -> None:
+    others = loaded(
+        "import asyncio, ssl, tomllib, fcntl, struct, paho.mqtt.client;"
+        "import cryptography.hazmat.primitives.serialization, cryptography.hazmat.primitives.asymmetric.ec"
+    )
+    names = loaded("import agent.start") - bare - others
+    foreign = sorted(name for name in names if name.split(".")[0] not in ("agent", "cryptography"))
+    assert foreign == []
+
+
+def test_the_command_line_loads_nothing_of_the_agent_to_show_its_help(bare: set[str]) -> None:
+    names = loaded("import agent.command, agent.cli; agent.cli.main(['--help'])") - bare
+    assert {
+        name for name in names if name.split(".")[0] in ("asyncio", "paho", "cryptography", "ssl", "logging")
+    } == set()
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("floor", "above"),
+    [
+        ("agent", {"devices", "provisioning", "simulators", "center", "benchmarks", "tests"}),
+        ("agent/wire", {"devices", "provisioning", "simulators", "center", "paho", "cryptography", "asyncio"}),
+        ("devices", {"provisioning", "simulators", "center", "benchmarks", "tests"}),
+    ],
+)
+def test_imports_point_down_only(floor: str, above: set[str]) -> None:
+    modules = sorted((ROOT / floor).rglob("*.py"))
+    assert modules
+    wrong = {str(path): names for path in modules if (names := imported(path) & above)}
+    assert wrong == {}
