@@ -4,9 +4,11 @@ The devices' names are known to the broker from the start; each test takes fresh
 the center are the product's own processes, unmodified.
 """
 
+import contextlib
 import dataclasses
 import json
 import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.keys.file import FileKey
-from agent.wire import command, cose, topics
+from agent.wire import command, cose, event, topics
 from agent.wire.command import Command
+from agent.wire.event import Event
 from provisioning.authority.identity import IdentityFiles, make_identity
 from simulators.consumer import Consumer
 from simulators.demo.unattended import presses_verified
@@ -36,6 +39,9 @@ QUICK: Mapping[str, int] = {
 }
 """Quick to come back, so that tests are; everything else as in the field."""
 
+APART_MS = 220
+"""From the beginning of a press of 120 ms to the next one: time enough for a finger, and for its bounce to end."""
+
 
 def now_ms() -> int:
     """UTC milliseconds."""
@@ -52,6 +58,7 @@ class Button:
         self.board = Hardware(device.board, contacts={TAMPER_PIN: TAMPER, SUPPLY_PIN: MAINS}, seed=seed)
         self.runs: list[Process] = []
         self.presses = 0
+        self._free_ns = 0
 
     @property
     def agent(self) -> Process:
@@ -81,15 +88,17 @@ class Button:
         self.agent.end(signal.SIGKILL)
 
     def press(self) -> int:
-        """A finger presses for 120 ms, with bounce; the instant (monotonic ns)."""
+        """A finger presses for 120 ms, with bounce, as soon as an earlier press is over; the instant (monotonic ns)."""
         self.presses += 1
-        return self.board.press(BUTTON_PIN)
+        start_ns = max(time.monotonic_ns(), self._free_ns)
+        self._free_ns = start_ns + APART_MS * 1_000_000
+        return self.board.press(BUTTON_PIN, after_ms=(start_ns - time.monotonic_ns()) / 1e6)
 
-    def press_often(self, times: int, *, every_ms: float = 300) -> None:
+    def press_often(self, times: int, *, every_ms: float = 250) -> None:
         """So many presses, on the board's own timeline; returns at once."""
-        for number in range(times):
-            self.presses += 1
-            self.board.press(BUTTON_PIN, after_ms=number * every_ms)
+        for _ in range(times):
+            self.press()
+            self._free_ns += round(max(0.0, every_ms - APART_MS) * 1e6)
 
     def steady_s(self) -> float:
         """For how many seconds the lamp has been fully lit without a break, as read back from the board; 0 if it is not."""
@@ -190,6 +199,15 @@ class Button:
         )
         assert presses_verified(self.events()) == self.presses
 
+    def presses_stored(self) -> int:
+        """How many presses the alarms in the center's database account for."""
+        return presses_verified(
+            [
+                {"type": f"dabyl.{one.type}", "dabylboot": one.boot, "dabylseq": one.seq, "data": one.data}
+                for one in self.ground.stored(self.name)
+            ]
+        )
+
     def wait_settled(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait until every alarm that was made has its receipt."""
         until(
@@ -271,13 +289,28 @@ class Ground:
     def button(
         self,
         *,
+        kind: str = "sos-button",
         ports: Sequence[int] = (),
         settings: Mapping[str, object] | None = None,
         link: Mapping[str, int] | None = None,
+        heartbeat_s: int = 60,
+        more: str = "",
     ) -> Button:
-        """A device that no other test has, its agent not started."""
+        """A device that no other test has, its agent not started.
+
+        Args:
+            kind: as for the site.
+            ports: as for the site.
+            settings: as for the site.
+            link: as for the site.
+            heartbeat_s: seconds between two ``health.report``.
+            more: tables at the end of the configuration.
+        """
         name = self._free.pop()
-        device = self.site.add_device(name, ports=ports, settings=settings, link={**QUICK, **(link or {})})
+        device = self.site.add_device(name, kind=kind, ports=ports, settings=settings, link={**QUICK, **(link or {})})
+        told = device.config.read_text(encoding="utf-8")
+        told = told.replace('state = "state"', f'state = "state"\nheartbeat_s = {heartbeat_s}')
+        device.config.write_text(f"{told}\n{more}", encoding="utf-8")
         made = Button(self, device, seed=len(self._buttons))
         self._buttons.append(made)
         return made
@@ -322,6 +355,12 @@ class Ground:
         done = run([*dabyl(), "center", *arguments, "--json", "--config", str(self.site.center_config)])
         assert done.returncode in (0, 1), done.stderr
         return json.loads(done.stdout)
+
+    def stored(self, device: str) -> list[Event]:
+        """All events of a device in the center's database, in no order, repetitions included if there were any."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.site.database}?mode=ro", uri=True)) as connection:
+            rows = connection.execute("SELECT payload FROM events WHERE device = ?", (device,)).fetchall()
+        return [event.decode(payload) for (payload,) in rows]
 
     def verdict(self, device: str) -> dict[str, Any]:
         """What ``dabyl center check`` says of a device's chain."""
