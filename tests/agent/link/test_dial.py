@@ -242,7 +242,7 @@ def test_an_address_family_that_the_kernel_lacks_is_passed_over(
                 return [(socket.AF_INET6, ("::1", port))]
 
             with monkeypatch.context() as patched:
-                patched.setattr(dialling.socket, "socket", without_v6)
+                patched.setattr(socket, "socket", without_v6)
                 patched.setattr(dialling, "_addresses", both)
                 (await dial(HOST, port, tls, None)).close()
                 patched.setattr(dialling, "_addresses", only_v6)
