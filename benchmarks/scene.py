@@ -4,6 +4,7 @@ Everything that runs is the product's own command line in processes of their own
 where a benchmark asks for it, because in the field they run on another machine.
 """
 
+import compileall
 import contextlib
 import dataclasses
 import os
@@ -22,7 +23,8 @@ from simulators.gpio.physics import CLEAN
 from simulators.site import BUTTON_PIN, CENTER, CONSUMER, HOST, SUPPLY_PIN, TAMPER_PIN, Device, Site
 
 BURST = "benchmarks.burst_kind"
-PEER = pathlib.Path(__file__).parent / "peers" / "paho_script.py"
+ROOT = pathlib.Path(__file__).parents[1]
+PEER = ROOT / "benchmarks" / "peers" / "paho_script.py"
 WATCHER = "watcher-1"
 ALL_DEVICES = ("dabyl/v1/+/alarm", "dabyl/v1/+/event")
 VERIFIED = ("dabyl/verified/v1/#",)
@@ -82,6 +84,12 @@ class Scene:
         return [sys.executable, os.fspath(PEER), *where, mode, *map(str, arguments)]
 
 
+def compile_all() -> None:
+    """Compile the tree's modules beforehand, as an installation does: else each start would compile ours, and only ours, again."""
+    for folder in ("agent", "devices", "center", "simulators", "benchmarks"):
+        compileall.compile_dir(ROOT / folder, quiet=2, workers=1)
+
+
 def alarm_topic(device: Device) -> str:
     """Where its alarms go."""
     return f"dabyl/v1/{device.name}/alarm"
@@ -102,6 +110,7 @@ def scene(context: Context, devices: Sequence[str], *, center: bool = True, poli
         center: whether one runs.
         polite: whether it has a low priority.
     """
+    compile_all()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="b", dir=context.directory))
     try:
         site = Site(folder / "s", devices)
