@@ -29,7 +29,7 @@ class Log:
         self._journald = journald
 
     def stage(self, stage: str, **facts: object) -> None:
-        """One stage of one event, with the monotonic time in nanoseconds."""
+        """One stage of one event, with the monotonic time in nanoseconds (``mono_ns``: now, if it is not among the facts)."""
         if self.tracing:
             self._write_json({"stage": stage, "mono_ns": time.monotonic_ns(), **facts})
 

@@ -273,12 +273,14 @@ class Agent:
             self._log.error("an event cannot be told in the contract's terms", type=type_, reason=str(error))
             return None
         alarm = sealed.rank == event.ALARM
-        mid = self._link.express(sealed) if alarm else None
         tracing = self._log.tracing
+        sealed_ns = time.monotonic_ns() if tracing else 0
+        mid = self._link.express(sealed) if alarm else None
         if tracing:
-            self._log.stage("sealed", boot=sealed.boot, seq=sealed.seq, type=type_)
+            sent_ns = time.monotonic_ns()
+            self._log.stage("sealed", mono_ns=sealed_ns, boot=sealed.boot, seq=sealed.seq, type=type_)
             if mid is not None:
-                self._log.stage("published", boot=sealed.boot, seq=sealed.seq)
+                self._log.stage("published", mono_ns=sent_ns, boot=sealed.boot, seq=sealed.seq)
         rank = 1 if type_ in NEVER_EVICTED else KEEP_RANK[sealed.rank]
         position = self._journal.append(rank, sealed.boot, sealed.seq, sealed.link, sealed.envelope)
         self._last_position = position
@@ -353,8 +355,10 @@ class Agent:
             for name in [name for name in self._open if name[0] == boot and first <= name[1] <= last]:
                 type_ = self._open.pop(name)
                 self._outbox.alarms.settled()
-                if type_ == "alarm.raised":  # an escalation names no alarm of its own
+                if type_ == "alarm.raised":
                     states.setdefault(name, RECEIVED)
+                else:  # an escalation names no alarm of its own: settled, and nothing for the logic
+                    self._log.stage("receipt", boot=name[0], seq=name[1], state=RECEIVED)
         for (boot, seq), state in states.items():
             if self._log.tracing:
                 self._log.stage("receipt", boot=boot, seq=seq, state=state)

@@ -199,6 +199,8 @@ class Network:
         self._links.add(link)
         try:
             await link.run((reader, writer), (far_reader, far_writer))
+        except asyncio.CancelledError:
+            return  # the program ends; asyncio would report a cancelled connection as an error of its own
         finally:
             self._links.discard(link)
 
