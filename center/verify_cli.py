@@ -18,9 +18,9 @@ import click
 
 from agent.keys.credentials import load_chain
 from agent.keys.errors import KeysError
-from agent.wire import cose, event, presence, topics
-from agent.wire.errors import WireError
-from center import queries
+from agent.wire import cbor, cose, event, presence, topics
+from agent.wire.errors import MalformedError, WireError
+from center import decode, queries
 from center.capture import Captured, messages
 from center.continuity import BootVerdict, Entry, entry_of, examine
 from center.errors import CenterError, ConfigurationError, RefusedError
@@ -159,6 +159,7 @@ def _is_presence(one: Captured) -> bool:
 def _presence(one: Captured, keys: KeyTable, now_ms: int, _found: Findings) -> str:
     topic = one.topic or topics.topic(presence.decode(cose.parse(one.payload).payload).device, topics.PRESENCE)
     told = verify_presence(topic, one.payload, keys, now_ms).presence
+    _read_twice(cose.parse(one.payload).payload)
     return f"{told.device} {'online' if told.online else 'offline'} boot {told.boot} session {told.session}"
 
 
@@ -168,9 +169,20 @@ def _event(one: Captured, keys: KeyTable, now_ms: int, found: Findings) -> str:
         claimed = event.decode(cose.parse(one.payload).payload)
         topic = topics.topic(claimed.device, topics.leaf_of(claimed.type))
     proven = verify_event(topic, one.payload, keys, now_ms)
+    _read_twice(proven.payload)
     made = proven.event
     found.chains.setdefault(made.device, []).append(entry_of(made, proven.link))
     return f"{made.device} {made.boot}/{made.seq} {made.type}"
+
+
+def _read_twice(payload: bytes) -> None:
+    """That cbor2, another's decoder, reads the same in ``payload`` as the contract's own.
+
+    Raises:
+        MalformedError: it does not.
+    """
+    if decode.loads(payload) != cbor.loads(payload):
+        raise MalformedError("two decoders read different things in the payload")
 
 
 def _tell(found: Findings, as_json: bool) -> int:
