@@ -8,6 +8,7 @@ nothing). On a full disk a reserve is given back to alarms and to making room. M
 from agent.journal import records, recovery
 from agent.journal.compaction import Compaction, plan, read_event
 from agent.journal.index import DONE, Segment
+from agent.journal.room import ENOSPC, Room, error_number
 from agent.journal.unkept import EVICTED, Tail, Unkept
 
 TYPE_CHECKING = False
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     from agent.journal.records import Head
     from agent.journal.recovery import Recovered
     from agent.journal.store import Store
-
-EIO = 5
-ENOSPC = 28
-RESERVE = "reserve"
 
 
 class Writer:
@@ -55,8 +52,7 @@ class Writer:
         self._torn = False  # it may end in part of a record
         self._stale = False  # it lacks a note or a declaration; the header of a new one will hold it
         self._dir_dirty = False
-        self._full = False
-        self._reserved = False
+        self._room = Room(store, segment_bytes)
         self._inflight: "tuple[Compaction | None, int, int] | None" = None  # work, entries, bytes being synced
         self._work_turn = False
         self._plan_at = 0  # do not look for something to evict below so many bytes
@@ -86,7 +82,7 @@ class Writer:
             self._doubt(found.doubtful, found)
         self.batch = max(self.batch, found.batch)
         self.declared = found.declared
-        self._take_reserve()
+        self._room.take()
 
     def _doubt(self, segment: "Segment", found: "Recovered") -> None:
         """What the newest segment holds is not known to be durable: write it again into the next one."""
@@ -125,10 +121,10 @@ class Writer:
         if not self.listed:
             return
         self.blocked = False
-        if self._full:
-            self._take_reserve()
+        if self._room.full:
+            self._room.take()
         self.write_tail()
-        if not self.blocked and not self._full and self.is_clean():
+        if not self.blocked and not self._room.full and self.is_clean():
             self.trouble = None
 
     def is_at_rest(self) -> bool:
@@ -143,11 +139,11 @@ class Writer:
         )
 
     def _wants_work(self) -> bool:
-        return self.work is not None or self._full or self.bytes > self._max_bytes - 2 * self._segment_bytes
+        return self.work is not None or self._room.full or self.bytes > self._max_bytes - 2 * self._segment_bytes
 
     def needs_flush(self) -> bool:
         """Whether `flush` could change anything."""
-        return self.trouble is not None or self._full or not self.listed
+        return self.trouble is not None or self._room.full or not self.listed
 
     def is_clean(self) -> bool:
         """Whether nothing waits to be written."""
@@ -209,7 +205,7 @@ class Writer:
                 current.gaps.append((entry.batch, entry.boot, entry.first, entry.seq, entry.hash16))
             self.head = (entry.position, entry.boot, entry.seq, entry.hash16)
             self.kept_position = entry.position
-        if not self._full and not self.blocked:
+        if not self._room.full and not self.blocked:
             self.trouble = None
         if dir_synced:
             self.drop_settled()
@@ -223,7 +219,7 @@ class Writer:
             self._open_segment()
         while tail.written < len(tail.entries):
             entry = tail.entries[tail.written]
-            if self._full and not self._reserved and not tail.is_urgent():
+            if self._room.full and not self._room.reserved and not tail.is_urgent():
                 return
             if tail.written_bytes > self._unkept_bytes >> 1:
                 return
@@ -406,7 +402,7 @@ class Writer:
         current = self._current
         room = self._max_bytes - 2 * self._segment_bytes
         if self.work is None and current is not None and current.kept and not self._dir_dirty:
-            if (self.bytes > room or self._full) and self.bytes >= self._plan_at:
+            if (self.bytes > room or self._room.full) and self.bytes >= self._plan_at:
                 closed = [segment for segment in self.segments if segment is not current]
                 todo = plan(closed, max(self._max_bytes // 8, self.bytes - room))
                 self._plan_at = self.bytes + (self._segment_bytes >> 2)
@@ -420,15 +416,15 @@ class Writer:
             try:
                 token = self.work.prepare()
             except OSError as error:
-                if not self._give_reserve(error):
+                if not self._room.give(error):
                     self._stop_work(error)
                 continue
             if token is not None:
                 return token
             self.work = None
             self._plan_at = 0
-            if self._full:
-                self._take_reserve()
+            if self._room.full:
+                self._room.take()
             self.drop_settled()
         return None
 
@@ -459,9 +455,9 @@ class Writer:
         """Decide whether to go on at once, because room was found, or to wait for flush()."""
         self.say(error, doing)
         if error_number(error) == ENOSPC:
-            self._full = True
+            self._room.full = True
             self._plan_at = 0
-            if self._give_reserve(error):
+            if self._room.give(error):
                 return
             if self.tail.is_urgent():
                 before = len(self.tail.entries)
@@ -470,43 +466,6 @@ class Writer:
                     return
         self.blocked = True
 
-    def _give_reserve(self, error: OSError) -> bool:
-        """Give the reserve's room to alarms and to compaction; False if there is none or the trouble is another."""
-        if error_number(error) != ENOSPC or not self._reserved:
-            return False
-        self._reserved = False
-        self._full = True
-        try:
-            self._store.remove(RESERVE)
-        except OSError:
-            return False
-        return True
-
-    def _take_reserve(self) -> None:
-        """Set room aside again when there is enough, and then the disk is not full any more."""
-        reserve = getattr(self._store, "reserve", None)
-        try:
-            free = self._store.free_bytes()
-            if reserve is not None and not self._reserved:
-                if RESERVE not in self._store.names():
-                    if free < 2 * self._segment_bytes:
-                        self._full = True
-                        return
-                    reserve(RESERVE, self._segment_bytes)
-                self._reserved = True
-            elif self._full and free < self._segment_bytes:
-                return
-        except OSError as error:
-            if error_number(error) == ENOSPC:
-                self._full = True
-            return
-        self._full = False
-
     def say(self, error: OSError, doing: str) -> None:
         """Show trouble with the disk."""
         self.trouble = (error_number(error), "%s: %s" % (doing, error))
-
-
-def error_number(error: OSError) -> int:
-    """The errno of an error, EIO if it has none."""
-    return error.errno or EIO
