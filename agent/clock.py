@@ -39,7 +39,6 @@ class Clock:
         self.floor_ms = max(BUILT_MS, floor_ms)
         self._start = monotonic()
         self._told: tuple[int, int] | None = None
-        self._agreed = False
 
     def up(self) -> int:
         """Milliseconds since the agent's start, which is what a boot means here."""
@@ -54,7 +53,7 @@ class Clock:
             told = self._from_receipt()
             if told is not None and abs(told - system) > AGREE_MS:
                 return told, CLOCK_HOLDOVER  # it never agreed, or was set to another time since
-            return system, CLOCK_SYNCHRONISED if self._agreed and self._fresh() else CLOCK_HOLDOVER
+            return system, CLOCK_SYNCHRONISED if self._fresh() else CLOCK_HOLDOVER
         told = self._from_receipt()
         if told is not None:
             return told, CLOCK_HOLDOVER
@@ -69,9 +68,7 @@ class Clock:
         """A signed receipt, newer than any before, says that it is ``at_ms``."""
         if at_ms < self.floor_ms:
             return
-        now = self._monotonic()
-        self._told = (at_ms, now)
-        self._agreed = abs(self._system() - at_ms) <= AGREE_MS
+        self._told = (at_ms, self._monotonic())
 
     def _fresh(self) -> bool:
         return self._told is not None and self._monotonic() - self._told[1] < FRESH_MS

@@ -43,6 +43,7 @@ def test_only_the_newest_receipt_of_a_center_is_newer(inbound: Inbound, key: Any
     assert inbound.receipt(receipt_of(key, 5))[1]
     assert not inbound.receipt(receipt_of(key, 5))[1], "replayed"
     assert not inbound.receipt(receipt_of(key, 4))[1], "older"
+    assert not inbound.receipt(receipt_of(key, 5))[1], "replayed after an older one"
     assert inbound.receipt(receipt_of(key, 6))[1]
     assert inbound.receipt(receipt_of(key, 1, center="center-2", signed_by="center-2"))[1], "another center counts anew"
 

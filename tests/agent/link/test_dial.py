@@ -1,10 +1,15 @@
 """Dialling real TLS servers, among them some that should never be believed, without ever blocking the loop."""
 
 import asyncio
+import contextlib
 import datetime as dt
+import os
+import pty
+import signal
 import socket
 import ssl
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -282,8 +287,22 @@ def test_a_key_with_a_passphrase_asks_nobody(authority: Any, tmp_path: Path) -> 
             serialization.BestAvailableEncryption(b"secret"),
         )
     )
-    with pytest.raises(LinkError, match="not usable for TLS"):
-        context(str(authority.root), leaf[0], str(locked))
+    program = (
+        "import sys\nfrom agent.link.dial import context\nfrom agent.link.errors import LinkError\n"
+        "try: context(*sys.argv[1:])\nexcept LinkError as error: print('refused:', error)"
+    )
+    child, terminal = pty.fork()  # OpenSSL asks the controlling terminal, so there has to be one
+    if child == 0:
+        os.execv(sys.executable, [sys.executable, "-c", program, str(authority.root), leaf[0], str(locked)])  # noqa: S606  no shell is the point
+    said = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other side of a terminal is closed
+        while b"usable" not in said and b"pass phrase" not in said:
+            said += os.read(terminal, 1024)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(terminal)
+    assert b"pass phrase" not in said
+    assert b"not usable for TLS" in said
 
 
 def test_verification_is_on_and_old_tls_off(tls: ssl.SSLContext) -> None:

@@ -281,6 +281,15 @@ def test_a_full_window_with_a_round_due_does_not_wake_in_a_spin(journal: FakeJou
     assert outbox.wake_ms(100_000) is None, "the broker's acknowledgement is what there is to wait for"
 
 
+def test_a_round_that_is_overdue_wakes_in_the_future(journal: FakeJournal) -> None:
+    outbox = outbox_of(journal)
+    outbox.connected(0)
+    journal.add(ALARMS)
+    pump(outbox, 0)
+    assert outbox.wake_ms(0) == ALARM_WAIT_MS
+    assert outbox.wake_ms(1_000_000) == 1_000_001
+
+
 def test_a_hundred_thousand_events_cost_a_few_questions_each(journal: FakeJournal) -> None:
     count = 100_000
     journal.lanes[OTHERS].extend(range(1, count + 1))
