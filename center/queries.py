@@ -9,7 +9,7 @@ from agent.wire.chain import link
 from agent.wire.errors import WireError
 from agent.wire.receipt import CLOSED, STATES
 from center import schema
-from center.cloudevents import rfc3339
+from center.cloudevents import dated, rfc3339
 from center.continuity import Entry, Verdict, entry_of, examine
 
 Answer = dict[str, object]
@@ -34,7 +34,7 @@ def alarms(connection: Connection, *, closed: bool, most: int) -> list[Answer]:
                 "type": row["type"],
                 "state": STATES[row["state"] - 1],
                 "received": rfc3339(row["received"]),
-                "time": rfc3339(row["at"]) if row["at"] is not None else None,
+                "time": _happened(connection, row),
                 "escalations": row["escalations"],
                 "cancelled": row["cancelled"],
                 "drill": row["drill"],
@@ -119,6 +119,22 @@ def _entries(connection: Connection, device: str) -> Iterator[Entry]:
             yield entry_of(event.decode(row.payload), link(row.payload))
         except WireError:
             continue  # an altered payload is a missing one
+
+
+def _happened(connection: Connection, alarm: RowMapping) -> str | None:
+    """When an alarm happened. One that nobody could date when it came may be dated by what its boot has told since."""
+    at_ms = alarm["at"]
+    if at_ms is None:
+        events, boots = schema.events, schema.boots
+        found = connection.execute(
+            select(events.c.at, events.c.clock, events.c.up, boots.c.zero)
+            .join(boots, (boots.c.device == events.c.device) & (boots.c.boot == events.c.boot))
+            .where(events.c.device == alarm["device"], events.c.boot == alarm["boot"], events.c.seq == alarm["seq"])
+            .order_by(events.c.id)
+            .limit(1)
+        ).first()
+        at_ms = dated(found.at, found.clock, found.up, found.zero) if found is not None else None
+    return rfc3339(at_ms) if at_ms is not None else None
 
 
 def _moment(row: RowMapping, name: str) -> str | None:
