@@ -19,6 +19,7 @@ from agent.keys.file import FileKey
 from agent.wire import command, cose, event, topics
 from agent.wire.command import Command
 from agent.wire.event import Event
+from provisioning.authority.authority import Authority
 from provisioning.authority.identity import IdentityFiles, make_identity
 from simulators.consumer import Consumer
 from simulators.demo.unattended import presses_verified
@@ -318,6 +319,12 @@ class Ground:
     def identity(self, role: str, name: str) -> IdentityFiles:
         """An identity of the site's own authority."""
         return make_identity(self.site.directory / f"{role}-{name}", self.site.authority, role, name, now_ms())
+
+    def broker_identity(self, name: str, *, foreign: bool = False) -> IdentityFiles:
+        """A broker's identity for 127.0.0.1; ``foreign``: of an authority that nobody here trusts."""
+        folder = self.site.directory / name
+        authority = Authority.create(folder / "authority", name, now_ms()) if foreign else self.site.authority
+        return make_identity(folder / "identity", authority, "broker", name, now_ms(), hosts=("127.0.0.1",))
 
     def join(self, identity: IdentityFiles, name: str, topics_: tuple[str, ...] = ()) -> Voice:
         """A plain MQTT client with this identity, closed with the site."""

@@ -1,0 +1,114 @@
+"""Clocks that are wrong: a device that wakes in 1970 sends at once and is dated later; what comes late is told as late.
+
+The system's clock is faked for one process by libfaketime; the monotonic clock is left alone, as it is on a device.
+"""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.integration.ground import Ground, now_ms
+from tests.integration.processes import Process, run, until
+
+pytestmark = pytest.mark.faketime
+UNSET, HOLDOVER, SYNCHRONISED = 0, 1, 2
+
+
+def clock_at(moment: str, file: Path | None = None) -> dict[str, str]:
+    """The environment in which a program's clock starts at, or is off by, ``moment``; libfaketime's own command tells what it takes.
+
+    With a ``file`` the moment stands in there, is read again each second, and so can change.
+    """
+    found = run(["faketime", "-f", moment, "env"])
+    told = dict(line.partition("=")[::2] for line in found.stdout.splitlines())
+    assert "libfaketime" in told["LD_PRELOAD"]
+    fixed = {
+        "LD_PRELOAD": told["LD_PRELOAD"],
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_CACHE_DURATION": "1",
+    }
+    if file is None:
+        return {**fixed, "FAKETIME": moment}
+    file.write_text(moment + "\n", encoding="ascii")
+    return {**fixed, "FAKETIME_TIMESTAMP_FILE": str(file)}
+
+
+def test_a_press_in_1970_is_sent_at_once_and_dated_once_the_time_is_known(ground: Ground, tmp_path: Path) -> None:
+    button = ground.button(settings={"alarm_window_s": 10})
+    clock = tmp_path / "clock"
+    ground.center_process.end()
+    try:
+        button.start(linked=False, environment=clock_at("@1970-01-01 00:01:00", clock))
+        pressed_ms = now_ms()
+        early = button.press_and_wait()
+        button.agent.wait_said(stage="link", up=True)  # mutual TLS, although no certificate is valid in 1970
+        button.agent.wait_said(stage="published", boot=early[0], seq=early[1])
+    finally:
+        ground.start_center()
+    button.wait_verified({early})
+    button.wait_lamp("received")
+
+    def alarm_time() -> str | None:
+        (found,) = [one for one in ground.ask("alarms", "--all") if (one["boot"], one["seq"]) == early]
+        assert found["time"] is None or isinstance(found["time"], str)
+        return found["time"]
+
+    assert alarm_time() is None, "nobody knows yet when it was"
+    later = button.press_and_wait()
+    button.wait_verified({later})
+    stored = {(one.boot, one.seq): one for one in ground.stored(button.name)}
+    assert stored[early].clock == UNSET
+    assert stored[early].at < 10 * 60_000, "the device really was in 1970"
+    assert stored[later].clock == HOLDOVER
+    assert abs(stored[later].at - now_ms()) < 60_000, "the receipt told it the time"
+
+    clock.write_text("+0\n", encoding="ascii")  # as NTP sets it
+
+    def pressed_in_true_time() -> bool:
+        button.wait_verified({button.press_and_wait()})
+        return any(one.clock == SYNCHRONISED for one in ground.stored(button.name))
+
+    until(pressed_in_true_time, "a receipt agrees with its clock", button.agent)
+    told = alarm_time()
+    assert told is not None
+    assert abs(datetime.fromisoformat(told).timestamp() * 1000 - pressed_ms) < 60_000
+    assert ground.verdict(button.name)["whole"]
+
+
+def test_a_command_is_refused_while_the_time_is_unknown(ground: Ground) -> None:
+    button = ground.button()
+    ground.center_process.end()
+    try:
+        button.start(environment=clock_at("@1970-01-01 00:01:00"))
+        ground.send_command(button.name, ground.command(button.name, 1, "identify"))
+        until(lambda: button.sealed("command.refused"), "it is refused", button.agent)
+    finally:
+        ground.start_center()
+    assert button.wait_event("command.refused")["data"]["reason"] == "time-unknown"
+    assert "identify" not in button.lamps()
+
+
+def test_what_arrives_more_than_a_minute_late_is_told_as_late(ground: Ground) -> None:
+    button = ground.button()
+    button.start()
+    button.wait_verified({button.press_and_wait()})
+    button.wait_settled()
+    ground.center_process.end()
+    tardy = button.press_and_wait()
+    # Two minutes pass at the center, while what was sent waits in the broker.
+    late = Process(
+        "the center, two minutes later", ground.site.center("--log", "json"), {**os.environ, **clock_at("+120")}
+    )
+    ground.centers.append(late)
+    try:
+        late.wait_said(what="connected")
+        button.wait_verified({tardy})
+    finally:
+        late.end()
+        ground.start_center()
+    lateness = {(one["dabylboot"], one["dabylseq"]): one["dabyllate"] for one in button.events("alarm.")}
+    assert lateness[tardy] is True
+    assert not all(lateness.values())
