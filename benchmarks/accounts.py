@@ -80,7 +80,7 @@ class Verdict:
     lost_published_only: tuple[Name, ...]
     duplicates: int
     presses_owed: int
-    unheard: int
+    unheard: tuple[str, ...]
     held_back: int
 
 
@@ -127,7 +127,8 @@ def judge(lives: Sequence[Life], verified: Sequence[Verified], bundle_ms: int) -
             for boot, seq, kind in life.sealed
             if (boot, seq) in life.published and kind.startswith("alarm.")
         }
-    owed = unheard = held_back = 0
+    owed = held_back = 0
+    unheard: list[str] = []
     told = _told(verified)
     for life in lives:
         missing = len(life.owed) - told.get((life.device, life.boot or 0), 0)
@@ -135,7 +136,7 @@ def judge(lives: Sequence[Life], verified: Sequence[Verified], bundle_ms: int) -
         for _ in range(max(0, missing)):
             held = _within(life.presses, life.owed[-1], bundle_ms) if life.owed else False
             held_back += held
-            unheard += not held
+            unheard += [] if held else [_of_press(life)]
     return Verdict(
         len(kept | published),
         len(kept),
@@ -144,9 +145,16 @@ def judge(lives: Sequence[Life], verified: Sequence[Verified], bundle_ms: int) -
         tuple(sorted(published - kept - got)),
         sum(count - 1 for count in Counter(one.name for one in verified).values()),
         owed,
-        unheard,
+        tuple(unheard),
         held_back,
     )
+
+
+def _of_press(life: Life) -> str:
+    """What is known of the last press that a life did not tell: whose, how long before the kill it began, and whether it was sealed."""
+    before_ms = (life.killed_ns - life.owed[-1]) // 1_000_000
+    alarms = sum(kind.startswith("alarm.") for _, _, kind in life.sealed)
+    return f"{life.device}:{life.boot} began {before_ms} ms before the kill, {alarms} of {len(life.owed)} sealed"
 
 
 def _kept(life: Life, firsts: Mapping[tuple[str, int], Any]) -> set[Name]:

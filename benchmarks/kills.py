@@ -212,9 +212,14 @@ def _figures(
         Figure("kills.duplicates", verdict.duplicates, at_most=0, details={"center_reconnections": reconnections}),
         Figure(
             "kills.presses_lost",
-            verdict.unheard + verdict.held_back,
+            len(verdict.unheard) + verdict.held_back,
             at_most=0,
-            details={"presses": verdict.presses_owed, "held_back": verdict.held_back, "unheard": verdict.unheard},
+            details={
+                "presses": verdict.presses_owed,
+                "held_back": verdict.held_back,
+                "unheard": len(verdict.unheard),
+                "which": "; ".join(verdict.unheard[:5]) or "none",
+            },
         ),
         Figure(
             "kills.chains_not_whole",
