@@ -128,11 +128,13 @@ class Process:
                 self.lines.append(fields)
 
 
-def run(command: Sequence[str], *, timeout_s: float = 60, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run a program to its end."""
+def run(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, *, timeout_s: float = 60
+) -> "subprocess.CompletedProcess[str]":
+    """Run a program to its end, with more of an ``environment``."""
     return subprocess.run(
         command,
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

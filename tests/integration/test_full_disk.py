@@ -1,0 +1,154 @@
+"""Disks that are full, limited or read-only: alarms go out, are kept as far as any disk can, and the device says what is wrong."""
+
+import contextlib
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulators.site import BUTTON_PIN, TAMPER_PIN
+from tests.integration.ground import Button, Ground
+from tests.integration.processes import until
+
+VOLATILE = 1 << 31
+IN_TROUBLE = "the disk is in trouble; events are sent, but kept in memory only"
+WELL = "the disk is well again"
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    """A disk of its own for a folder, as only root can make one."""
+    command = ["/bin/mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "dabyl-test", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("only root may mount a small disk here: run the tests as root for this one")
+    try:
+        yield
+    finally:
+        subprocess.run(["/bin/umount", "--lazy", str(folder)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until the disk takes no more."""
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+
+
+def wait_health(button: Button, *, disk: bool) -> None:
+    """Wait for a health report that names the disk's trouble, or none."""
+
+    def told() -> bool:
+        reports = button.events("health.report")
+        return bool(reports) and ("disk" in reports[-1]["data"]) is disk
+
+    until(told, f"health {'tells' if disk else 'no longer tells'} of the disk", button.agent)
+
+
+def test_on_a_full_disk_alarms_go_out_and_the_trouble_is_told_until_it_is_over(ground: Ground) -> None:
+    button = ground.button(heartbeat_s=5, settings={"alarm_window_s": 10})
+    state = button.device.folder / "state"
+    with small_disk(state, "2m"):
+        agent = button.start()
+        button.wait_verified({button.press_and_wait()})
+        fill(state / "somebody-elses-log")
+        opened = False
+
+        def trouble() -> bool:
+            """Events come until the page that the journal had begun is full."""
+            nonlocal opened
+            opened = not opened
+            count = len(button.sealed("tamper."))
+            button.board.tamper(TAMPER_PIN, opened=opened)
+            until(lambda: len(button.sealed("tamper.")) > count, "the enclosure is told", agent)
+            return bool(agent.said(message=IN_TROUBLE))
+
+        until(trouble, "it says that the disk is full", agent)
+        button.press()
+        button.wait_presses_verified()
+        button.wait_settled()
+        button.wait_verified(set(button.sealed()))
+        wait_health(button, disk=True)
+        button.press()
+        button.wait_presses_verified()
+        (state / "somebody-elses-log").unlink()
+        agent.wait_said(message=WELL)
+        wait_health(button, disk=False)
+        until(lambda: set(button.sealed()) <= button.kept(), "everything is kept", agent)
+        button.kill()
+        button.start()
+        button.press()
+        button.wait_presses_verified()
+        button.agent.end()
+    assert ground.verdict(button.name)["whole"]
+
+
+def test_where_nothing_more_can_be_written_alarms_go_out_all_the_same(ground: Ground) -> None:
+    button = ground.button(settings={"alarm_window_s": 10})
+    agent = button.start()
+    button.wait_verified({button.press_and_wait()})
+    before = resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    button.press()
+    button.wait_presses_verified()
+    button.wait_settled()
+    agent.wait_said(message=IN_TROUBLE)
+    resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, before)
+    agent.wait_said(message=WELL)
+    until(lambda: set(button.sealed()) <= button.kept(), "everything is kept", agent)
+    assert ground.verdict(button.name)["whole"]
+
+
+def test_with_a_read_only_disk_it_starts_under_a_volatile_boot_and_the_alarm_arrives(ground: Ground) -> None:
+    button = ground.button()
+    state = button.device.folder / "state"
+    with small_disk(state, "2m"):
+        button.start()
+        button.press_and_wait()
+        button.wait_settled()
+        button.agent.end()
+        button.start()
+        assert button.sealed()[-1][0] < VOLATILE, "with a state it counts its boots"
+        button.wait_verified(set(button.sealed()))
+        button.agent.end()
+        subprocess.run(["/bin/mount", "-o", "remount,ro", str(state)], check=True)
+        button.start()
+        button.agent.wait_said(message=IN_TROUBLE)
+        name = button.press_and_wait()
+        assert name[0] >= VOLATILE
+        button.wait_presses_verified()
+        button.wait_lamp("received")
+        assert ground.incidents(button.name) == []
+        button.agent.end()
+
+
+def test_a_journal_that_is_full_gives_up_telemetry_says_which_and_never_an_alarm(ground: Ground) -> None:
+    button = ground.button(
+        kind="benchmarks.burst_kind",
+        settings={"burst": 3500, "type": "count.told", "every_ms": 50},
+        link={"backlog_rate": 20_000, "window": 200},
+        more="[journal]\nmax_mb = 1\n",
+    )
+    ground.site.broker.stop()
+    try:
+        button.start(linked=False)
+        button.board.press(BUTTON_PIN)
+        until(lambda: button.sealed("journal.gap"), "the journal gives something up, and says so", button.agent)
+        until(lambda: len(button.sealed("alarm.")) > 20, "alarms go on", button.agent)
+    finally:
+        ground.site.broker.start()
+    alarms = set(button.sealed("alarm."))
+    button.wait_verified(alarms | set(button.sealed("journal.gap")))
+    button.agent.end()
+    button.wait_verified(set(button.sealed("alarm.")) | set(button.sealed("journal.gap")))
+    verdict = ground.verdict(button.name)
+    assert verdict["whole"], "whatever is missing was declared"
+    declared = {
+        (boot["boot"], seq)
+        for boot in verdict["boots"]
+        for first, last in boot["declared"]
+        for seq in range(first, last + 1)
+    }
+    assert len(declared) > 100
+    assert declared <= set(button.sealed("count.") + button.sealed("health.")), "telemetry, and nothing else"
