@@ -79,11 +79,12 @@ def fill(device: Device, events: int) -> float:
         sealer = Sealer(
             device.name, KIND, chain.Chain(1, chain.ZERO), FileKey.load(os.fspath(device.identity.key)), clock
         )
-        sealer_type = "device.reset"
+        type_ = "device.reset"
         for number in range(events):
-            sealed = sealer.seal(sealer_type, {"n": number, "level": "sos", "silent": False, "tamper": False})
+            data: dict[str, object] = {"n": number, "level": "sos", "silent": False, "tamper": False}
+            sealed = sealer.seal(type_, data, sealer.stamp())
             journal.append(STATE, sealed.boot, sealed.seq, sealed.link, sealed.envelope)
-            sealer_type = "reading.taken"
+            type_ = "reading.taken"
             if number % 200 == 0 and not journal.sync():
                 raise BenchmarkError(f"the journal cannot be written: {journal.trouble}")
         if not journal.sync():

@@ -76,7 +76,7 @@ def _against_peer(context: Context, stage: Scene, rounds: int, slow_ms: int | No
             Contestant(ours, our_board, HOLD_MS, _number_of_event),
             Contestant(peer, peer_board, HOLD_MS, _number_of_script, may_miss=True),
         )
-        took = press_in_turn(pair, watcher, rounds, 1 / RATE_HZ, random.Random(1), change=True)
+        took = press_in_turn(pair, watcher, rounds, 1 / RATE_HZ, random.Random(1))
     ratio = median(took[0]) / median(took[1])
     details = {**spread("agent_ms", took[0]), **spread("paho_ms", took[1]), "paho_missed": rounds - len(took[1])}
     if slow_ms is None:
@@ -105,7 +105,7 @@ def _sos(stage: Scene, rounds: int) -> list[Figure]:
                 (first, usual, peer), boards, (None, None, _number_of_script), strict=True
             )
         ]
-        took = press_in_turn(three, watcher, rounds, SOS_EVERY_S, random.Random(2), change=False)
+        took = press_in_turn(three, watcher, rounds, SOS_EVERY_S, random.Random(2))
     beyond = [one - DEBOUNCE_MS for one in took[1]]
     details: dict[str, Detail] = {**spread("paho_ms", took[2]), "every_s": SOS_EVERY_S}
     return [
@@ -138,10 +138,8 @@ def press_in_turn(
     rounds: int,
     every_s: float,
     rng: random.Random,
-    *,
-    change: bool,
 ) -> list[list[float]]:
-    """Press everybody's button once a round, evenly spread over the round with ±20 % jitter; with ``change``, in changing order.
+    """Press everybody's button once a round, evenly spread over the round with ±20 % jitter.
 
     Returns:
         For each contestant the milliseconds from press to subscriber.
@@ -153,14 +151,12 @@ def press_in_turn(
     pressed: list[list[int]] = [[] for _ in contestants]
     slot_s = every_s / len(contestants)
     due_s = time.monotonic() + slot_s
-    for turn in range(rounds):
-        order = list(range(len(contestants)))
-        if change:
-            order = order[turn % len(order) :] + order[: turn % len(order)]
-        for index in order:
+    for _ in range(rounds):
+        for index, one in enumerate(contestants):
             time.sleep(max(0.0, due_s + rng.uniform(-0.2, 0.2) * slot_s - time.monotonic()))
-            due_s += slot_s
-            one = contestants[index]
+            due_s = (
+                max(due_s, time.monotonic()) + slot_s
+            )  # late ones are not made up for: presses would run into one another
             pressed[index].append(clean_press(one.board, one.hold_ms))
     wanted = {alarm_topic(one.device) for one in contestants}
     watcher.wait(
