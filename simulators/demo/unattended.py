@@ -81,16 +81,22 @@ def account(stage: Stage, presses: int, lamps: int) -> dict[str, Any]:
 
 
 def presses_verified(events: Sequence[dict[str, Any]]) -> int:
-    """How many presses the verified alarms stand for: each alarm counts its presses, and the highest count stands."""
-    counts: dict[tuple[int, int], int] = {}
+    """How many presses the verified alarms stand for.
+
+    Each alarm is one press, and its escalations count the presses since, the first included. The highest count stands; a device that was
+    started again goes on with an alarm that it knows, but not with its count, so the counts of each boot stand for themselves.
+    """
+    raised: set[tuple[int, int]] = set()
+    more: dict[tuple[int, int, int], int] = {}
     for event in events:
         if event["type"] == "dabyl.alarm.raised":
-            name = (event["dabylboot"], event["dabylseq"])
-            counts[name] = max(1, counts.get(name, 0))
+            raised.add((event["dabylboot"], event["dabylseq"]))
         elif event["type"] == "dabyl.alarm.escalated":
             boot, seq = event["data"]["alarm"]
-            counts[boot, seq] = max(event["data"]["count"], counts.get((boot, seq), 0))
-    return sum(counts.values())
+            raised.add((boot, seq))
+            name = (boot, seq, event["dabylboot"])
+            more[name] = max(event["data"]["count"] - 1, more.get(name, 0))
+    return len(raised) + sum(more.values())
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:
