@@ -75,6 +75,8 @@ class Config:
         self.keys = checked(document.pop("keys", {}), KEYS, f"{path}: [keys]")
         self.center = checked(document.pop("center", {}), CENTER, f"{path}: [center]")
         self.link = checked(document.pop("link", {}), LINK, f"{path}: [link]")
+        if self.link["retry_min_ms"] > self.link["retry_max_ms"]:
+            raise ConfigError(f"{path}: [link]: 'retry_min_ms' is longer than 'retry_max_ms'")
         self.journal = checked(document.pop("journal", {}), JOURNAL, f"{path}: [journal]")
         try:
             fields.identity(self.device["id"], "id")

@@ -11,15 +11,16 @@ import time
 from agent import __version__, health
 from agent.effects import EMIT
 from agent.errors import ConfigError, HardwareError
-from agent.inbound import Inbound, Refused
 from agent.journal.keeper import Keeper
-from agent.keys.errors import PublicKeyError
+from agent.keys.errors import KeysError
+from agent.link.errors import LinkError
 from agent.link.link import PRESENCE_EVERY_S, Link
 from agent.link.outbox import Outbox
+from agent.obey import Obedience
+from agent.outgoing import Outgoing
 from agent.seal import Sealer
-from agent.wire import chain, cose, event, presence, topics
+from agent.wire import chain, cose, event, presence
 from agent.wire.errors import WireError
-from agent.wire.receipt import RECEIVED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,17 +34,11 @@ if TYPE_CHECKING:
     from agent.log import Log
     from agent.seal import Sealed
     from agent.service import Service
-    from agent.wire.command import Command
     from agent.wire.cose import Signer
 
-KEEP_RANK = {event.ALARM: 0, event.STATE: 2, event.TELEMETRY: 3}
-"""The journal's rank of an event class; what must never be evicted besides alarms has rank 1."""
-NEVER_EVICTED = ("journal.gap", "device.reset")
 REREAD_MS = 5000
 """How often inputs are read again, so that a lost edge heals."""
 FLOOR_EVERY_S = 3600
-REFUSALS_EVERY_MS = 60_000
-"""Refused messages are counted, and reported at most this often: a flood of forgeries must not fill the journal."""
 STUCK_MS = 60_000
 """How far the link may be behind what it last said it would do; beyond that the watchdog is not fed."""
 
@@ -74,12 +69,6 @@ class Agent:
         self._log = log
         self._device: str = config.device["id"]
         self._state = config.resolve(config.device["state"])
-        self._open: dict[tuple[int, int], str] = {}
-        self._inbound = Inbound(self._device, centers)
-        self._refused = 0
-        self._refusals_told_ms: int | None = None
-        self._declaring: int | None = None
-        self._last_position = 0
         self._rereading: asyncio.TimerHandle | None = None
         self._stopped = False
         self._timer: asyncio.TimerHandle | None = None
@@ -106,7 +95,7 @@ class Agent:
         link = self._config.link
         self._outbox = Outbox(
             journal.next,
-            self._head,
+            lambda: self._outgoing.head,
             link["window"],
             link["backlog_rate"],
             link["alarm_retry_ms"],
@@ -126,6 +115,20 @@ class Agent:
             self._quarantined,
         )
         self._keeper = Keeper(journal, loop, on_kept=self._kept, on_trouble=self._disk_trouble)
+        self._outgoing = Outgoing(loop, self._sealer, journal, self._keeper, self._link, self._log, self._sealed)
+        self._obedience = Obedience(
+            self._device,
+            self._state,
+            self._centers,
+            journal,
+            self._keeper,
+            self._outbox,
+            self._outgoing,
+            self._clock,
+            self._log,
+            self._receipt,
+            self._command,
+        )
         self._first_event()
         try:
             self._binding.start()
@@ -133,6 +136,7 @@ class Agent:
             await self._keeper.stop()
             raise HardwareError(f"the device's hardware cannot be opened: {error}") from None
         try:
+            self._obedience.started()
             self._carry_out(self._logic.started(self._unsettled_alarms(), now_ms))
             self._reread()
             self._service.ready(f"{self._device}: boot {self._sealer.boot}")
@@ -189,7 +193,7 @@ class Agent:
         last = self._journal.last
         data: dict[str, object] = {"version": __version__, "last": None if last is None else list(last)}
         fresh = last is None and not self._journal.notes
-        self._emit("device.reset" if fresh else "device.booted", data)
+        self._outgoing.emit("device.reset" if fresh else "device.booted", data)
 
     def _unsettled_alarms(self) -> "list[tuple[int, int, int]]":
         """Alarms of earlier boots that no receipt has settled, for the logic to adopt."""
@@ -199,7 +203,7 @@ class Agent:
                 made = event.decode(cose.parse(envelope).payload)
             except WireError:
                 continue  # damaged on the disk; the center will say so
-            self._open[boot, seq] = made.type
+            self._outgoing.open_alarms[boot, seq] = made.type
             if made.type == "alarm.raised":
                 found.append((boot, seq, 0))
         return found
@@ -220,9 +224,8 @@ class Agent:
         self._schedule()
 
     def _reread(self) -> None:
-        self._rereading = self._loop.call_later(
-            REREAD_MS / 1000, self._reread
-        )  # first, so that one fault does not end it
+        # First, so that one fault does not end it.
+        self._rereading = self._loop.call_later(REREAD_MS / 1000, self._reread)
         now_ms = _monotonic_ms()
         for name, value in self._binding.read().items():
             self._carry_out(self._logic.input(name, value, now_ms))
@@ -254,9 +257,7 @@ class Agent:
         for effect in effects:
             if effect[0] == EMIT:
                 _, tag, type_, data = effect
-                sealed = self._emit(type_, data)
-                if sealed is not None:
-                    self._carry_out(self._logic.sealed(tag, sealed.boot, sealed.seq, _monotonic_ms()))
+                self._outgoing.emit(type_, data, tag)
             elif not self._stopped:  # the outputs are off, and stay so
                 _, name, pattern = effect
                 self._binding.output(name, pattern, _monotonic_ms())
@@ -265,143 +266,32 @@ class Agent:
         if effects:
             self._schedule()
 
-    def _emit(self, type_: str, data: "dict[str, object]") -> "Sealed | None":
-        """Number, sign, send and keep an event. An alarm that nothing waits before goes out ahead of its being written."""
-        try:
-            sealed = self._sealer.seal(type_, data)
-        except WireError as error:
-            self._log.error("an event cannot be told in the contract's terms", type=type_, reason=str(error))
-            return None
-        alarm = sealed.rank == event.ALARM
-        tracing = self._log.tracing
-        sealed_ns = time.monotonic_ns() if tracing else 0
-        mid = self._link.express(sealed) if alarm else None
-        if tracing:
-            sent_ns = time.monotonic_ns()
-            self._log.stage("sealed", mono_ns=sealed_ns, boot=sealed.boot, seq=sealed.seq, type=type_)
-            if mid is not None:
-                self._log.stage("published", mono_ns=sent_ns, boot=sealed.boot, seq=sealed.seq)
-        rank = 1 if type_ in NEVER_EVICTED else KEEP_RANK[sealed.rank]
-        position = self._journal.append(rank, sealed.boot, sealed.seq, sealed.link, sealed.envelope)
-        self._last_position = position
-        if tracing:
-            self._log.stage("written", boot=sealed.boot, seq=sealed.seq, position=position)
-        self._keeper.wake(urgent=alarm)
-        if alarm:
-            self._open[sealed.boot, sealed.seq] = type_
-            if not self._link.up:
-                self._link.hurry()
-        if mid is not None:
-            self._link.adopt(mid, position, sealed)
-        else:
-            self._link.pump()
-        if type_ != "journal.gap":
-            self._declare_gaps()
-        return sealed
-
-    def _declare_gaps(self) -> None:
-        """Say what the journal had to evict, in a signed event; once that is kept, the journal may forget it."""
-        if self._declaring is not None:
-            return
-        gaps = self._journal.take_gaps()
-        if not gaps:
-            return
-        for start in range(0, len(gaps), 500):
-            self._emit("journal.gap", {"ranges": [list(gap) for gap in gaps[start : start + 500]]})
-        self._declaring = self._last_position
-
-    def _head(self) -> int:
-        return self._last_position
+    def _sealed(self, tag: int, sealed: "Sealed") -> None:
+        self._carry_out(self._logic.sealed(tag, sealed.boot, sealed.seq, _monotonic_ms()))
 
     def _kept(self, position: int) -> None:
-        if self._log.tracing:
-            self._log.stage("kept", position=position)
-        if self._declaring is not None and position >= self._declaring:
-            self._declaring = None
-            self._journal.gaps_declared()
-            self._keeper.wake()
+        self._outgoing.kept(position)
+        self._obedience.kept(position)
 
     def _disk_trouble(self, trouble: "tuple[int, str] | None") -> None:
         if trouble is None:
             self._log.info("the disk is well again")
         else:
             self._log.error("the disk is in trouble; events are sent, but kept in memory only", reason=trouble[1])
+            self._obedience.disk_trouble()
 
     # What the center says
 
     def _message(self, leaf: str, message: bytes) -> None:
-        try:
-            if leaf == topics.RECEIPT:
-                self._receipt(message)
-            else:
-                self._command(message)
-        except WireError as error:
-            self._refuse(leaf, error)
+        self._obedience.message(leaf, message)
 
-    def _receipt(self, message: bytes) -> None:
-        read, newer = self._inbound.receipt(message)
-        journal = self._journal
-        if newer:
-            self._clock.told(read.at)
-            if read.boots > journal.notes.get("boot_floor", -1):
-                journal.note("boot_floor", read.boots)
-                self._keeper.wake()
-        now_ms = _monotonic_ms()
-        states = {(boot, seq): state for boot, seq, state in read.alarms}
-        for boot, first, last in read.settled:
-            if not journal.settle(boot, first, last):
-                continue
-            self._outbox.others.settled()
-            for name in [name for name in self._open if name[0] == boot and first <= name[1] <= last]:
-                type_ = self._open.pop(name)
-                self._outbox.alarms.settled()
-                if type_ == "alarm.raised":
-                    states.setdefault(name, RECEIVED)
-                else:  # an escalation names no alarm of its own: settled, and nothing for the logic
-                    self._log.stage("receipt", boot=name[0], seq=name[1], state=RECEIVED)
-        for (boot, seq), state in states.items():
-            if self._log.tracing:
-                self._log.stage("receipt", boot=boot, seq=seq, state=state)
-            self._carry_out(self._logic.receipt(boot, seq, state, now_ms))
+    def _receipt(self, boot: int, seq: int, state: int) -> None:
+        self._carry_out(self._logic.receipt(boot, seq, state, _monotonic_ms()))
 
-    def _command(self, message: bytes) -> None:
-        try:
-            asked = self._inbound.command(message, self._journal.notes.get("command", 0), self._clock.known())
-        except Refused as refused:
-            name = refused.command.name
-            self._emit("command.refused", {"n": refused.command.n, "name": name, "reason": refused.reason})
-            return
-        if asked is None:
-            return
-        self._journal.note("command", asked.n)
-        self._log.info("command", name=asked.name, n=asked.n)
-        if asked.name == "center-keys":
-            self._replace_centers(asked)
-            return
-        result, effects = self._logic.command(asked.name, asked.args, _monotonic_ms())
+    def _command(self, name: str, args: "dict[str, object]") -> "dict[str, object] | None":
+        result, effects = self._logic.command(name, args, _monotonic_ms())
         self._carry_out(effects)
-        if result is None:
-            self._emit("command.failed", {"n": asked.n, "name": asked.name, "reason": "unknown"})
-        else:
-            self._emit("command.completed", {"n": asked.n, "name": asked.name, "result": result})
-
-    def _replace_centers(self, asked: "Command") -> None:
-        keys = asked.args.get("keys")
-        try:
-            self._centers.replace(keys if isinstance(keys, list) else [], self._state)
-        except (PublicKeyError, OSError) as error:
-            self._emit("command.failed", {"n": asked.n, "name": asked.name, "reason": str(error)[:200]})
-        else:
-            self._emit("command.completed", {"n": asked.n, "name": asked.name, "result": {}})
-
-    def _refuse(self, leaf: str, error: WireError) -> None:
-        self._refused += 1
-        now_ms = self._clock.up()
-        if self._refusals_told_ms is not None and now_ms - self._refusals_told_ms < REFUSALS_EVERY_MS:
-            return
-        self._refusals_told_ms = now_ms
-        self._log.warning("a message was refused", kind=leaf, reason=error.reason, refused=self._refused)
-        self._emit("message.refused", {"class": leaf, "reason": error.reason, "count": self._refused})
+        return result
 
     # The link
 
@@ -419,7 +309,10 @@ class Agent:
             self._config.link["keepalive_s"],
             f"dabyl {__version__}",
         )
-        return cose.sign(said.encode(), presence.CONTEXT, self._signer, cose.x5chain(self._certificates))
+        try:
+            return cose.sign(said.encode(), presence.CONTEXT, self._signer, cose.x5chain(self._certificates))
+        except KeysError as error:
+            raise LinkError(f"the key does not sign: {error}") from None
 
     def _link_changed(self, up: bool) -> None:
         self._log.stage("link", up=up)
@@ -428,15 +321,17 @@ class Agent:
 
     def _quarantined(self, boot: int, seq: int, size: int) -> None:
         self._log.error("the broker refuses an event for its size", boot=boot, seq=seq, bytes=size)
-        self._emit("link.quarantined", {"boot": boot, "seq": seq, "bytes": size})
+        self._outgoing.emit("link.quarantined", {"boot": boot, "seq": seq, "bytes": size})
 
     # Regular duties
 
     async def _heartbeat(self) -> None:
         while True:
             data = health.report(self._state, self._journal)
-            data.update(broker=self._link.broker, session=self._link.session, up=self._link.up, refused=self._refused)
-            self._emit("health.report", data)
+            data.update(
+                broker=self._link.broker, session=self._link.session, up=self._link.up, refused=self._obedience.refused
+            )
+            self._outgoing.emit("health.report", data)
             await asyncio.sleep(self._config.device["heartbeat_s"])
 
     async def _announce(self) -> None:

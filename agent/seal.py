@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.wire.cose import Signer
 
+    Stamp = tuple[int, int, int]
+
 
 class Sealed:
     """A sealed event: its name (``boot``, ``seq``), class (``rank``), type, link for the chain, and the message to send."""
@@ -37,18 +39,21 @@ class Sealer:
         self._signer = signer
         self._clock = clock
 
-    def seal(self, type_: str, data: "dict[str, object]") -> Sealed:
-        """The next event of this boot.
+    def stamp(self) -> "Stamp":
+        """This moment, for an event that happens now and may be sealed later: (at, quality, up)."""
+        return (*self._clock.now(), self._clock.up())
+
+    def seal(self, type_: str, data: "dict[str, object]", stamp: "Stamp") -> Sealed:
+        """The next event of this boot, which happened at ``stamp``.
 
         Raises:
             WireError: ``data`` is not what the contract can carry. No number is used up.
+            KeysError: the key does not sign. No number is used up.
         """
         chain = self._chain
-        at, quality = self._clock.now()
+        at, quality, up = stamp
         seq = chain.seq + 1
-        made = event.Event(
-            self.device, self.kind, type_, chain.boot, seq, at, quality, self._clock.up(), chain.prev, data
-        )
+        made = event.Event(self.device, self.kind, type_, chain.boot, seq, at, quality, up, chain.prev, data)
         payload = made.encode()
         envelope = cose.sign(payload, event.CONTEXT, self._signer)
         chain.advance(payload)

@@ -4,7 +4,9 @@ Verification is never off: chain, host name and role of a server are checked by 
 whose clock is unset, certificates cannot be judged by the clock, so validity is then judged by the time floor (see ``agent.clock``).
 """
 
+import _thread
 import asyncio
+import contextlib
 import os
 import socket
 import ssl
@@ -96,11 +98,30 @@ async def _addresses(loop: asyncio.AbstractEventLoop, host: str, port: int) -> "
         except OSError:
             continue
         return [(family, (host, port))]
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise LinkError(f"{host}: the name cannot be resolved: {_reason(error)}") from None
+    answer: asyncio.Future[Any] = loop.create_future()
+    # A thread of our own, which nobody waits for at the end: a resolver can hang for minutes, and the loop's own executor would be
+    # waited for.
+    _thread.start_new_thread(_look_up, (loop, answer, host, port))
+    found = await answer
+    if isinstance(found, Exception):
+        raise LinkError(f"{host}: the name cannot be resolved: {_reason(found)}")
     return [(entry[0], entry[4]) for entry in found[:8]]
+
+
+def _look_up(loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[Any]", host: str, port: int) -> None:
+    """On its thread: ask the resolver, which blocks, and hand addresses or error to the loop."""
+    found: Any
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        found = error
+    with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        loop.call_soon_threadsafe(_answer, answer, found)
+
+
+def _answer(answer: "asyncio.Future[Any]", found: "Any") -> None:
+    if not answer.done():
+        answer.set_result(found)
 
 
 async def _handshake(loop: asyncio.AbstractEventLoop, sock: ssl.SSLSocket) -> None:

@@ -35,7 +35,7 @@ SUSPICIONS = 3
 class Link:
     """The device's link. Callbacks, all called in the loop's thread:
 
-    * ``presence(session, online)`` returns the signed presence to send;
+    * ``presence(session, online)`` returns the signed presence to send, or raises LinkError if none can be signed now;
     * ``on_message(leaf, payload)``: a message arrived on this device's ``receipt`` or ``command`` topic;
     * ``on_change(up)``: the connection came up or went away;
     * ``on_quarantine(boot, seq, size)``: the broker refuses this event for its size in bytes; it is not sent any more.
@@ -132,18 +132,27 @@ class Link:
         self._hurry.set()
 
     def announce(self) -> None:
-        """Send a presence, if connected."""
+        """Send a presence, if connected. A connection for which none can be signed is given up, and tried again later."""
         if self.up and self._connection is not None:
-            presence = self._presence(self.session, True)
+            try:
+                presence = self._presence(self.session, True)
+            except LinkError as error:
+                self._drop(str(error))
+                return
             self._connection.publish(self._topics[topics.PRESENCE], presence, retain=True)
 
     async def stop(self) -> None:
         """Say goodbye: a signed presence that this was meant, then DISCONNECT."""
         connection = self._connection
-        if self.up and connection is not None:
+        if not self.up or connection is None:
+            return
+        try:
             connection.publish(self._topics[topics.PRESENCE], self._presence(self.session, False), retain=True)
-            await asyncio.sleep(0)
-            connection.close("stopped", polite=True)
+        except LinkError as error:
+            self._drop(str(error))  # the broker sends the will, which is signed already
+            return
+        await asyncio.sleep(0)
+        connection.close("stopped", polite=True)
 
     @property
     def broker(self) -> int:
@@ -199,6 +208,7 @@ class Link:
             self._contexts[index] = tls
         quality = self._clock.now()[1]
         floor_ms = self._clock.floor_ms if quality == event.CLOCK_UNSET else None
+        will = self._presence(self.session + 1, False)
         sock = await dial(broker["host"], broker["port"], tls, floor_ms)
         self.session += 1
         self._doubted = False
@@ -210,7 +220,7 @@ class Link:
             f"{self._device}-{os.urandom(8).hex()}",  # nobody can throw this session out by guessing its name
             protocol,
             self._settings["keepalive_s"],
-            (self._topics[topics.PRESENCE], self._presence(self.session, False)),
+            (self._topics[topics.PRESENCE], will),
             self._arrived,
             self._acknowledged,
             self._over,
@@ -229,6 +239,8 @@ class Link:
         now_ms = self._heard_ms = self._clock.up()
         self._outbox.connected(now_ms, connection.receive_max - 1)  # one is left for presence
         self.announce()
+        if not self.up:
+            raise LinkError("no presence could be signed")
         self._on_change(True)
         self.pump()
 

@@ -2,19 +2,22 @@
 
 import asyncio
 import contextlib
+import errno
 import shutil
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent import config, runtime
+from agent import config, outgoing, runtime
 from agent.centers import Centers
 from agent.effects import EMIT, OUTPUT
 from agent.errors import ConfigError, HardwareError
 from agent.journal.disk import DiskStore
 from agent.journal.log import Journal
+from agent.keys.errors import HsmError
 from agent.log import Log
 from agent.service import Service
 from agent.wire import chain, command, cose, event, receipt
@@ -517,13 +520,17 @@ def test_commands_end_in_signed_events(play: Any, start: Start) -> None:
         async with start() as run:
             run.command(5, "echo", {"x": 1})
             run.command(5, "echo", {"x": 1})  # delivered twice: silence
+            await run.settle()
             run.command(6, "dance")
+            await run.settle()
             run.command(6, "echo")
             run.command(7, "echo", at=NOW_MS - 61_000)
             await run.settle()
             ended = [(made.type, made.data) for made in run.link.events() if made.type.startswith("command.")]
             assert ended == [
+                ("command.accepted", {"n": 5, "name": "echo"}),
                 ("command.completed", {"n": 5, "name": "echo", "result": {"echo": {"x": 1}}}),
+                ("command.accepted", {"n": 6, "name": "dance"}),
                 ("command.failed", {"n": 6, "name": "dance", "reason": "unknown"}),
                 ("command.refused", {"n": 6, "name": "echo", "reason": "replayed"}),
                 ("command.refused", {"n": 7, "name": "echo", "reason": "expired"}),
@@ -531,6 +538,104 @@ def test_commands_end_in_signed_events(play: Any, start: Start) -> None:
         async with start() as run:
             run.command(6, "echo")
             assert run.link.events()[-1].data["reason"] == "replayed", "remembered over a restart"
+
+    play(scenario())
+
+
+def test_a_command_is_carried_out_only_once_its_number_is_durable(play: Any, start: Start) -> None:
+    class Slow(DiskStore):
+        def sync(self, name: str) -> None:
+            released.acquire()
+            released.release()
+            super().sync(name)
+
+    async def scenario() -> None:
+        async with start(disk=Slow) as run:
+            released.acquire()  # from here on the disk hangs
+            run.command(5, "echo")
+            await asyncio.sleep(0.05)
+            assert run.link.types()[-1] == "command.accepted"
+            released.release()
+            await run.settle()
+            assert run.link.types()[-1] == "command.completed"
+
+    released = threading.Lock()
+    play(scenario())
+
+
+def test_a_command_cut_short_is_answered_at_the_next_start_and_not_done_again(play: Any, start: Start) -> None:
+    async def scenario() -> None:
+        async with start() as run:
+            run.journal.note("command", 9)  # as by a boot that died before it was done
+            await run.settle()
+        for _ in range(2):  # what no receipt has settled is sent again, but not made again
+            async with start() as run:
+                failed = [made.data for made in run.link.events() if made.type == "command.failed"]
+                assert failed == [{"n": 9, "reason": "the device restarted before it was done"}]
+
+    play(scenario())
+
+
+def test_a_disk_in_trouble_holds_no_command_up(play: Any, start: Start) -> None:
+    class Broken(DiskStore):
+        broken = False
+
+        def append(self, name: str, data: bytes) -> None:
+            if self.broken:
+                raise OSError(errno.EIO, "gone")
+            super().append(name, data)
+
+    async def scenario() -> None:
+        async with start(disk=Broken) as run:
+            Broken.broken = True
+            run.command(5, "echo")
+            await asyncio.sleep(0.05)
+            assert run.link.types()[-1] == "command.completed"
+
+    play(scenario())
+
+
+def test_refused_commands_are_told_at_most_ten_times_a_minute(play: Any, start: Start, time: Any) -> None:
+    async def scenario() -> None:
+        async with start() as run:
+            for n in range(1, 500):
+                run.command(n, "echo", at=NOW_MS - 61_000)
+            assert run.link.types().count("command.refused") == 10
+            time.advance(60_000)
+            for n in range(1, 500):
+                run.command(n, "echo", at=NOW_MS - 61_000)
+            assert run.link.types().count("command.refused") == 20
+
+    play(scenario())
+
+
+def test_what_the_key_does_not_sign_waits_in_order_with_the_time_it_happened(
+    play: Any, start: Start, time: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "SIGN_AGAIN_S", 0.01)
+
+    async def scenario() -> None:
+        async with start() as run:
+            signer = run.agent._signer
+            sign = signer.sign
+
+            def pulled(_data: bytes) -> bytes:
+                raise HsmError("the token is gone")
+
+            monkeypatch.setattr(signer, "sign", pulled)
+            happened_ms = run.link.clock.up()
+            await run.input("button")
+            await run.input("note")
+            assert run.logic.numbers == [], "nothing has a number yet"
+            time.advance(5000)
+            monkeypatch.setattr(signer, "sign", sign)
+            await asyncio.sleep(0.1)
+            await run.settle()
+            last = run.link.events()[-2:]
+            assert [made.type for made in last] == ["alarm.raised", "test.passed"]
+            assert last[0].up == happened_ms
+            assert [made.seq for made in last] == [seq for _boot, seq in run.logic.numbers]
+            assert last[1].seq == last[0].seq + 1, "no number was used up in vain"
 
     play(scenario())
 
@@ -544,6 +649,7 @@ def test_a_command_without_any_time_is_refused_and_taken_after_a_receipt(play: A
             assert run.link.events()[-1].clock == event.CLOCK_UNSET
             run.receipt(1)
             run.command(1, "echo")
+            await run.settle()
             assert run.link.events()[-1].type == "command.completed"
             assert run.link.events()[-1].at == NOW_MS
 
@@ -554,8 +660,10 @@ def test_the_centers_keys_are_exchanged_by_a_command_of_a_center_believed(play: 
     async def scenario() -> None:
         async with start() as run:
             run.command(1, "center-keys", {"keys": [b"junk"]})
+            await run.settle()
             assert run.link.events()[-1].type == "command.failed"
             run.command(2, "center-keys", {"keys": [key("center-2").public_der]})
+            await run.settle()
             assert run.link.events()[-1].type == "command.completed"
             await run.input("button")
             boot, seq = run.logic.numbers[0]

@@ -27,7 +27,7 @@ def test_events_count_from_one_and_each_carries_the_hash_of_the_one_before(seale
     prev = b"p" * 16
     for number in range(1, 6):
         time.advance(1000)
-        sealed = sealer.seal("alarm.raised", {"count": number})
+        sealed = sealer.seal("alarm.raised", {"count": number}, sealer.stamp())
         payload = payload_of(sealed.envelope, key)
         made = event.decode(payload)
         assert (made.device, made.kind, made.boot, made.seq) == ("pillar-017", "sos-button", 7, number)
@@ -52,18 +52,18 @@ def test_events_count_from_one_and_each_carries_the_hash_of_the_one_before(seale
     ids=["float", "object", "key", "number", "size", "text", "depth"],
 )
 def test_data_that_the_contract_does_not_have_uses_up_no_number(sealer: Sealer, data: Any, key: Any) -> None:
-    first = sealer.seal("test.passed", {})
+    first = sealer.seal("test.passed", {}, sealer.stamp())
     with pytest.raises(WireError):
-        sealer.seal("test.passed", data)
-    second = sealer.seal("test.passed", {})
+        sealer.seal("test.passed", data, sealer.stamp())
+    second = sealer.seal("test.passed", {}, sealer.stamp())
     assert second.seq == 2
     assert event.decode(payload_of(second.envelope, key)).prev == first.link
 
 
 def test_a_type_that_is_no_word_is_refused(sealer: Sealer) -> None:
     with pytest.raises(WireError):
-        sealer.seal("Alarm Raised!", {})
-    assert sealer.seal("alarm.raised", {}).seq == 1
+        sealer.seal("Alarm Raised!", {}, sealer.stamp())
+    assert sealer.seal("alarm.raised", {}, sealer.stamp()).seq == 1
 
 
 def test_a_signer_that_fails_uses_up_no_number(key: Any, time: Any) -> None:
@@ -79,9 +79,9 @@ def test_a_signer_that_fails_uses_up_no_number(key: Any, time: Any) -> None:
     token: Any = Token()
     sealer = Sealer("pillar-017", "sos-button", Chain(7), token, time.clock())
     with pytest.raises(OSError, match="unplugged"):
-        sealer.seal("alarm.raised", {})
+        sealer.seal("alarm.raised", {}, sealer.stamp())
     token.fails = False
-    sealed = sealer.seal("alarm.raised", {})
+    sealed = sealer.seal("alarm.raised", {}, sealer.stamp())
     assert sealed.seq == 1
     assert event.decode(payload_of(sealed.envelope, key)).prev == chain.ZERO
 
@@ -100,7 +100,7 @@ def test_whatever_a_logic_says_the_chain_has_no_hole(key: Any, attempts: list[An
     seq, prev = 0, chain.ZERO
     for data in attempts:
         try:
-            sealed = sealer.seal("test.passed", data)
+            sealed = sealer.seal("test.passed", data, sealer.stamp())
         except WireError:
             continue
         seq += 1
