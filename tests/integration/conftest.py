@@ -23,7 +23,7 @@ def short_path() -> Iterator[pathlib.Path]:
 
 @pytest.fixture(scope="module", params=[pytest.param("mosquitto", marks=pytest.mark.mosquitto)])
 def running_ground(request: pytest.FixtureRequest, short_path: pathlib.Path) -> Iterator[Ground]:
-    made = Ground(short_path / str(request.param), request.param)
+    made = Ground(pathlib.Path(tempfile.mkdtemp(dir=short_path)), request.param)
     yield made
     made.close()
 

@@ -146,6 +146,7 @@ def test_a_journal_that_is_full_gives_up_telemetry_says_which_and_never_an_alarm
         (boot,) = ground.verdict(button.name)["boots"]
         return bool(boot["whole"]) and boot["present"][-1][1] >= max(seq for _, seq in made)
 
+    button.wait_verified(set(button.sealed("alarm.")))
     until(whole, "the chain is whole in spite of the gaps", button.agent, ground.center_process, timeout_s=60)
     (boot,) = ground.verdict(button.name)["boots"]
     given_up = {(boot["boot"], seq) for first, last in boot["declared"] for seq in range(first, last + 1)}

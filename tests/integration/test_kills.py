@@ -7,11 +7,9 @@ from collections import Counter
 
 import pytest
 
-from tests.integration.conftest import ENGINES
 from tests.integration.ground import Button, Ground
 from tests.integration.processes import until
 
-both = pytest.mark.parametrize("running_ground", ENGINES, indirect=True)
 AGENT_KILLS = 20
 
 
@@ -24,8 +22,15 @@ def assert_proven(ground: Ground, button: Button) -> None:
     assert max(stored.values()) == 1
 
 
-@both
-@pytest.mark.parametrize("end", ["restart", "kill"])
+@pytest.mark.parametrize(
+    ("running_ground", "end"),
+    [
+        pytest.param("mosquitto", "restart", marks=pytest.mark.mosquitto),
+        pytest.param("mosquitto", "kill", marks=pytest.mark.mosquitto),
+        ("nats", "kill"),
+    ],
+    indirect=["running_ground"],
+)
 def test_the_broker_goes_and_comes_back_while_presses_go_on(ground: Ground, end: str) -> None:
     button = ground.button()
     button.start()
