@@ -5,6 +5,8 @@ drained at the documented default rate for a while (a limit meant to spare a sha
 raised one to the end: that is how fast agent, broker and center really are.
 """
 
+import itertools
+import json
 import os
 import time
 
@@ -16,7 +18,7 @@ from agent.seal import Sealer
 from agent.wire import chain
 from benchmarks.figures import Detail, Figure
 from benchmarks.processes import BenchmarkError, Child, peak_rss_kb, pss_kb
-from benchmarks.scene import VERIFIED, Context, Scene, connected, run_agent, scene
+from benchmarks.scene import VERIFIED, Context, connected, run_agent, scene
 from benchmarks.watcher import Watcher
 from simulators.site import Device
 
@@ -26,7 +28,9 @@ DEFAULT_RATE = 500
 RAISED_RATE = 20_000
 WINDOW = 200
 AT_DEFAULT_S = 10.0
-STALL_S = 5.0
+STALL_S = 40.0
+DRAIN_S = 180.0
+FILLED = ("/reading.taken", "/device.reset")
 KIND = "benchmark-burst"
 
 
@@ -37,16 +41,23 @@ def measure(context: Context) -> list[Figure]:
         device = stage.burst_device("burst-01", {})
         context.say(f"writing a journal of {events} events")
         megabytes = fill(device, events)
-        with stage.board(device):
+        with stage.board(device), stage.watch(VERIFIED) as watcher:
             opened = _opened(device)
             context.say(f"draining at the default rate for {AT_DEFAULT_S:g} s")
-            at_default = _drain(stage, device, AT_DEFAULT_S)
+            at_default = _drain(device, watcher, events, AT_DEFAULT_S)
             device = stage.burst_device("burst-01", {}, link={"backlog_rate": RAISED_RATE, "window": WINDOW})
             context.say("draining at a raised rate")
-            raised = _drain(stage, device, None)
+            raised = _drain(device, watcher, events, None)
+            arrived = _arrived(watcher)
     details: dict[str, Detail] = {"events": events, "journal_mb": megabytes}
     return [
         Figure("backlog.start_to_connected", opened["connected_ms"], "ms", details={**details, **opened}),
+        Figure(
+            "backlog.events_missing",
+            events - arrived,
+            at_most=0,
+            details={"events": events, "longest_pause_s": raised["longest_pause_s"]},
+        ),
         Figure("backlog.peak_rss", raised["peak_rss_mb"], "MB", details={"pss_opened_mb": opened["pss_mb"]}),
         Figure(
             "backlog.default_rate",
@@ -104,14 +115,14 @@ def _opened(device: Device) -> dict[str, float]:
     return opened
 
 
-def _drain(stage: Scene, device: Device, at_most_s: float | None) -> dict[str, float]:
+def _drain(device: Device, watcher: Watcher, events: int, at_most_s: float | None) -> dict[str, float]:
     """Run the agent until everything is verified, or for so long; events a second at the consumer, and the agent's peak memory."""
-    with stage.watch(VERIFIED) as watcher, run_agent(device) as agent:
+    mark = watcher.mark()
+    with run_agent(device) as agent:
         agent.wait_for(connected, "connected", 60)
         began = time.monotonic()
-        mark = watcher.mark()
         if at_most_s is None:
-            _until_stalled(watcher, agent)
+            _until_stalled(watcher, agent, events)
         else:
             time.sleep(at_most_s)
         peak_mb = peak_rss_kb(agent.pid) / 1000
@@ -120,14 +131,30 @@ def _drain(stage: Scene, device: Device, at_most_s: float | None) -> dict[str, f
     if not messages:
         raise BenchmarkError("nothing was drained:\n" + "\n".join(agent.lines[-8:]))
     lasted_s = messages[-1].ns / 1e9 - began
-    return {"per_s": len(messages) / lasted_s, "drained": len(messages), "lasted_s": lasted_s, "peak_rss_mb": peak_mb}
+    pauses = [(later.ns - earlier.ns) / 1e9 for earlier, later in itertools.pairwise(messages)]
+    return {
+        "per_s": len(messages) / lasted_s,
+        "drained": len(messages),
+        "lasted_s": lasted_s,
+        "longest_pause_s": max(pauses, default=0.0),
+        "peak_rss_mb": peak_mb,
+    }
 
 
-def _until_stalled(watcher: Watcher, agent: Child) -> None:
-    """Until nothing more comes for a while. (Some were drained before, and some of those are sent again, so no number is expected.)"""
+def _until_stalled(watcher: Watcher, agent: Child, events: int) -> None:
+    """Until everything has arrived, nothing more comes for a while, or it takes too long."""
     before, since_s = -1, time.monotonic()
-    while agent.running and time.monotonic() - since_s < STALL_S:
+    deadline = since_s + DRAIN_S
+    while agent.running and time.monotonic() - since_s < STALL_S and time.monotonic() < deadline:
         time.sleep(0.5)
         now = watcher.mark()
         if now != before:
+            if now >= events and _arrived(watcher) >= events:
+                return
             before, since_s = now, time.monotonic()
+
+
+def _arrived(watcher: Watcher) -> int:
+    """How many of the journal's events have reached the consumer."""
+    ids = {json.loads(message.payload)["id"] for message in list(watcher.messages) if message.topic.endswith(FILLED)}
+    return len(ids)
