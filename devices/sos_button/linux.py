@@ -7,9 +7,7 @@ steps the patterns. It decides nothing about alarms. Without PWM a lamp is on at
 
 import time
 
-from gpiozero import Device
-from gpiozero.exc import PinPWMUnsupported
-
+from devices.gpio import pin_factory
 from devices.sos_button.patterns import PATTERNS, duty_at
 from devices.sos_button.settings import SettingsError, completed
 
@@ -49,6 +47,8 @@ class Output:
         pin.output_with_state(1 if inverted else 0)
         self._pwm = False
         if frequency:
+            from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415  the pin comes from gpiozero, so it is there
+
             try:
                 pin.frequency = frequency
                 self._pwm = True
@@ -107,10 +107,9 @@ class Binding:
         self._handlers: list[Callable[[object, object], None]] = []  # gpiozero keeps only weak references
         self._closed = False
         try:
-            Device.ensure_pin_factory()
+            self._factory: Any = pin_factory()
         except Exception as error:  # each factory fails with errors of its own
             raise PinError(f"no GPIO on this machine ({error}); install lgpio, or set GPIOZERO_PIN_FACTORY") from error
-        self._factory: Any = Device.pin_factory
         try:
             for name in INPUTS:
                 self._take_input(name)

@@ -1,0 +1,58 @@
+"""gpiozero's pins come without its device classes, which are still there for whoever asks."""
+
+import importlib.util
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+from devices import gpio
+from simulators.gpio.hardware import Hardware
+
+REST = "print(sorted(name for name in sys.modules if name in {'gpiozero.boards', 'gpiozero.internal_devices', 'gpiozero.input_devices'}))\n"
+
+
+def run(code: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys\n" + code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+        env={"PATH": "/usr/bin", **environment},
+    )
+    return done.stdout
+
+
+def test_a_factory_is_had_without_the_device_classes() -> None:
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="gpio-"))  # short, for a socket's path has 107 bytes at most
+    code = "from devices.gpio import pin_factory\nprint(type(pin_factory()).__name__)\n" + REST
+    with Hardware(folder / "board"):
+        found = run(code, GPIOZERO_PIN_FACTORY="dabyl", DABYL_GPIO_SOCKET=str(folder / "board"))
+    shutil.rmtree(folder)
+    assert found == "SimulatedFactory\n[]\n"
+
+
+def test_a_foreign_kind_still_finds_every_device_class() -> None:
+    code = (
+        "from devices.gpio import pin_factory\nfactory = pin_factory()\n"
+        "import gpiozero\nfrom gpiozero import Button, Device\n"
+        "print(Button.__name__, Device.pin_factory is factory, gpiozero.LED.__name__)\n"
+    )
+    assert run(code, GPIOZERO_PIN_FACTORY="mock") == "Button True LED\n"
+
+
+def test_gpiozero_loaded_before_stays_as_it_is() -> None:
+    code = "import gpiozero\nbefore = gpiozero\n"
+    code += "from devices.gpio import pin_factory\npin_factory()\nprint(sys.modules['gpiozero'] is before)\n"
+    assert run(code, GPIOZERO_PIN_FACTORY="mock") == "True\n"
+
+
+def test_without_gpiozero_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "gpiozero", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(ImportError, match=r"pip install 'dabyl\[gpio\]'"):
+        gpio.pin_factory()
