@@ -74,6 +74,7 @@ class Outgoing:
             self._declaring = None
             self._journal.gaps_declared()
             self._keeper.wake()
+            self._declare_gaps()  # what was evicted meanwhile
 
     def settled(self, boot: int, first: int, last: int) -> "list[tuple[int, int, str]]":
         """A receipt settles this range; the alarm events in it (boot, seq, type) that were open until now."""

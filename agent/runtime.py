@@ -5,6 +5,7 @@ for the disk, and an event is settled only by a center's signed receipt. No trou
 """
 
 import asyncio
+import collections
 import os
 import time
 
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
     from agent.service import Service
     from agent.wire.cose import Signer
 
-REREAD_MS = 5000
-"""How often inputs are read again, so that a lost edge heals."""
+REREAD_MS = 30_000
+"""How often inputs are read again, so that a lost edge heals. Edges are not lost in ordinary life, and each look wakes the processor."""
+SLICE = 20
+"""Effects carried out without a pause, some milliseconds of work."""
 FLOOR_EVERY_S = 3600
 STUCK_MS = 60_000
 """How far the link may be behind what it last said it would do; beyond that the watchdog is not fed."""
@@ -69,6 +72,7 @@ class Agent:
         self._log = log
         self._device: str = config.device["id"]
         self._state = config.resolve(config.device["state"])
+        self._rest: collections.deque[tuple[Any, ...]] = collections.deque()
         self._rereading: asyncio.TimerHandle | None = None
         self._stopped = False
         self._timer: asyncio.TimerHandle | None = None
@@ -148,17 +152,22 @@ class Agent:
                 if self._service.watchdog_s is not None:
                     tasks.create_task(self._watchdog(self._service.watchdog_s), name="watchdog")
         finally:
-            self._service.stopping()
-            self._stopped = True
-            for timer in (self._timer, self._rereading):
-                if timer is not None:
-                    timer.cancel()
-            try:
-                self._binding.close()
-            finally:
-                await self._link.stop()
-                self._note_floor()
-                await self._keeper.stop()
+            await self._stop()
+
+    async def _stop(self) -> None:
+        self._service.stopping()
+        self._stopped = True
+        for timer in (self._timer, self._rereading):
+            if timer is not None:
+                timer.cancel()
+        try:
+            self._binding.close()
+        finally:
+            while self._rest:
+                self._do(self._rest.popleft())
+            await self._link.stop()
+            self._note_floor()
+            await self._keeper.stop()
 
     def _brokers(self) -> "list[dict[str, Any]]":
         config = self._config
@@ -254,17 +263,31 @@ class Agent:
             self._timer = self._loop.call_later(wait_ns / 1e9, self._tick)
 
     def _carry_out(self, effects: "Effects") -> None:
-        for effect in effects:
-            if effect[0] == EMIT:
-                _, tag, type_, data = effect
-                self._outgoing.emit(type_, data, tag)
-            elif not self._stopped:  # the outputs are off, and stay so
-                _, name, pattern = effect
-                self._binding.output(name, pattern, _monotonic_ms())
-                if self._log.tracing:
-                    self._log.stage("output", name=name, pattern=pattern)
+        """Do what the logic asks: a long list in slices, between which disk, network and inputs get their turn."""
+        for effect in effects[:SLICE]:
+            self._do(effect)
+        if len(effects) > SLICE:
+            if not self._rest:
+                self._loop.call_soon(self._go_on)
+            self._rest.extend(effects[SLICE:])
         if effects:
             self._schedule()
+
+    def _go_on(self) -> None:
+        for _ in range(min(SLICE, len(self._rest))):
+            self._do(self._rest.popleft())
+        if self._rest:
+            self._loop.call_soon(self._go_on)
+
+    def _do(self, effect: "tuple[Any, ...]") -> None:
+        if effect[0] == EMIT:
+            _, tag, type_, data = effect
+            self._outgoing.emit(type_, data, tag)
+        elif not self._stopped:  # the outputs are off, and stay so
+            _, name, pattern = effect
+            self._binding.output(name, pattern, _monotonic_ms())
+            if self._log.tracing:
+                self._log.stage("output", name=name, pattern=pattern)
 
     def _sealed(self, tag: int, sealed: "Sealed") -> None:
         self._carry_out(self._logic.sealed(tag, sealed.boot, sealed.seq, _monotonic_ms()))

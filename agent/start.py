@@ -22,6 +22,7 @@ from agent.service import Service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from agent.config import Config
@@ -31,6 +32,7 @@ SYNCHRONISED = "/run/systemd/timesync/synchronized"
 """Exists while systemd-timesyncd says that the clock is synchronised (systemd-timesyncd.service(8))."""
 
 
+ASK_EVERY_MS = 10_000
 SEGMENT_BYTES = 262144
 """Size at which the journal closes a segment, a quarter of the whole at most."""
 
@@ -129,7 +131,7 @@ def assemble(settings: "Config", service: Service, log: Log) -> "tuple[Agent, Di
             damaged=len(report.damaged),
             unreadable=len(report.unreadable),
         )
-    clock = Clock(_monotonic_ms, _system_ms, _synchronised, journal.notes.get("time_floor", 0))
+    clock = Clock(_monotonic_ms, _system_ms, Synchronised(_monotonic_ms), journal.notes.get("time_floor", 0))
     return Agent(settings, kind, key, chain, centers, journal, clock, service, log), store
 
 
@@ -179,5 +181,19 @@ def _system_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _synchronised() -> bool:
-    return os.path.exists(SYNCHRONISED)
+class Synchronised:
+    """Whether the system says that its clock is synchronised, asked of the disk at most every ten seconds."""
+
+    def __init__(self, monotonic: "Callable[[], int]", path: str = SYNCHRONISED) -> None:
+        self._monotonic = monotonic
+        self._path = path
+        self._ask_at_ms = 0
+        self._answer = False
+
+    def __call__(self) -> bool:
+        """The answer of at most ten seconds ago."""
+        now_ms = self._monotonic()
+        if now_ms >= self._ask_at_ms:
+            self._ask_at_ms = now_ms + ASK_EVERY_MS
+            self._answer = os.path.exists(self._path)
+        return self._answer

@@ -181,7 +181,7 @@ class Connection:
         self._client.loop_misc()
         self._flush()
         if not self._lost:
-            self._misc = self._loop.call_later(self._keepalive_s / 8, self._tick)
+            self._misc = self._loop.call_later(self._keepalive_s / 4, self._tick)
 
     def _connack(self, _client: "Any", _data: "Any", _flags: "Any", reason: "Any", properties: "Any") -> None:
         self.answered = True
