@@ -160,7 +160,7 @@ class Button:
         """The verified events of this device at the consumer, repetitions included; ``type_`` is how the type begins."""
         return [
             one
-            for one in self.ground.consumer.events()
+            for one in self.ground.consumed()
             if one["source"] == f"urn:dabyl:device:{self.name}" and one["type"].startswith(f"dabyl.{type_}")
         ]
 
@@ -253,6 +253,7 @@ class Ground:
         self._buttons: list[Button] = []
         self._voices: list[Voice] = []
         self.centers: list[Process] = []
+        self._consumed: list[dict[str, Any]] = []
         broker.start()
         try:
             self.start_center()
@@ -279,6 +280,12 @@ class Ground:
             name=CONSUMER,
         )
         return consumer.__enter__()
+
+    def consumed(self) -> list[dict[str, Any]]:
+        """All CloudEvents that came to the consumer, repetitions included."""
+        fresh = self.consumer.deliveries[len(self._consumed) :]
+        self._consumed += [delivery.event for delivery in fresh]
+        return self._consumed
 
     def start_center(self) -> Process:
         """Start the center; returns once it is connected."""

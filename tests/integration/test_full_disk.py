@@ -128,7 +128,6 @@ def test_a_journal_that_is_full_gives_up_telemetry_says_which_and_never_an_alarm
     button = ground.button(
         kind="benchmarks.burst_kind",
         settings={"burst": 3500, "type": "count.told", "every_ms": 50},
-        link={"backlog_rate": 20_000, "window": 200},
         more="[journal]\nmax_mb = 1\n",
     )
     ground.site.broker.stop()

@@ -66,7 +66,11 @@ def test_a_healthy_idle_device_is_never_missed(ground: Ground) -> None:
     button.start()
     wait_change(button, "online", "presence", 1)
     heard = len(ground.ear.of(button.name, "presence"))
-    until(lambda: len(ground.ear.of(button.name, "presence")) >= heard + 2, "signs of life for longer than 1.5 keepalives", button.agent)
+    until(
+        lambda: len(ground.ear.of(button.name, "presence")) >= heard + 2,
+        "signs of life for longer than 1.5 keepalives",
+        button.agent,
+    )
     assert changes(button) == [("online", "presence", 1)]
 
 
