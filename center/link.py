@@ -3,6 +3,8 @@
 What arrives goes into a bounded queue together with the connection it came on; the broker hears PUBACK for it only when ``acknowledge`` is
 called, that is after the commit. Each connection is a new paho client, so that neither an acknowledgement nor a message number of an old
 connection can ever touch a new one. MQTT 5 first, 3.1.1 for brokers that know no better. Reconnects for ever, with backoff and jitter.
+A full queue stops the reading, so that TCP slows the broker down: overload is waited out, not dropped. What the broker had not acknowledged
+when a connection ended is published again, with the same event id: delivery is at least once, and consumers tell repeats by the id.
 """
 
 import contextlib
@@ -25,8 +27,14 @@ from center.config import BrokerAccess
 from center.errors import BrokerError, ConfigurationError
 
 QUEUE = 1_000
-"""Messages at most that wait to be verified. The broker is told half of it as its window, so only a hostile one fills the queue."""
+"""Messages at most that wait to be verified: room for the window of an old connection and that of a new one. A broker need not keep the
+window: Mosquitto 2.0.11, told ReceiveMaximum 500, sends all it has after the first PUBACK. So the queue's end is where reading stops."""
 WINDOW = 500
+"""ReceiveMaximum, MQTT 5 §3.1.2.11.3."""
+PATIENCE_S = 5.0
+"""So long reading may stop for one message, well below the keep-alive. Then nothing takes from the queue (the database does not store),
+and what comes is dropped without PUBACK, so that the connection lives; it is asked for again when the queue is empty."""
+_GLANCE_S = 0.05
 KEEPALIVE_S = 15
 CONNECT_S = 10
 SESSION_S = 30 * 86_400
@@ -109,6 +117,8 @@ class Link:
         self._tls = tls_context(access)
         self._old_protocol: set[tuple[str, int]] = set()
         self._client: paho.Client | None = None
+        self._patient = True
+        self._renewed = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="center-link", daemon=True)
 
@@ -127,9 +137,10 @@ class Link:
         self._thread.join(CONNECT_S + 2)
 
     def renew(self) -> None:
-        """End the connection and make a new one: the broker sends again what was never acknowledged."""
+        """End the connection and make a new one, without the wait that grows with failures: the broker sends again what has no PUBACK."""
         client = self._client
         if client is not None:
+            self._renewed = True
             client.disconnect()
 
     def acknowledge(self, message: Received) -> None:
@@ -168,8 +179,9 @@ class Link:
                 continue
             if verdict == "served":
                 attempt -= 1
-                if self._clock() - began > STABLE_S:
+                if self._renewed or self._clock() - began > STABLE_S:
                     waits = 0
+                self._renewed = False
             wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(waits, 16)) * (0.5 + self._draw())
             waits += 1
             self._stopping.wait(wait)
@@ -271,11 +283,21 @@ class Link:
         except UnicodeDecodeError:
             topic = ""
         payload = bytes(message.payload[: MAX_MESSAGE + 1])
-        try:
-            self.received.put_nowait(Received(topic, payload, message.retain, message.mid, message.qos, client))
-        except queue.Full:
-            # Not acknowledged, so a broker that keeps the contract sends it again on the next connection.
-            self.dropped += 1
+        taken = Received(topic, payload, message.retain, message.mid, message.qos, client)
+        limit = self._clock() + (PATIENCE_S if self._patient else 0.0)
+        while True:
+            waits = self._clock() < limit and not self._stopping.is_set()
+            try:
+                self.received.put(taken, block=waits, timeout=_GLANCE_S)  # paho reads nothing meanwhile
+            except queue.Full:
+                if waits:
+                    continue
+                # Not acknowledged, so the broker sends it again on the next connection.
+                self._patient = False
+                self.dropped += 1
+                return
+            self._patient = True
+            return
 
     def _connect(self, client: paho.Client, host: tuple[str, int], modern: bool) -> None:
         if not modern:
