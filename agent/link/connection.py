@@ -62,7 +62,7 @@ class Connection:
     """A connection. The callbacks are called in the loop's thread, never from inside ``publish``:
 
     * ``on_message(topic, payload)``
-    * ``on_acknowledged(mid, code)``: the broker's PUBACK; ``code`` ≥ 0x80 is a refusal (MQTT 5 only; 3.1.1 cannot say no).
+    * ``on_acknowledged([(mid, code), …])``: the broker's PUBACKs; ``code`` ≥ 0x80 is a refusal (MQTT 5 only; 3.1.1 cannot say no).
     * ``on_lost(reason)``: the connection is over, once.
     """
 
@@ -74,7 +74,7 @@ class Connection:
         keepalive_s: int,
         will: tuple[str, bytes],
         on_message: "Callable[[str, bytes], None]",
-        on_acknowledged: "Callable[[int, int], None]",
+        on_acknowledged: "Callable[[list[tuple[int, int]]], None]",
         on_lost: "Callable[[str], None]",
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -86,6 +86,7 @@ class Connection:
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._subscribed: asyncio.Future[None] = self._loop.create_future()
         self._misc: asyncio.TimerHandle | None = None
+        self._acknowledged: list[tuple[int, int]] = []
         self._writing = False
         self._lost = False
         self.max_packet: int | None = None
@@ -209,8 +210,14 @@ class Connection:
         self._loop.call_soon(self._on_message, topic, bytes(message.payload))
 
     def _puback(self, _client: "Any", _data: "Any", mid: int, reason: "Any", _properties: "Any") -> None:
-        # paho calls this with its lock held: only take note.
-        self._loop.call_soon(self._on_acknowledged, mid, reason.value)
+        # paho calls this with its lock held: only take note, and tell all that came in one read together.
+        if not self._acknowledged:
+            self._loop.call_soon(self._tell_acknowledged)
+        self._acknowledged.append((mid, reason.value))
+
+    def _tell_acknowledged(self) -> None:
+        acknowledged, self._acknowledged = self._acknowledged, []
+        self._on_acknowledged(acknowledged)
 
     def _disconnected(self, _client: "Any", _data: "Any", _flags: "Any", reason: "Any", _properties: "Any") -> None:
         text = "packet too large" if reason.value == _TOO_LARGE else str(reason).lower()

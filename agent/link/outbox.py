@@ -113,6 +113,8 @@ class Outbox:
         self._backlog = 0
         self._tokens_milli = 0
         self._tokens_at = 0
+        self.throttled = False
+        """The rate of the backlog holds the next event back, for milliseconds."""
         self._under_way: set[int] = set()
         self._quarantined: set[int] = set()
 
@@ -165,6 +167,7 @@ class Outbox:
 
     def next(self, now_ms: int) -> "Entry | None":
         """The next event to hand to the connection now (then call ``begin``), or None if there is none or no room."""
+        self.throttled = False
         while self.room:
             lane = self.alarms
             entry = lane.peek(now_ms)
@@ -172,6 +175,7 @@ class Outbox:
                 lane = self.others
                 entry = lane.peek(now_ms)
                 if entry is not None and entry[0] <= self._backlog and not self._token(now_ms):
+                    self.throttled = True
                     return None
             if entry is None:
                 return None
@@ -188,7 +192,7 @@ class Outbox:
         if not self.room:
             return None
         dues = [due for due in (self.alarms.due_ms(), self.others.due_ms()) if due is not None]
-        if self._tokens_milli < 1000 and self.others.peek(now_ms) is not None:
+        if self.throttled:
             dues.append(now_ms + 1 + (1000 - self._tokens_milli) // self._rate)
         return max(now_ms + 1, min(dues)) if dues else None
 

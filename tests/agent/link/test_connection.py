@@ -101,7 +101,7 @@ def connect(tls: ssl.SSLContext) -> Connect:
             60,
             WILL,
             lambda topic, payload: told.messages.append((topic, payload)),
-            lambda mid, code: told.acknowledged.append((mid, code)),
+            told.acknowledged.extend,
             told.lost.append,
         )
 
