@@ -69,9 +69,7 @@ class Verified:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of it all. ``lost`` are accepted events that nobody got; ``held_back`` presses died in the second for which the SOS
-    button bundles presses of one open alarm, ``unheard`` ones died otherwise.
-    """
+    """What became of it all. ``lost`` are accepted events that nobody got, ``unheard`` are owed presses that no event told."""
 
     accepted: int
     kept: int
@@ -81,7 +79,6 @@ class Verdict:
     duplicates: int
     presses_owed: int
     unheard: tuple[str, ...]
-    held_back: int
 
 
 def life_of(
@@ -105,13 +102,12 @@ def life_of(
     return Life(device, tuple(sealed), frozenset(published), kept, bound_ns, killed_ns, tuple(presses))
 
 
-def judge(lives: Sequence[Life], verified: Sequence[Verified], bundle_ms: int) -> Verdict:
+def judge(lives: Sequence[Life], verified: Sequence[Verified]) -> Verdict:
     """The accounts closed.
 
     Args:
         lives: of all devices, each device's in order.
         verified: what a consumer got.
-        bundle_ms: how long a device kind may hold a further press of an open alarm back.
 
     Raises:
         ValueError: an agent named a position that none of its events can have.
@@ -127,16 +123,14 @@ def judge(lives: Sequence[Life], verified: Sequence[Verified], bundle_ms: int) -
             for boot, seq, kind in life.sealed
             if (boot, seq) in life.published and kind.startswith("alarm.")
         }
-    owed = held_back = 0
+    owed = 0
     unheard: list[str] = []
     told = _told(verified)
     for life in lives:
         missing = len(life.owed) - told.get((life.device, life.boot or 0), 0)
         owed += len(life.owed)
-        for _ in range(max(0, missing)):
-            held = _within(life.presses, life.owed[-1], bundle_ms) if life.owed else False
-            held_back += held
-            unheard += [] if held else [_of_press(life)]
+        if missing > 0:
+            unheard += [_of_press(life)] * missing
     return Verdict(
         len(kept | published),
         len(kept),
@@ -146,7 +140,6 @@ def judge(lives: Sequence[Life], verified: Sequence[Verified], bundle_ms: int) -
         sum(count - 1 for count in Counter(one.name for one in verified).values()),
         owed,
         tuple(unheard),
-        held_back,
     )
 
 
@@ -198,8 +191,3 @@ def _told(verified: Sequence[Verified]) -> dict[tuple[str, int], int]:
     for (device, boot, _, _), count in highest.items():
         told[device, boot] += count - 1
     return dict(told)
-
-
-def _within(presses: Sequence[tuple[int, int]], last_ns: int, bundle_ms: int) -> bool:
-    """Whether the press at ``last_ns`` followed another within the time for which presses are bundled."""
-    return any(0 < last_ns - down <= bundle_ms * 1_000_000 for down, _ in presses)

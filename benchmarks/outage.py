@@ -52,7 +52,7 @@ def measure(context: Context) -> list[Figure]:
         finally:
             agent.kill()
     earlier = verified(first_watcher.messages)
-    verdict = judge(lives, [*earlier, *told], 0)
+    verdict = judge(lives, [*earlier, *told])
     boots = {life.boot for life in lives}
     arrived = len({one.name for one in told if one.type == TYPE and one.boot in boots})
     return [

@@ -1,9 +1,10 @@
 """The alarms a button has open: which press raises one, which only escalates it, and what signed receipts have said about each.
 
 Guarantees: at most one ``alarm.raised`` until that alarm is closed by the center or the window since the last press has passed; every
-further press is in the ``count`` of an ``alarm.escalated`` that names the raised event, at most one a second, the last one always sent;
-an alarm's state only rises, and only by receipts. It never closes an alarm by itself. Bounded in memory: 8 open alarms, 16 closed ones
-remembered. Runs on MicroPython and CPython alike.
+further press is an ``alarm.escalated`` of its own that names the raised event, at once, while the button's allowance lasts: 20 in a row,
+one more each second. Hammering beyond that is told together, one event a second, the last count always. An alarm's state only rises, and
+only by receipts. It never closes an alarm by itself. Bounded in memory: 8 open alarms, 16 closed ones remembered. Runs on MicroPython
+and CPython alike.
 
 Receipts that name other events of this boot (the escalations) change nothing. Alarms of earlier boots that the runtime or a receipt
 names are adopted as open. An escalation of an earlier boot cannot be told from an alarm there, so an adopted one that the center has
@@ -18,7 +19,8 @@ ACKNOWLEDGED = 2
 DISPATCHED = 3
 CLOSED = 4
 
-ESCALATION_GAP_MS = 1000
+ESCALATIONS_AT_ONCE = 20
+ESCALATION_GAP_MS = 1000  # the allowance grows by one escalation in this time
 OPEN_MAX = 8
 CLOSED_MAX = 16
 EARLY_MAX = 8
@@ -39,7 +41,6 @@ class Alarm:
         self.follows_closed = False
         self.count = 1
         self.told = 1
-        self.told_ms: int | None = None
 
 
 class AlarmBook:
@@ -50,6 +51,7 @@ class AlarmBook:
         self._open: list[Alarm] = []
         self._current: Alarm | None = None
         self._last_press_ms = 0
+        self._full_ms = 0  # when the allowance will be, or was, whole again; each escalation moves it on by one gap
         self._tag = 0
         self._sealing: dict[int, Alarm] = {}
         self._boot: int | None = None
@@ -127,10 +129,10 @@ class AlarmBook:
             alarm.state = CLOSED
         if alarm.state < CLOSED:
             return []
-        return self._close(alarm, now_ms)
+        return self._close(alarm)
 
     def tick(self, now_ms: int) -> "list[Effect]":
-        """Send the escalations whose second has passed."""
+        """Send what was held back, as far as the allowance has grown."""
         effects: list[Effect] = []
         for alarm in self._open:
             effects.extend(self._escalate(alarm, now_ms))
@@ -138,13 +140,14 @@ class AlarmBook:
 
     def next_tick_ms(self) -> "int | None":
         """When the next held-back escalation is due, None if none is."""
-        due_ms = None
         for alarm in self._open:
-            if alarm.count != alarm.told and alarm.seq is not None and alarm.told_ms is not None:
-                at_ms = alarm.told_ms + ESCALATION_GAP_MS
-                if due_ms is None or at_ms < due_ms:
-                    due_ms = at_ms
-        return due_ms
+            if alarm.count != alarm.told and alarm.seq is not None:
+                return self._allowed_ms()
+        return None
+
+    def _allowed_ms(self) -> int:
+        """From when on the allowance holds at least one escalation."""
+        return self._full_ms - (ESCALATIONS_AT_ONCE - 1) * ESCALATION_GAP_MS
 
     def _find(self, boot: int, seq: int) -> "Alarm | None":
         for alarm in self._open:
@@ -172,9 +175,8 @@ class AlarmBook:
         if len(self._closed) > CLOSED_MAX:
             self._closed.pop(0)
 
-    def _close(self, alarm: Alarm, now_ms: int) -> "list[Effect]":
-        alarm.told_ms = None  # the last count goes out at once
-        effects = self._escalate(alarm, now_ms)
+    def _close(self, alarm: Alarm) -> "list[Effect]":
+        effects = self._tell(alarm)  # the last count goes out at once, whatever the allowance
         self._let_go(alarm)
         if alarm.adopted:
             for other in list(self._open):
@@ -196,12 +198,15 @@ class AlarmBook:
             self._remember_closed(alarm.boot, alarm.seq)
 
     def _escalate(self, alarm: Alarm, now_ms: int) -> "list[Effect]":
+        if alarm.count == alarm.told or alarm.seq is None or now_ms < self._allowed_ms():
+            return []
+        self._full_ms = max(self._full_ms, now_ms) + ESCALATION_GAP_MS
+        return self._tell(alarm)
+
+    def _tell(self, alarm: Alarm) -> "list[Effect]":
         if alarm.count == alarm.told or alarm.seq is None:
             return []
-        if alarm.told_ms is not None and now_ms - alarm.told_ms < ESCALATION_GAP_MS:
-            return []
         alarm.told = alarm.count
-        alarm.told_ms = now_ms
         data = {"alarm": [alarm.boot, alarm.seq], "count": alarm.count, "exact": not alarm.adopted}
         return [(EMIT, 0, "alarm.escalated", data)]
 

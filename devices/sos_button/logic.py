@@ -1,6 +1,6 @@
 """The SOS button's logic: levels, times, receipts and commands in, events and output patterns out.
 
-Guarantees: every press is in an event (``alarm.raised``, the count of an ``alarm.escalated``, or the one ``test.passed`` of an armed
+Guarantees: every press is in an event (``alarm.raised``, an ``alarm.escalated`` with its count, or the one ``test.passed`` of an armed
 user test); no setting and no command turns the alarm off; the lamp never shows more than a signed receipt says. It keeps no clock, does
 no I/O, and knows neither network nor disk. Runs on MicroPython and CPython alike.
 

@@ -7,8 +7,8 @@ a test holds equal to this table.
 
 PATTERNS: "dict[str, dict[str, tuple[tuple[int, int], ...]]]" = {
     "lamp": {
-        # A slow breath in four steps: each step wakes the processor, and an idle device should sleep.
-        "idle": ((400, 20), (600, 50), (400, 20), (6600, 5)),
+        # Two steps in ten seconds: each step wakes the processor, and an idle device should sleep.
+        "idle": ((500, 50), (9500, 5)),
         "offline": ((100, 60), (3900, 0)),
         "pressed": ((60, 100), (60, 0)),
         "sending": ((250, 100), (250, 0)),

@@ -13,7 +13,7 @@ from devices.sos_button.patterns import PATTERNS
 
 # lamp pattern -> (what a passer-by understands, what an installer or officer reads)
 MEANINGS = {
-    "idle": ("ready: slow breathing", "in service, broker connected, no alarm open"),
+    "idle": ("ready: a slow blink of light every ten seconds", "in service, broker connected, no alarm open"),
     "offline": ("a short blink now and then", "in service, no connection; a press is kept and sent later"),
     "sending": ("blinks: your call is on its way", "connected; an open alarm has no receipt of the center yet"),
     "sending-no-link": ("blinks fast: looking for a connection", "no connection; an open alarm has no receipt yet"),

@@ -10,8 +10,8 @@ from typing import Any
 
 from simulators.demo.stage import Stage
 
-SPACING_S = 1.1
-"""The button tells further presses of one alarm at most once a second, counted; apart by more, each is an event of its own."""
+SPACING_S = 0.7
+"""Each press is an event of its own while the button's allowance lasts: 20 in a row, one more a second (docs/devices/sos-button.md)."""
 RECEIPT_S = 30.0
 RECEIVED_LIGHT_MS = 400
 """Waiting for a receipt the lamp is lit for 250 ms at most; only a receipt lights it longer (docs/devices/sos-button.md)."""

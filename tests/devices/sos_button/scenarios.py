@@ -66,6 +66,12 @@ class Run:
             self.take("tick", self.button.tick(self.now))
         self.now = end
 
+    def hammer(self, presses: int) -> None:
+        for _ in range(presses):
+            for level in (1, 0):
+                self.take("button", self.button.input("button", level, self.now))
+                self.wait(40)
+
     def step(self, random: Random) -> None:
         choice = random.below(16)
         if choice < 7:
@@ -98,7 +104,7 @@ def main() -> None:
             print(error)
     for name in sorted(PATTERNS):
         for pattern in sorted(PATTERNS[name]):
-            print(name, pattern, [duty_at(PATTERNS[name][pattern], at) for at in range(0, 6000, 250)])
+            print(name, pattern, [duty_at(PATTERNS[name][pattern], at) for at in range(0, 11000, 250)])
     random = Random(20240229)
     for debounce_ms in (0, 1, 30, 100):
         contact = Debouncer(debounce_ms, 400)
@@ -119,6 +125,7 @@ def main() -> None:
                 "stuck_s": 5,
             }
         )
+        run.hammer(40)
         for _ in range(400):
             run.step(random)
 

@@ -33,18 +33,45 @@ def test_further_presses_escalate_the_same_alarm_and_the_last_count_always_follo
     device.pass_ms(2000)
     assert len(device.named("alarm.raised")) == 1
     told = device.named("alarm.escalated")
-    assert told[0] == {"alarm": [7, 1], "count": 2, "exact": True}
-    assert told[-1]["count"] == 10
-    assert len(told) <= 3, "ten presses in 1.2 s are at most three escalations"
+    assert told == [{"alarm": [7, 1], "count": count, "exact": True} for count in range(2, 11)]
 
 
-def test_escalations_are_at_least_a_second_apart(driven: Make) -> None:
+def test_up_to_twenty_further_presses_in_a_row_are_each_an_event_at_once(driven: Make) -> None:
+    device = driven()
+    for number in range(21):
+        device.set("button", 1)
+        device.pass_ms(30)
+        assert device.events[-1][1].get("count", 1) == number + 1, "a kill now would lose the press"
+        device.set("button", 0)
+        device.pass_ms(30)
+
+
+def test_hammering_beyond_that_is_told_once_a_second_and_the_last_count_follows(driven: Make) -> None:
     device = driven()
     for _ in range(100):
         device.press(50, 37)
     times = [at_ms for name, at_ms in device.times if name == "alarm.escalated"]
-    assert len(times) == 9
-    assert min(later - earlier for earlier, later in pairwise(times)) >= 1000
+    assert len(times) == 20 + 8, "twenty, and one for each full second of 8.6"
+    for number, first in enumerate(times):
+        for more, last in enumerate(times[number:], start=1):
+            assert more <= 20 + (last - first) // 1000
+    assert {later - earlier for earlier, later in pairwise(times[-6:])} == {1000}
+    device.pass_ms(1000)
+    assert device.named("alarm.escalated")[-1]["count"] == 100
+    device.pass_ms(60_000)
+    assert len(device.named("alarm.escalated")) == 29, "nothing is told twice"
+
+
+@pytest.mark.parametrize(("rest_s", "at_once"), [(0, 0), (5, 5), (19, 19), (20, 20), (500, 20)])
+def test_the_allowance_grows_by_one_a_second_up_to_twenty(driven: Make, rest_s: int, at_once: int) -> None:
+    device = driven({"debounce_ms": 0})
+    for _ in range(21):
+        device.press(0, 0)
+    assert len(device.named("alarm.escalated")) == 20
+    device.pass_ms(rest_s * 1000)
+    for _ in range(30):
+        device.press(0, 0)
+    assert len(device.named("alarm.escalated")) == 20 + at_once
 
 
 def test_presses_before_the_alarm_has_its_number_go_out_as_soon_as_it_has(driven: Make) -> None:
@@ -75,12 +102,29 @@ def test_a_press_after_the_center_closed_the_alarm_raises_a_new_one(driven: Make
 
 
 def test_a_count_held_back_goes_out_when_the_alarm_is_closed(driven: Make) -> None:
-    device = driven()
-    for _ in range(3):
-        device.press(50, 50)
-    assert device.named("alarm.escalated")[-1]["count"] == 2
+    device = driven({"debounce_ms": 0})
+    for _ in range(25):
+        device.press(1, 1)
+    assert device.named("alarm.escalated")[-1]["count"] == 21
     device.receipt(1, 4)
-    assert device.named("alarm.escalated")[-1] == {"alarm": [7, 1], "count": 3, "exact": True}
+    assert device.named("alarm.escalated")[-1] == {"alarm": [7, 1], "count": 25, "exact": True}
+
+
+def test_a_new_alarm_brings_no_new_allowance(driven: Make) -> None:
+    device = driven({"debounce_ms": 0})
+    for _ in range(21):
+        device.press(1, 1)
+    device.receipt(1, 4)
+    device.press(1, 1)
+    device.press(1, 1)
+    assert len(device.named("alarm.raised")) == 2
+    assert len(device.named("alarm.escalated")) == 20
+    device.pass_ms(1000)
+    assert device.named("alarm.escalated")[-1] == {
+        "alarm": [7, device.number("alarm.raised")],
+        "count": 2,
+        "exact": True,
+    }
 
 
 def test_a_press_after_the_window_raises_a_new_alarm_and_the_old_keeps_its_state(driven: Make) -> None:
