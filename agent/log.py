@@ -5,8 +5,13 @@ event and its monotonic time, by which a demonstration or a benchmark follows an
 content of an event.
 """
 
+import select
 import sys
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
 
 TEXT = "text"
 JSON = "json"
@@ -27,6 +32,7 @@ class Log:
         self._json = form != TEXT
         self.tracing = form == TRACE
         self._journald = journald
+        self._left_out = 0
 
     def stage(self, stage: str, **facts: object) -> None:
         """One stage of one event, with the monotonic time in nanoseconds (``mono_ns``: now, if it is not among the facts)."""
@@ -61,10 +67,27 @@ class Log:
         self._write(dumps(fields, default=str) + "\n")
 
     def _write(self, line: str) -> None:
+        """Write a line where it can be written at once: a reader that has stopped, or gone, must never stop an alarm."""
         if sys.stderr is None:  # closed before the start
             return
+        if self._left_out:
+            line = f"({self._left_out} lines were left out, for nobody read them) {line}"
         try:
+            # A pipe that is ready takes 4,096 bytes (PIPE_BUF) without blocking; files and terminals are always ready.
+            if not _ready(sys.stderr):
+                self._left_out += 1
+                return
             sys.stderr.write(line)
             sys.stderr.flush()
         except (OSError, ValueError):
-            return  # nobody listens any more; that must never stop an alarm
+            return
+        self._left_out = 0
+
+
+def _ready(stream: "TextIO") -> bool:
+    """Whether a line can be written without waiting."""
+    try:
+        descriptor = stream.fileno()
+    except ValueError:  # not a file of the system's
+        return True
+    return bool(select.select((), (descriptor,), (), 0)[1])

@@ -38,7 +38,7 @@ def of_event(
         verified: the event.
         center: this center's identity.
         received_ms: when it arrived, ms since 1970 UTC.
-        zero_ms: the UTC time at which the boot's ``up`` was 0, if a synchronised event of the boot has told it.
+        zero_ms: the UTC time at which the boot's ``up`` was 0, if an event of the boot with a clock has told it.
         conflict: another payload is already stored under this (device, boot, seq).
     """
     made = verified.event
@@ -91,7 +91,7 @@ def of_presence(told: Presence, digest: bytes, center: str, received_ms: int, *,
 def dated(at_ms: int, clock: int, up_ms: int, zero_ms: int | None) -> int | None:
     """When an event happened (ms since 1970 UTC), or None if nobody can tell yet.
 
-    A synchronised clock is believed; else the boot's own zero, learnt from a synchronised event; else a clock in holdover.
+    A synchronised clock is believed; else the boot's own zero, learnt from an event that had a clock; else a clock in holdover.
     """
     if clock == CLOCK_SYNCHRONISED:
         return at_ms if at_ms <= _MAX_MS else None

@@ -88,14 +88,14 @@ class Inbox:
     def _learn_boots(
         self, connection: Connection, fresh: Sequence[Stored], received_ms: int
     ) -> dict[tuple[str, int], int]:
-        """Keep each boot's zero once a synchronised event tells it, the highest regular boots, and return the zeros of these boots."""
+        """Keep each boot's zero once an event with a clock tells it, the highest regular boots, and return the zeros of these boots."""
         names = sorted({stored.name[:2] for stored in fresh})
         told: dict[tuple[str, int], int] = {}
         kinds: dict[str, str] = {}
         for stored in fresh:
             made = stored.verified.event
             kinds[made.device] = made.kind
-            if made.clock == event.CLOCK_SYNCHRONISED and not stored.conflict:
+            if made.clock != event.CLOCK_UNSET and not stored.conflict:
                 told.setdefault((made.device, made.boot), made.at - made.up)
         table = schema.boots
         statement = upsert(table)

@@ -64,7 +64,7 @@ boots = Table(
     metadata,
     Column("device", String(63), primary_key=True),
     Column("boot", BigInteger, primary_key=True),
-    Column("zero", BigInteger),  # UTC time at which this boot's ``up`` was 0, once a synchronised event told it
+    Column("zero", BigInteger),  # UTC time at which this boot's ``up`` was 0, once an event with a clock told it
     Column("first_received", BigInteger, nullable=False),
 )
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -90,3 +91,17 @@ def test_a_process_started_without_stderr_goes_on() -> None:
         ["/bin/sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "still here\n"
+
+
+def test_a_reader_that_has_stopped_reading_does_not_stop_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as reader, os.fdopen(writing, "w", encoding="utf-8") as writer:
+        monkeypatch.setattr(sys, "stderr", writer)
+        log = Log()
+        for number in range(20_000):  # far more than a pipe takes: this would wait for ever
+            log.info("line", number=number)
+        os.set_blocking(reader.fileno(), False)
+        held = reader.read()
+        assert held is not None
+        log.info("afterwards")
+        assert b"lines were left out, for nobody read them) dabyl: afterwards" in reader.read()

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from agent.keys.chain import load_roots
-from agent.wire import cose, receipt
+from agent.wire import cose, event, receipt
 from agent.wire.receipt import Receipt
 from center import orders, queries, schema
 from center.continuity import examine
@@ -265,12 +265,13 @@ def test_a_device_cannot_speak_for_the_center_about_presence(
     assert settled(pipeline.due_receipts(NOW + 1_000), pki) == {(1, 1)}
 
 
+@pytest.mark.parametrize("clock", [event.CLOCK_HOLDOVER, event.CLOCK_SYNCHRONISED])
 def test_an_event_before_the_clock_was_set_is_dated_from_a_later_one(
-    pipeline: Pipeline, database: Database, device: Device
+    pipeline: Pipeline, database: Database, device: Device, clock: int
 ) -> None:
     undated, dating, late = (
         device.event("tamper.opened", clock=0),
-        device.event(),
+        device.event(clock=clock),
         device.event("tamper.opened", clock=0),
     )
     pipeline.ingest(arrivals(device.greeting(), undated), NOW)
