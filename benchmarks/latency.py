@@ -1,12 +1,13 @@
 """From the press to the subscriber: the agent (signed, durable) against the plain paho script (neither), in the same run, in turn.
 
 The press is an edge on a simulated board one level below gpiozero; the end is the instant at which a subscriber of the device's alarm
-topic has the message off its socket. Both act on the first edge. The real SOS button, which debounces, is measured beside it at one
-press a second: so many are an event each for ever. The slow disk adds to each sync of the agent's process, from outside
+topic has the message off its socket. The first figure is the SOS button as it is delivered: it decides 30 ms after the first contact, by
+specification, and those 30 ms are subtracted; the script has no debounce and acts on the first edge. The second figure does without a
+debounce: a bare kind that acts on the first edge too, 20 presses a second. There the code and the key's tables are cold when the edge
+comes; in the first they have been warmed by the contact. The slow disk adds to each sync of the agent's process, from outside
 (`simulators.slow_disk`).
 """
 
-import contextlib
 import dataclasses
 import random
 import time
@@ -46,40 +47,28 @@ class Contestant:
 
 
 def measure(context: Context) -> list[Figure]:
-    """The normal disk, then the SOS button as a check."""
-    rounds = context.count(300, 60)
-    with scene(context, ("burst-01", "paho-01", "sos-0001", "sos-0002")) as stage:
-        figures = [_against_peer(context, stage, rounds, None)]
-        context.say(f"the SOS button itself, {SOS_EVERY_S} s apart")
-        figures += _sos(stage, context.count(25, 6))
-    return figures
+    """The SOS button as delivered, then a bare kind without a debounce."""
+    with scene(context, ("burst-01", "paho-01", "sos-0001")) as stage:
+        return [_sos(context, stage, None), _first_edge(context, stage)]
 
 
 def measure_slow(context: Context) -> list[Figure]:
-    """The same with a disk whose syncs take 80 ms longer."""
-    with scene(context, ("burst-01", "paho-01")) as stage:
-        return [_against_peer(context, stage, context.count(300, 60), SLOW_MS)]
+    """The SOS button with a disk whose syncs take 80 ms longer."""
+    with scene(context, ("paho-01", "sos-0001")) as stage:
+        return [_sos(context, stage, SLOW_MS)]
 
 
-def _against_peer(context: Context, stage: Scene, rounds: int, slow_ms: int | None) -> Figure:
-    ours = stage.burst_device("burst-01", {})
-    peer = stage.site.devices["paho-01"]
-    with (
-        stage.board(ours) as our_board,
-        stage.board(peer) as peer_board,
-        stage.watch() as watcher,
-        run_agent(ours, slow_disk_ms=slow_ms) as agent,
-        stage.peer(peer, "press", BUTTON_PIN) as script,
-    ):
-        ready((agent, script), (our_board, peer_board))
-        context.say(f"{rounds} presses each, {RATE_HZ}/s" + (f", syncs {slow_ms} ms slower" if slow_ms else ""))
-        pair = (
-            Contestant(ours, our_board, HOLD_MS, _number_of_event),
-            Contestant(peer, peer_board, HOLD_MS, _number_of_script, may_miss=True),
-        )
-        took = press_in_turn(pair, watcher, rounds, 1 / RATE_HZ, random.Random(1))
+def _sos(context: Context, stage: Scene, slow_ms: int | None) -> Figure:
+    rounds = context.count(120, 20)
+    context.say(f"{rounds} presses each, {SOS_EVERY_S} s apart" + (f", syncs {slow_ms} ms slower" if slow_ms else ""))
+    ours = stage.site.add_device("sos-0001", settings={"tamper_pin": -1, "supply_pin": -1})
+    took = _race(stage, ours, Contest(SOS_HOLD_MS, None, rounds, SOS_EVERY_S, random.Random(2), slow_ms), DEBOUNCE_MS)
+    details: dict[str, Detail] = {
+        **_details(took, rounds),
+        "every_s": SOS_EVERY_S,
+        "debounce_ms_subtracted": DEBOUNCE_MS,
+    }
     ratio = median(took[0]) / median(took[1])
-    details = {**spread("agent_ms", took[0]), **spread("paho_ms", took[1]), "paho_missed": rounds - len(took[1])}
     if slow_ms is None:
         return Figure("latency.p50_ratio", ratio, at_most=RATIO, details=details)
     return Figure(
@@ -87,41 +76,48 @@ def _against_peer(context: Context, stage: Scene, rounds: int, slow_ms: int | No
     )
 
 
-def _sos(stage: Scene, rounds: int) -> list[Figure]:
-    """The real kind: debounce off, and the default, told beyond the debounce."""
-    site = stage.site
-    pins: dict[str, object] = {"tamper_pin": -1, "supply_pin": -1}
-    first = site.add_device("sos-0001", settings={**pins, "debounce_ms": 0})
-    usual = site.add_device("sos-0002", settings=pins)
-    peer = site.devices["paho-01"]
-    with contextlib.ExitStack() as running:
-        boards = [running.enter_context(stage.board(device)) for device in (first, usual, peer)]
-        watcher = running.enter_context(stage.watch())
-        children = [running.enter_context(run_agent(device)) for device in (first, usual)]
-        children.append(running.enter_context(stage.peer(peer, "press", BUTTON_PIN)))
-        ready(children, boards)
-        three = [
-            Contestant(device, board, SOS_HOLD_MS, number_of, may_miss=number_of is not None)
-            for device, board, number_of in zip(
-                (first, usual, peer), boards, (None, None, _number_of_script), strict=True
-            )
-        ]
-        took = press_in_turn(three, watcher, rounds, SOS_EVERY_S, random.Random(2))
-    beyond = [one - DEBOUNCE_MS for one in took[1]]
-    details: dict[str, Detail] = {**spread("paho_ms", took[2]), "every_s": SOS_EVERY_S}
-    return [
-        Figure(
-            "latency.sos_first_edge_p50_ratio",
-            median(took[0]) / median(took[2]),
-            details={**spread("agent_ms", took[0]), **details},
-        ),
-        Figure(
-            "latency.sos_beyond_debounce_p50",
-            median(beyond),
-            "ms",
-            details={**spread("agent_ms", beyond), **details, "debounce_ms": DEBOUNCE_MS},
-        ),
-    ]
+def _first_edge(context: Context, stage: Scene) -> Figure:
+    rounds = context.count(300, 60)
+    context.say(f"{rounds} presses each without a debounce, {RATE_HZ}/s")
+    ours = stage.burst_device("burst-01", {})
+    took = _race(stage, ours, Contest(HOLD_MS, _number_of_event, rounds, 1 / RATE_HZ, random.Random(1), None), 0)
+    ratio = median(took[0]) / median(took[1])
+    return Figure("latency.first_edge_p50_ratio", ratio, details=_details(took, rounds))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Contest:
+    """How both are pressed: how long, how many times, how far apart; and how much slower the agent's disk is."""
+
+    hold_ms: float
+    number_of: Callable[[bytes], int] | None
+    rounds: int
+    every_s: float
+    rng: random.Random
+    slow_ms: int | None
+
+
+def _race(stage: Scene, ours: Device, contest: Contest, subtracted_ms: float) -> list[list[float]]:
+    """Milliseconds from press to subscriber, for the agent (less what is subtracted) and for the script."""
+    peer = stage.site.devices["paho-01"]
+    with (
+        stage.board(ours) as our_board,
+        stage.board(peer) as peer_board,
+        stage.watch() as watcher,
+        run_agent(ours, slow_disk_ms=contest.slow_ms) as agent,
+        stage.peer(peer, "press", BUTTON_PIN) as script,
+    ):
+        ready((agent, script), (our_board, peer_board))
+        pair = (
+            Contestant(ours, our_board, contest.hold_ms, contest.number_of),
+            Contestant(peer, peer_board, contest.hold_ms, _number_of_script, may_miss=True),
+        )
+        took = press_in_turn(pair, watcher, contest.rounds, contest.every_s, contest.rng)
+    return [[one - subtracted_ms for one in took[0]], took[1]]
+
+
+def _details(took: list[list[float]], rounds: int) -> dict[str, Detail]:
+    return {**spread("agent_ms", took[0]), **spread("paho_ms", took[1]), "paho_missed": rounds - len(took[1])}
 
 
 def ready(children: Sequence[Child], boards: Sequence[Hardware]) -> None:
