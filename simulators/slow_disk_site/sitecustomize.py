@@ -7,10 +7,11 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
-def _slower(sync: "Callable[[int], None]", delay_s: float) -> "Callable[[int], None]":
-    def slow(fd: int) -> None:
+def _slower(sync: "Callable[[Any], None]", delay_s: float) -> "Callable[[Any], None]":
+    def slow(fd: "Any") -> None:
         time.sleep(delay_s)
         sync(fd)
 
