@@ -19,5 +19,5 @@ def _slower(sync: "Callable[[Any], None]", delay_s: float) -> "Callable[[Any], N
 
 
 _delay_s = int(os.environ.pop("DABYL_SYNC_DELAY_MS", "0")) / 1000
-os.fdatasync = _slower(os.fdatasync, _delay_s)
-os.fsync = _slower(os.fsync, _delay_s)
+os.fdatasync = _slower(os.fdatasync, _delay_s)  # type: ignore[assignment]  # the replacement is called as the original is
+os.fsync = _slower(os.fsync, _delay_s)  # type: ignore[assignment]  # as above
