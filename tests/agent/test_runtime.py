@@ -63,6 +63,8 @@ class Logic:
         if name == "level":
             self.reads += 1
             return []
+        if name == "many":
+            return [(EMIT, 5, "test.passed", {"n": n}) for n in range(value)]
         types = {"button": "alarm.raised", "more": "alarm.escalated", "note": "test.passed", "wrong": "Not A Type"}
         return [(EMIT, 5, types[name], {"value": value})]
 
@@ -636,6 +638,79 @@ def test_what_the_key_does_not_sign_waits_in_order_with_the_time_it_happened(
             assert last[0].up == happened_ms
             assert [made.seq for made in last] == [seq for _boot, seq in run.logic.numbers]
             assert last[1].seq == last[0].seq + 1, "no number was used up in vain"
+
+    play(scenario())
+
+
+def test_what_happens_after_the_key_signs_again_does_not_overtake_what_waits(
+    play: Any, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "SIGN_AGAIN_S", 0.05)
+
+    async def scenario() -> None:
+        async with start() as run:
+            signer = run.agent._signer
+            sign = signer.sign
+
+            def pulled(_data: bytes) -> bytes:
+                raise HsmError("the token is gone")
+
+            monkeypatch.setattr(signer, "sign", pulled)
+            await run.input("button")
+            monkeypatch.setattr(signer, "sign", sign)
+            await run.input("note")
+            await asyncio.sleep(0.2)
+            await run.settle()
+            assert run.link.types()[-2:] == ["alarm.raised", "test.passed"]
+
+    play(scenario())
+
+
+def test_a_press_does_not_wait_for_the_end_of_a_long_list(play: Any, start: Start) -> None:
+    async def scenario() -> None:
+        async with start() as run:
+            run.kind.binding.on_input("many", 500, 0)
+            run.kind.binding.on_input("button", 1, 0)
+            await asyncio.sleep(0.5)
+            await run.settle()
+            types = run.link.types()
+            assert types.count("test.passed") == 500
+            assert types.index("alarm.raised") < types.index("test.passed") + 100
+
+    play(scenario())
+
+
+def test_all_of_a_long_list_is_sealed_before_the_agent_says_goodbye(
+    play: Any, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with start() as run:
+            sealed_at_goodbye: list[int] = []
+            stop = run.link.stop
+
+            async def goodbye() -> None:
+                sealed_at_goodbye.append(len(run.logic.numbers))
+                await stop()
+
+            monkeypatch.setattr(run.link, "stop", goodbye)
+            run.kind.binding.on_input("many", 500, 0)
+            await asyncio.sleep(0)
+        assert sealed_at_goodbye == [500]
+
+    play(scenario())
+
+
+def test_what_is_evicted_while_a_gap_is_declared_is_declared_next_without_another_event(
+    play: Any, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with start() as run:
+            told = [[(7, 1, 2, bytes(16))], [(7, 5, 9, bytes(16))]]
+            monkeypatch.setattr(run.journal, "take_gaps", lambda: told.pop(0) if told else [])
+            await run.input("note")
+            await run.settle()
+            gaps = [made.data["ranges"] for made in run.link.events() if made.type == "journal.gap"]
+            assert gaps == [[[7, 1, 2, bytes(16)]], [[7, 5, 9, bytes(16)]]]
 
     play(scenario())
 
