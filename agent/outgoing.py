@@ -102,18 +102,18 @@ class Outgoing:
     def _send(self, sealed: "Sealed") -> None:
         link, tracing = self._link, self._log.tracing
         alarm = sealed.rank == event.ALARM
-        sealed_ns = time.monotonic_ns() if tracing else 0
-        mid = link.express(sealed) if alarm else None
-        sent_ns = time.monotonic_ns() if tracing else 0
         rank = 1 if sealed.type in NEVER_EVICTED else KEEP_RANK[sealed.rank]
+        times = [time.monotonic_ns()] if tracing else []
+        mid = link.express(sealed) if alarm else None
+        if tracing:
+            times.append(time.monotonic_ns())
         self.head = position = self._journal.append(rank, sealed.boot, sealed.seq, sealed.link, sealed.envelope)
         if tracing:
-            written_ns = time.monotonic_ns()
-            name: dict[str, Any] = {"boot": sealed.boot, "seq": sealed.seq}
-            self._log.stage("sealed", mono_ns=sealed_ns, **name, type=sealed.type)
-            if mid is not None:
-                self._log.stage("published", mono_ns=sent_ns, **name)
-            self._log.stage("written", mono_ns=written_ns, **name, position=position)
+            times.append(time.monotonic_ns())
+        if not alarm:
+            mid = link.express(sealed)
+        if tracing:
+            self._trace(sealed, position, mid is not None, times)
         self._keeper.wake(urgent=alarm)
         if alarm:
             self.open_alarms[sealed.boot, sealed.seq] = sealed.type
@@ -122,7 +122,15 @@ class Outgoing:
         if mid is not None:
             link.adopt(mid, position, sealed)
         else:
-            link.pump()
+            link.queue(position, sealed)
+
+    def _trace(self, sealed: "Sealed", position: int, published: bool, times: "list[int]") -> None:
+        sealed_ns, sent_ns, written_ns = times
+        name: dict[str, Any] = {"boot": sealed.boot, "seq": sealed.seq}
+        self._log.stage("sealed", mono_ns=sealed_ns, **name, type=sealed.type)
+        if published:
+            self._log.stage("published", mono_ns=sent_ns if sealed.rank == event.ALARM else time.monotonic_ns(), **name)
+        self._log.stage("written", mono_ns=written_ns, **name, position=position)
 
     def _wait(self, waiting: "Waiting") -> None:
         unsigned = self._unsigned

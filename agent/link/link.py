@@ -79,6 +79,7 @@ class Link:
         self._heard_ms = 0
         self._expected_ms = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._flushing = False
         self.session = 0
         self.up = False
 
@@ -90,19 +91,38 @@ class Link:
                 await self._pause(wait_ms)
 
     def express(self, sealed: "Sealed") -> int | None:
-        """Send an alarm at once, ahead of its being kept; its packet identifier, or None if it has to queue."""
+        """Send a new event from memory; its packet identifier, or None if it has to queue.
+
+        An alarm goes to the network at once, ahead of its being kept. Other events go together with what is made in the same turn of the
+        loop.
+        """
         connection = self._connection
-        if not self.up or connection is None or not self._outbox.room or not self._outbox.alarms.nothing_waits():
+        alarm = sealed.rank == event.ALARM
+        if (
+            not self.up
+            or connection is None
+            or not self._outbox.free(alarm)
+            or not connection.takes(len(sealed.envelope))
+        ):
             return None
-        if not connection.takes(len(sealed.envelope)):
-            return None
-        return connection.publish(self._topics[topics.leaf_of(sealed.type)], sealed.envelope)
+        mid = connection.publish(self._topics[topics.leaf_of(sealed.type)], sealed.envelope)
+        if alarm:
+            connection.flush()
+        elif not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+        return mid
 
     def adopt(self, mid: int, position: int, sealed: "Sealed") -> None:
-        """The alarm sent by ``express`` has its position in the journal now."""
-        self._outbox.alarms.sent_directly(position)
+        """The event sent by ``express`` has this position in the journal."""
+        self._outbox.sent_directly(sealed.rank == event.ALARM, position)
         self._began(mid, position, sealed.boot, sealed.seq, len(sealed.envelope))
         self._schedule()
+
+    def queue(self, position: int, sealed: "Sealed") -> None:
+        """The event, which ``express`` did not send, is in the journal at this position: send it when its turn comes."""
+        self._outbox.appended(sealed.rank == event.ALARM, position)
+        self.pump()
 
     def pump(self) -> None:
         """Send what the outbox has to send now. Called whenever something may have changed."""
@@ -127,6 +147,7 @@ class Link:
             self._began(mid, position, boot, seq, size)
             if self._log.tracing:
                 self._log.stage("published", boot=boot, seq=seq)
+        connection.flush()
         self._schedule()
 
     def hurry(self) -> None:
@@ -142,6 +163,7 @@ class Link:
                 self._drop(str(error))
                 return
             self._connection.publish(self._topics[topics.PRESENCE], presence, retain=True)
+            self._connection.flush()
 
     async def stop(self) -> None:
         """Say goodbye: a signed presence that this was meant, then DISCONNECT."""
@@ -153,7 +175,6 @@ class Link:
         except LinkError as error:
             self._drop(str(error))  # the broker sends the will, which is signed already
             return
-        await asyncio.sleep(0)
         connection.close("stopped", polite=True)
 
     @property
@@ -257,6 +278,11 @@ class Link:
         except TimeoutError:
             pass
         self._hurry.clear()  # not before: an alarm that came during the attempt has its skip still to come
+
+    def _flush(self) -> None:
+        self._flushing = False
+        if self._connection is not None:
+            self._connection.flush()
 
     def _began(self, mid: int, position: int, boot: int, seq: int, size: int) -> None:
         if not self._outbox.under_way:

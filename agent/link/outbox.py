@@ -29,25 +29,31 @@ class Lane:
         self._first_wait_ms = first_wait_ms
         self._next = next_entry
         self._fresh = 0
+        self._newest = 0
         self._marker = 0
         self._again: int | None = None
         self._due: int | None = None
 
-    def restart(self) -> None:
-        """A new connection: everything unsettled is to be sent once more, in order."""
+    def restart(self, head: int) -> None:
+        """A new connection: everything unsettled, up to the position ``head``, is to be sent once more, in order."""
         self.rounds = 0
         self._fresh = 0
+        self._newest = head
         self._marker = 0
         self._again = None
         self._due = None
 
     def nothing_waits(self) -> bool:
         """Whether everything in this lane was sent at least once, so that a new event may go out at once."""
-        return self._next(self.lane, self._fresh) is None
+        return self._fresh >= self._newest
+
+    def appended(self, position: int) -> None:
+        """A new event waits in the journal."""
+        self._newest = position
 
     def sent_directly(self, position: int) -> None:
-        """A new event went out while it was being written, and now has its position."""
-        self._fresh = position
+        """A new event went out past the journal, and has this position there."""
+        self._fresh = self._newest = position
 
     def settled(self) -> None:
         """A receipt settled events of this lane: the path works."""
@@ -55,9 +61,11 @@ class Lane:
 
     def peek(self, now_ms: int) -> "Entry | None":
         """The next event to send now, or None."""
-        entry = self._next(self.lane, self._fresh)
-        if entry is not None:
-            return entry
+        if self._fresh < self._newest:
+            entry = self._next(self.lane, self._fresh)
+            if entry is not None:
+                return entry
+            self._newest = self._fresh  # the rest was of the other lane, or is settled
         if self._due is None:
             self._begin_round(now_ms)
         elif self._again is None and now_ms >= self._due:
@@ -116,6 +124,7 @@ class Outbox:
         self.throttled = False
         """The rate of the backlog holds the next event back, for milliseconds."""
         self._under_way: set[int] = set()
+        self._filled = False
         self._quarantined: set[int] = set()
 
     def connected(self, now_ms: int, limit: int = 65535) -> None:
@@ -126,29 +135,49 @@ class Outbox:
             limit: how many the broker takes at once.
         """
         self.window = max(1, min(self._most, limit))
-        self.alarms.restart()
-        self.others.restart()
         self._backlog = self._head()
+        self.alarms.restart(self._backlog)
+        self.others.restart(self._backlog)
         self._tokens_milli = self.window * 1000
         self._tokens_at = now_ms
         self._under_way.clear()
+        self._filled = False
 
     def lost(self) -> set[int]:
         """The connection ended; the positions that were under way."""
         under_way, self._under_way = self._under_way, set()
+        self._filled = False
         return under_way
 
     def quarantine(self, position: int) -> None:
         """Do not send this event any more while this process lives: the broker refuses it for its size."""
         self._quarantined.add(position)
 
+    def free(self, alarm: bool) -> bool:
+        """Whether a new event may go out at once: there is room, and nothing that goes before it waits."""
+        if not self.room or not self.alarms.nothing_waits():
+            return False
+        return alarm or (not self._filled and self.others.nothing_waits())
+
+    def appended(self, alarm: bool, position: int) -> None:
+        """A new event waits in the journal."""
+        (self.alarms if alarm else self.others).appended(position)
+
+    def sent_directly(self, alarm: bool, position: int) -> None:
+        """A new event went out past the journal, and has this position there."""
+        (self.alarms if alarm else self.others).sent_directly(position)
+
     def begin(self, position: int) -> None:
         """An event was handed to the connection."""
         self._under_way.add(position)
+        if not self.room:
+            self._filled = True
 
     def acknowledged(self, position: int) -> None:
         """The broker has it (which is not delivery)."""
         self._under_way.discard(position)
+        if len(self._under_way) <= self.window >> 1:
+            self._filled = False
 
     @property
     def room(self) -> bool:
@@ -171,7 +200,7 @@ class Outbox:
         while self.room:
             lane = self.alarms
             entry = lane.peek(now_ms)
-            if entry is None:
+            if entry is None and not self._filled:
                 lane = self.others
                 entry = lane.peek(now_ms)
                 if entry is not None and entry[0] <= self._backlog and not self._token(now_ms):
