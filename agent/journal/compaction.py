@@ -106,7 +106,7 @@ class Compaction:
         segment = self._todo[0][0]
         if self._step == _SYNC_FILE:
             assert self._new is not None
-            self._store.replace(_new_name(segment), records.segment_name(segment.number))
+            self._store.replace(_new_name(segment), segment.name)
             self.freed += segment.size - self._new.size
             segment.become(self._new)
             self._step = _SYNC_DIR
@@ -170,7 +170,7 @@ class Compaction:
         new.size = offset
 
     def _header(self, segment: "Segment") -> bytes:
-        name = records.segment_name(segment.number)
+        name = segment.name
         frame = self._store.read(name, 0, records.FRAME_BYTES)
         if len(frame) == records.FRAME_BYTES:
             length = int.from_bytes(frame[8:12], "big")
@@ -235,7 +235,7 @@ def read_event(store: "Store", segment: "Segment", index: int) -> "tuple[int, in
     Raises:
         OSError: from the store.
     """
-    data = store.read(records.segment_name(segment.number), segment.offsets[index], segment.sizes[index])
+    data = store.read(segment.name, segment.offsets[index], segment.sizes[index])
     event = records.parse_event(data, segment.number)
     if event is None or event[0] != segment.positions[index]:
         return None

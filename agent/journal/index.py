@@ -6,6 +6,8 @@ everything is found by bisection. Pure; MicroPython subset.
 
 from array import array
 
+from agent.journal.records import segment_name
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agent.journal.records import Gap
@@ -38,6 +40,7 @@ class Segment:
 
     def __init__(self, number: int, first: int) -> None:
         self.number = number
+        self.name = segment_name(number)
         self.first = first
         self.size = 0
         self.kept = 0  # bytes known to be durable

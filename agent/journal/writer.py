@@ -64,7 +64,7 @@ class Writer:
             self.say(found.trouble, "reading the journal")
         self.segments = found.segments
         for segment in self.segments:
-            segment.readable = records.segment_name(segment.number) not in found.report.unreadable
+            segment.readable = segment.name not in found.report.unreadable
             self.bytes += segment.size
         self._highest = found.highest
         if found.sound:
@@ -172,7 +172,7 @@ class Writer:
             if not ready or current is None:
                 return None
             self._inflight = (None, self.tail.written, current.size)
-            return records.segment_name(current.number), self._dir_dirty
+            return current.name, self._dir_dirty
 
     def end(self, token: "tuple[str, bool]", error: "OSError | None") -> None:
         """See `Journal.end_sync`."""
@@ -296,7 +296,7 @@ class Writer:
 
     def _append(self, current: "Segment", data: bytes) -> bool:
         try:
-            self._store.append(records.segment_name(current.number), data)
+            self._store.append(current.name, data)
         except OSError as error:
             self._torn = True
             self._disk_error(error, "append")
@@ -311,7 +311,7 @@ class Writer:
         syncing = self._inflight is not None and self._inflight[0] is None
         if self._current is not None and self._torn:
             try:
-                self._store.truncate(records.segment_name(self._current.number), self._current.size)
+                self._store.truncate(self._current.name, self._current.size)
                 self._torn = False
             except OSError as error:
                 self._disk_error(error, "truncate")
@@ -364,7 +364,7 @@ class Writer:
         self.tail.rewind()
         if current is not None and current.size > current.kept:
             try:
-                self._store.truncate(records.segment_name(current.number), current.kept)
+                self._store.truncate(current.name, current.kept)
                 self.bytes -= current.size - current.kept
                 current.size = current.kept
             except OSError:
@@ -388,7 +388,7 @@ class Writer:
                 if self._hits(boot, first, last, place):
                     self._put_settled(boot, first, last, True)
             try:
-                self._store.remove(records.segment_name(segment.number))
+                self._store.remove(segment.name)
             except OSError as error:
                 self.say(error, "remove")
                 return

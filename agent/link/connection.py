@@ -22,7 +22,9 @@ PACKET_OVERHEAD = 256
 """Bytes of an MQTT packet around a message, at most: fixed header, topic, identifier, properties."""
 MAX_RECEIVED = 131072
 """Bytes of a packet that the broker may send at most: twice the contract's largest message."""
-_READ_BYTES = 65536
+_READ_BYTES = 16384
+"""A TLS record holds no more (RFC 8446 §5.1)."""
+_RECORDS_AT_ONCE = 64
 _PACKET_TOO_LARGE = 0x95
 
 
@@ -129,27 +131,36 @@ class Connection:
         self._over(reason)
 
     def _readable(self) -> None:
-        # Until OpenSSL has no more: what it holds already is not announced by the file descriptor.
-        while not self._lost:
+        """Take what has come. OpenSSL hands out a record at a time, and a broker's acknowledgements come in a record each."""
+        chunks = []
+        ended = None
+        try:
+            for _ in range(_RECORDS_AT_ONCE):
+                chunk = self._sock.recv(_READ_BYTES)
+                if not chunk:
+                    ended = "the broker hung up"
+                    break
+                chunks.append(chunk)
+            else:
+                if self._sock.pending():  # the descriptor does not announce what OpenSSL holds already
+                    self._loop.call_soon(self._go_on_reading)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        except OSError as error:
+            ended = _reason(error)
+        if chunks:
             try:
-                data = self._sock.recv(_READ_BYTES)
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                break
-            except OSError as error:
-                self._over(_reason(error))
-                return
-            if not data:
-                self._over("the broker hung up")
-                return
-            try:
-                happenings = self._session.receive(data, _now_ms())
+                happenings = self._session.receive(b"".join(chunks), _now_ms())
             except MqttError as error:
-                self._over(f"the broker sent what is no MQTT: {error}")
-                return
+                happenings, ended = [], f"the broker sent what is no MQTT: {error}"
             self._tell(happenings)
-            if len(data) < _READ_BYTES and not self._lost and not self._sock.pending():
-                break
+        if ended is not None:
+            self._over(ended)
         self.flush()
+
+    def _go_on_reading(self) -> None:
+        if not self._lost:
+            self._readable()
 
     def _tell(self, happenings: "list[session.Happening]") -> None:
         acknowledged = []

@@ -11,6 +11,11 @@ from agent.wire.errors import MalformedError
 MAX_DEPTH = 12
 """How deep arrays and maps may nest (a bound on the decoder's stack, on boards too)."""
 
+MAX_KNOWN = 64
+MAX_KNOWN_BYTES = 64
+_known: "dict[str, bytes]" = {}
+"""Encodings of the first short texts met: a device says the same few names and words in each of its messages."""
+
 _MIN_OF_WIDTH = (24, 0x100, 0x10000, 0x100000000)
 
 
@@ -46,13 +51,19 @@ def text_string(value: str) -> bytes:
     Raises:
         MalformedError: it holds a surrogate, which UTF-8 cannot carry.
     """
+    known = _known.get(value)
+    if known is not None:
+        return known
     try:
         b = value.encode()
     except ValueError:  # UnicodeError is one, here and on MicroPython
         raise MalformedError("cbor: text that UTF-8 cannot carry")
     if len(b) != len(value) and _width(value) != len(b):
         raise MalformedError("cbor: text that UTF-8 cannot carry")
-    return head(3, len(b)) + b
+    encoded = head(3, len(b)) + b
+    if len(_known) < MAX_KNOWN and len(b) <= MAX_KNOWN_BYTES:
+        _known[value] = encoded
+    return encoded
 
 
 def _width(text: str) -> int:
@@ -92,7 +103,9 @@ def encode_into(v: "object", out: bytearray, depth: int = MAX_DEPTH) -> None:
     """Append the deterministic encoding of ``v`` to ``out``. Raises as ``dumps``."""
     t = type(v)
     if t is int:
-        if v >= 0:  # type: ignore[operator]  # t is int
+        if 0 <= v < 24:  # type: ignore[operator]  # t is int
+            out.append(v)  # type: ignore[arg-type]  # t is int
+        elif v > 0:  # type: ignore[operator]  # t is int
             out.extend(head(0, v))  # type: ignore[arg-type]  # t is int
         else:
             out.extend(head(1, -1 - v))  # type: ignore[operator]  # t is int
