@@ -25,15 +25,15 @@ MAX_RECEIVED = 131072
 _READ_BYTES = 16384
 """A TLS record holds no more (RFC 8446 §5.1)."""
 _RECORDS_AT_ONCE = 64
-_PACKET_TOO_LARGE = 0x95
+"""Then the loop has its turn. What is left is still in the kernel, for OpenSSL reads no record ahead, and the descriptor announces it."""
 
 
 class Connection:
-    """A connection. The callbacks are called in the loop's thread, never from inside ``publish``, ``flush`` or ``close``:
+    """A connection. The callbacks are called in the loop's thread, never from inside ``publish`` or ``flush``:
 
     * ``on_message(topic, payload)``
     * ``on_acknowledged([(mid, code), …])``: the broker's PUBACKs; ``code`` ≥ 0x80 is a refusal (MQTT 5 only; 3.1.1 cannot say no).
-    * ``on_lost(reason)``: the connection is over, once. ``close`` calls it, and so does everything that ends a connection.
+    * ``on_lost(reason)``: the connection is over, once. ``close`` calls it at once, and so does everything that ends a connection.
     """
 
     def __init__(
@@ -141,29 +141,20 @@ class Connection:
                     ended = "the broker hung up"
                     break
                 chunks.append(chunk)
-            else:
-                if self._sock.pending():  # the descriptor does not announce what OpenSSL holds already
-                    self._loop.call_soon(self._go_on_reading)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError as error:
             ended = _reason(error)
         if chunks:
-            try:
-                happenings = self._session.receive(b"".join(chunks), _now_ms())
-            except MqttError as error:
-                happenings, ended = [], f"the broker sent what is no MQTT: {error}"
-            self._tell(happenings)
+            ended = self._tell(self._session.receive(b"".join(chunks), _now_ms())) or ended
         if ended is not None:
             self._over(ended)
         self.flush()
 
-    def _go_on_reading(self) -> None:
-        if not self._lost:
-            self._readable()
-
-    def _tell(self, happenings: "list[session.Happening]") -> None:
+    def _tell(self, happenings: "list[session.Happening]") -> str | None:
+        """Hand up what happened; the broker's reason why it is over, if it is."""
         acknowledged = []
+        ended = None
         for happening in happenings:
             what = happening[0]
             if what is session.ACKNOWLEDGED:
@@ -174,18 +165,19 @@ class Connection:
                 self._connack(happening[1])
             elif what is session.SUBSCRIBED:
                 self._suback(happening[1])
+            elif what is session.DISCONNECTED:
+                ended = reasons.describe(happening[1])
             else:
-                code = happening[1]
-                self._over("packet too large" if code == _PACKET_TOO_LARGE else reasons.describe(code))
-            if self._lost:
-                return
+                ended = f"the broker sent what is no MQTT: {happening[1]}"
         if acknowledged:
             self._on_acknowledged(acknowledged)
+        return ended
 
     def _connack(self, code: int) -> None:
         self.answered = True
         if code == 0:
             _resolve(self._connected)
+            self._look()  # again, for the broker may have asked for another keepalive
             return
         error = LinkError(
             f"the broker refused: {reasons.describe(code)}",
@@ -203,6 +195,8 @@ class Connection:
             _resolve(self._subscribed)
 
     def _look(self) -> None:
+        if self._keepalive is not None:
+            self._keepalive.cancel()
         wait_ms = self._session.keepalive(_now_ms())
         if wait_ms is None:
             self._over("the broker is silent")

@@ -2,4 +2,4 @@
 
 
 class MqttError(Exception):
-    """The broker sent what MQTT does not have, or what this client never asked for. The connection is of no use any more."""
+    """What is to be sent does not fit MQTT, or what arrived is none. It never leaves ``Session.receive``, which tells it as ``BROKEN``."""

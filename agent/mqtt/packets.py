@@ -22,6 +22,7 @@ _USER_PROPERTY = 0x26
 SERVER_KEEP_ALIVE = 0x13
 RECEIVE_MAXIMUM = 0x21
 MAXIMUM_QOS = 0x24
+RETAIN_AVAILABLE = 0x25
 MAXIMUM_PACKET_SIZE = 0x27
 """Properties of CONNACK (§3.2.2.3) that bind the client."""
 
@@ -146,6 +147,30 @@ def read_string(b: bytes, i: int) -> "tuple[bytes, int]":
     return b[start:end], end
 
 
+def text(b: bytes) -> str:
+    """A string's bytes as text (§1.5.4). MicroPython's codec also takes surrogates, longer forms and what lies past U+10FFFF.
+
+    Raises:
+        MqttError: it is not UTF-8, or holds U+0000.
+    """
+    try:
+        s = b.decode()
+    except ValueError:  # UnicodeError is one, here and on MicroPython
+        raise MqttError("text that is not UTF-8")
+    if len(s) != len(b):
+        width = 0
+        for c in s:
+            o = ord(c)
+            if 0xD800 <= o < 0xE000 or o > 0x10FFFF:
+                raise MqttError("text that is not UTF-8")
+            width += 1 + (o > 0x7F) + (o > 0x7FF) + (o > 0xFFFF)
+        if width != len(b):
+            raise MqttError("text that is not UTF-8")
+    if "\x00" in s:
+        raise MqttError("text with U+0000")
+    return s
+
+
 def skip_properties(b: bytes, i: int) -> int:
     """Where the field after the properties at ``i`` starts.
 
@@ -159,10 +184,10 @@ def skip_properties(b: bytes, i: int) -> int:
 
 
 def connack_properties(b: bytes, i: int) -> "dict[int, int]":
-    """The integer properties of a CONNACK, whose properties start at ``i`` and end the packet.
+    """The properties of a CONNACK (§3.2.2.3), which start at ``i`` and end the packet: integers by their value, strings by a 1.
 
     Raises:
-        MqttError: one is unknown, there twice, or cut.
+        MqttError: one is unknown, there twice, cut, or no flag where it has to be one.
     """
     end = skip_properties(b, i)
     if end != len(b):
@@ -172,19 +197,24 @@ def connack_properties(b: bytes, i: int) -> "dict[int, int]":
     while i < end:
         name = b[i]
         i += 1
+        value = 1
         if name in _INTEGERS:
             width = _INTEGERS[name]
             if i + width > end:
                 raise MqttError("CONNACK ends inside a property")
-            if name in found:
-                raise MqttError("CONNACK has the property 0x%02x twice" % name)
-            found[name] = int.from_bytes(b[i : i + width], "big")
+            value = int.from_bytes(b[i : i + width], "big")
+            if width == 1 and value > 1:
+                raise MqttError("CONNACK has %d for the property 0x%02x, which is 0 or 1" % (value, name))
             i += width
         elif name in _STRINGS:
             _, i = read_string(b, i)
         elif name == _USER_PROPERTY:
             _, i = read_string(b, i)
             _, i = read_string(b, i)
+            continue  # may be there any number of times
         else:
             raise MqttError("CONNACK has the unknown property 0x%02x" % name)
+        if name in found:
+            raise MqttError("CONNACK has the property 0x%02x twice" % name)
+        found[name] = value
     return found

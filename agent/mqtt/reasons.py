@@ -1,4 +1,4 @@
-"""What a broker's reason codes mean, for people: CONNACK of MQTT 3.1.1 (§3.2.2.3) and all of MQTT 5 (§2.4)."""
+"""What a broker's reason codes mean, for people: CONNACK of MQTT 3.1.1 (§3.2.2.3), and all of MQTT 5 (§2.4) that say no."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -6,10 +6,13 @@ if TYPE_CHECKING:
 
 UNACCEPTABLE_VERSION: "Final" = (0x01, 0x84)
 """The broker does not speak this version of MQTT."""
-NOT_MENDED_BY_TIME: "Final" = (0x04, 0x05, 0x86, 0x87, 0x8A, 0x8C)
-"""Bad credentials, not authorised, banned, bad authentication method: trying again at once is of no use."""
+RETAIN_NOT_SUPPORTED: "Final" = 0x9A
+QOS_NOT_SUPPORTED: "Final" = 0x9B
+NOT_MENDED_BY_TIME: "Final" = (0x04, 0x05, 0x86, 0x87, 0x8A, 0x8C, RETAIN_NOT_SUPPORTED, QOS_NOT_SUPPORTED)
+"""Bad credentials, not authorised, banned, bad authentication method, no retained messages, no QoS 1: trying again at once is of no use."""
 
 _NAMES = {
+    0x00: "normal disconnection",
     0x01: "unacceptable protocol version",
     0x02: "client identifier rejected",
     0x03: "server unavailable",
@@ -32,6 +35,8 @@ _NAMES = {
     0x8E: "session taken over",
     0x8F: "topic filter invalid",
     0x90: "topic name invalid",
+    0x91: "packet identifier in use",
+    0x92: "packet identifier not found",
     0x93: "receive maximum exceeded",
     0x94: "topic alias invalid",
     0x95: "packet too large",
@@ -39,11 +44,15 @@ _NAMES = {
     0x97: "quota exceeded",
     0x98: "administrative action",
     0x99: "payload format invalid",
-    0x9A: "retain not supported",
-    0x9B: "QoS not supported",
+    RETAIN_NOT_SUPPORTED: "retain not supported",
+    QOS_NOT_SUPPORTED: "QoS not supported",
     0x9C: "use another server",
     0x9D: "server moved",
+    0x9E: "shared subscriptions not supported",
     0x9F: "connection rate exceeded",
+    0xA0: "maximum connect time",
+    0xA1: "subscription identifiers not supported",
+    0xA2: "wildcard subscriptions not supported",
 }
 
 

@@ -1,11 +1,11 @@
 """One MQTT connection from the client's side, without a socket and without a clock: bytes in, happenings out, bytes to send.
 
 Whoever drives it hands over what the network brought (``receive``), sends what ``to_send`` gives, and asks ``keepalive`` now and then.
-It is used once; what must be sent again on the next connection is not its business. Everything that a broker sends is bounded and
-checked; what breaks the standard ends in ``MqttError``.
+It is used once; what must be sent again on the next connection is not its business. Everything that a broker sends is bounded, and
+checked as far as this client builds on it; what breaks the standard ends in ``BROKEN``. Properties that bind nobody are skipped unread.
 """
 
-from agent.mqtt import packets
+from agent.mqtt import packets, reasons
 from agent.mqtt.errors import MqttError
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Happening = tuple[Any, ...]
 
 CONNECTED = "connected"
-"""``(CONNECTED, code)``: the broker's answer to CONNECT; 0 is a yes."""
+"""``(CONNECTED, code)``: the broker's answer to CONNECT; 0 is a yes. After a no, nothing that follows is read."""
 SUBSCRIBED = "subscribed"
 """``(SUBSCRIBED, codes)``: the answer to SUBSCRIBE, a code for each topic; from 0x80 it is a refusal."""
 MESSAGE = "message"
@@ -23,7 +23,9 @@ MESSAGE = "message"
 ACKNOWLEDGED = "acknowledged"
 """``(ACKNOWLEDGED, mid, code)``: the broker has taken a message, or has refused it (from 0x80; only MQTT 5 can say no)."""
 DISCONNECTED = "disconnected"
-"""``(DISCONNECTED, code)``: the broker is about to hang up (MQTT 5)."""
+"""``(DISCONNECTED, code)``: the broker is about to hang up (MQTT 5). Nothing that follows is read."""
+BROKEN = "broken"
+"""``(BROKEN, why)``: the broker sent what is no MQTT, or what this client never asked for. Nothing that follows is read."""
 
 _MAX_MID = 0xFFFF
 
@@ -40,7 +42,7 @@ class Session:
     def __init__(self, version: int, max_received: int, now_ms: int) -> None:
         self.version = version
         self.keepalive_ms = 0
-        """What the broker expects to hear from the client within, 0 for never."""
+        """The client lets the broker hear from it within this time, and wants to hear from the broker; 0 for never."""
         self.receive_max = 65535
         """Messages that the broker takes before it has acknowledged the first (MQTT 5, §3.2.2.3.3; 3.1.1 cannot say)."""
         self.max_packet: "int | None" = None
@@ -55,6 +57,7 @@ class Session:
         self._topics: "dict[str, bytes]" = {}
         self._subscribing = (0, 0)
         self._answered = False
+        self._over = False
         self._sent_ms = now_ms
         self._received_ms = now_ms
         self._pinged_ms: "int | None" = None
@@ -67,7 +70,13 @@ class Session:
         self._out.append(packets.connect(self.version, client_id, keepalive_s, will_topic, will, self._max_received))
 
     def subscribe(self, topics: "list[str]") -> None:
-        """Queue one SUBSCRIBE with QoS 1."""
+        """Queue one SUBSCRIBE with QoS 1.
+
+        Raises:
+            MqttError: the broker has not answered the last one.
+        """
+        if self._subscribing[0]:
+            raise MqttError("a subscription is under way")
         mid = self._next_mid()
         self._subscribing = (mid, len(topics))
         self._out.append(packets.subscribe(self.version, mid, topics))
@@ -76,8 +85,10 @@ class Session:
         """Queue a message with QoS 1; its packet identifier, which is free again once the message is acknowledged.
 
         Raises:
-            MqttError: 65,535 messages are unacknowledged, or the message does not fit MQTT.
+            MqttError: 65,534 messages are unacknowledged (an identifier is left for SUBSCRIBE), or the message does not fit MQTT.
         """
+        if len(self._in_flight) >= _MAX_MID - 1:
+            raise MqttError("%d messages are unacknowledged" % len(self._in_flight))
         name = self._topics.get(topic)
         if name is None:
             name = self._topics[topic] = packets.string(topic)
@@ -121,11 +132,7 @@ class Session:
     # What the broker does
 
     def receive(self, data: bytes, now_ms: int) -> "list[Happening]":
-        """What ``data``, the next bytes from the network in pieces of any size, completes.
-
-        Raises:
-            MqttError: they are not what a broker may send.
-        """
+        """What ``data``, the next bytes from the network in pieces of any size, completes. It raises nothing."""
         self._received_ms = now_ms
         self._pinged_ms = None  # whatever arrives is a sign of life
         if self._parts:
@@ -136,21 +143,28 @@ class Session:
             data = b"".join(self._parts)
             self._parts = []
         happenings: "list[Happening]" = []
+        try:
+            self._read(data, happenings)
+        except MqttError as error:
+            self._over = True
+            happenings.append((BROKEN, str(error)))
+        return happenings
+
+    def _read(self, data: bytes, happenings: "list[Happening]") -> None:
         i = 0
         end = len(data)
-        while i < end:
+        while i < end and not self._over:
             size, start = self._frame(data, i)
             if start + size > end or not start:
                 self._parts = [data[i:]]
                 self._have = end - i
                 self._need = start + size - i if start else self._have + 1
-                break
+                return
             if data[i] == 0x40 and size == 2 and self._answered:  # by far the most frequent, so without a copy
                 self._acknowledge(data[start] << 8 | data[start + 1], 0, happenings)
             else:
                 self._take(data[i], data[start : start + size], happenings)
             i = start + size
-        return happenings
 
     def _frame(self, b: bytes, i: int) -> "tuple[int, int]":
         """The size of the packet at ``i`` without its fixed header, and where that ends; 0, 0 if ``b`` ends before."""
@@ -162,8 +176,8 @@ class Session:
             if end - i < 5 and not any(byte < 128 for byte in b[i + 1 : end]):
                 return 0, 0
             size, start = packets.read_variable_integer(b, i + 1)
-        if size > self._max_received:
-            raise MqttError("a packet of %d bytes, at most %d are taken" % (size, self._max_received))
+        if start - i + size > self._max_received:
+            raise MqttError("a packet of %d bytes, at most %d are taken" % (start - i + size, self._max_received))
         return size, start
 
     def _take(self, first: int, body: bytes, happenings: "list[Happening]") -> None:
@@ -181,6 +195,7 @@ class Session:
         elif first == 0x90:
             happenings.append((SUBSCRIBED, self._suback(body)))
         elif first == 0xE0 and self.version == packets.V5:
+            self._over = True
             happenings.append((DISCONNECTED, body[0] if body else 0))
         elif first != 0xD0 or body:  # all that is left is the answer to a ping
             raise MqttError("packet 0x%02x of %d bytes, which no broker sends here" % (first, len(body)))
@@ -190,20 +205,32 @@ class Session:
             raise MqttError("CONNACK twice")
         # An old broker answers MQTT 5 in the words of 3.1.1.
         old = self.version == packets.V5 and len(body) == 2 and body[1] != 0
-        if len(body) < 2 or (len(body) != 2 and self.version != packets.V5) or body[0] > 1:
+        if len(body) < 2 or (len(body) != 2 and self.version != packets.V5):
             raise MqttError("a malformed CONNACK of %d bytes" % len(body))
+        if body[0]:
+            raise MqttError("CONNACK speaks of a session, and a clean start was asked for")
         self._answered = True
+        code = body[1]
         if self.version == packets.V5 and not old:
             told = packets.connack_properties(body, 2)
-            self.receive_max = told.get(packets.RECEIVE_MAXIMUM, 65535)
-            self.max_packet = told.get(packets.MAXIMUM_PACKET_SIZE)
-            if self.receive_max == 0 or self.max_packet == 0:
-                raise MqttError("CONNACK with a limit of 0")
-            if told.get(packets.MAXIMUM_QOS) == 0:
-                raise MqttError("the broker takes no QoS 1")
-            if packets.SERVER_KEEP_ALIVE in told:
-                self.keepalive_ms = told[packets.SERVER_KEEP_ALIVE] * 1000
-        return body[1]
+            code = code or self._bound_by(told)
+        self._over = code != 0
+        return code
+
+    def _bound_by(self, told: "dict[int, int]") -> int:
+        """Take what CONNACK says about the broker's limits; the reason why this client cannot live with them, or 0."""
+        self.receive_max = told.get(packets.RECEIVE_MAXIMUM, 65535)
+        self.max_packet = told.get(packets.MAXIMUM_PACKET_SIZE)
+        if self.receive_max == 0 or self.max_packet == 0:
+            raise MqttError("CONNACK with a limit of 0")
+        keepalive_ms = told.get(packets.SERVER_KEEP_ALIVE, 0) * 1000
+        if keepalive_ms:  # a longer one, or none at all, must not keep the client from noticing a dead broker
+            self.keepalive_ms = min(self.keepalive_ms or keepalive_ms, keepalive_ms)
+        if told.get(packets.MAXIMUM_QOS) == 0:
+            return reasons.QOS_NOT_SUPPORTED
+        if told.get(packets.RETAIN_AVAILABLE) == 0:
+            return reasons.RETAIN_NOT_SUPPORTED
+        return 0
 
     def _suback(self, body: bytes) -> bytes:
         i = 2
@@ -212,6 +239,8 @@ class Session:
         mid, count = self._subscribing
         if len(body) < 2 or not mid or body[0] << 8 | body[1] != mid or len(body) - i != count:
             raise MqttError("SUBACK for no subscription of this client")
+        if any(1 < code < 0x80 for code in body[i:]):
+            raise MqttError("SUBACK grants what was not asked for")
         self._subscribing = (0, 0)
         return body[i:]
 
@@ -230,12 +259,9 @@ class Session:
                 raise MqttError("a message with identifier 0")
         if self.version == packets.V5:
             i = packets.skip_properties(body, i)
-        try:
-            topic = name.decode()
-        except ValueError:  # UnicodeError is one, here and on MicroPython
-            raise MqttError("a topic that is not UTF-8")
-        if not topic:
-            raise MqttError("a message without a topic")
+        topic = packets.text(name)
+        if not topic or "+" in topic or "#" in topic:
+            raise MqttError("a message without a topic name")
         if mid:
             self._out.append(packets.puback(mid))
         happenings.append((MESSAGE, topic, body[i:]))
@@ -246,8 +272,6 @@ class Session:
             happenings.append((ACKNOWLEDGED, mid, code))
 
     def _next_mid(self) -> int:
-        if len(self._in_flight) >= _MAX_MID - 1:  # one is left for SUBSCRIBE
-            raise MqttError("%d messages are unacknowledged" % len(self._in_flight))
         mid = self._mid
         while True:
             mid = mid + 1 if mid < _MAX_MID else 1
