@@ -218,14 +218,17 @@ def check(config_path: Path, as_json: bool) -> None:
         ]
         incidents = queries.incidents(connection)
         refused = queries.refusals(connection)
+        parked = queries.parked(connection)
     whole = all(one["whole"] for one in told) and not incidents
     lines = [f"{one['device']}: {'whole' if one['whole'] else 'NOT WHOLE (see --json)'}" for one in told]
     lines += [
         f"incident: {one['kind']} {one['device']} {one['boot']}/{one['seq']}: {one['detail']}" for one in incidents
     ]
     lines += [f"refused: {count} {reason}" for reason, count in refused.items()]
+    lines += [f"came before their key: {parked}"] * bool(parked)
     lines.append("all is well" if whole else "problems were found")
-    _answer({"ok": whole, "devices": told, "incidents": incidents, "refused": refused}, as_json, "\n".join(lines))
+    answer = {"ok": whole, "devices": told, "incidents": incidents, "refused": refused, "parked": parked}
+    _answer(answer, as_json, "\n".join(lines))
     if not whole:
         sys.exit(1)
 

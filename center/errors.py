@@ -49,10 +49,11 @@ class RefusedError(CenterError):
         self.reason = reason
 
 
+UNKNOWN_KEY = "unknown-key"
 REASONS = (
     "malformed",
     "oversized",
-    "unknown-key",
+    UNKNOWN_KEY,
     "forged",
     "misaddressed",
     "revoked",

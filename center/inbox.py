@@ -17,12 +17,15 @@ from center import cloudevents, schema
 from center.cloudevents import Handover
 from center.continuity import declared_gaps, is_number
 from center.keytable import Key
-from center.presence import Session
 from center.verify import VerifiedEvent
 
 CLONED = "cloned-device"
 FOLLOW_UPS = ("alarm.escalated", "alarm.cancelled")
 """Alarm events about an alarm that was raised before: ``data.alarm`` names it as [boot, seq]."""
+CLOSED_TOLD = 16
+"""Closed alarms at most that a device is told of again when it connects."""
+REFUSED, PARKED = "refused.", "parked"
+"""Names of counters: the first is followed by a refusal's reason."""
 RESERVED = "presence."
 """Types that only the center itself hands on. A device's event of such a type is kept and receipted, and goes no further."""
 _CHUNK = 200
@@ -183,16 +186,25 @@ def alarm_states(connection: Connection, names: Iterable[Name]) -> dict[Name, in
     return found
 
 
-def open_alarms(connection: Connection, device: str, most: int = receipt.MAX_ENTRIES) -> list[tuple[int, int, int]]:
-    """(boot, seq, state) of this device's alarms that are not closed, the newest ``most`` of them."""
+def alarms_to_tell(connection: Connection, device: str) -> list[tuple[int, int, int]]:
+    """(boot, seq, state) of what a device that has just connected may not know: its alarms that are not closed, and those closed lately.
+
+    A device that was away when its alarm was closed would show it for ever. The newest of each, as many as a receipt holds.
+    """
     table = schema.alarms
-    rows = connection.execute(
-        select(table.c.boot, table.c.seq, table.c.state)
-        .where(table.c.device == device, table.c.state < receipt.CLOSED)
-        .order_by(table.c.received.desc())
-        .limit(most)
-    )
-    return [(row.boot, row.seq, row.state) for row in rows]
+    found: list[tuple[int, int, int]] = []
+    for wanted, most in (
+        (table.c.state < receipt.CLOSED, receipt.MAX_ENTRIES - CLOSED_TOLD),
+        (table.c.state == receipt.CLOSED, CLOSED_TOLD),
+    ):
+        rows = connection.execute(
+            select(table.c.boot, table.c.seq, table.c.state)
+            .where(table.c.device == device, wanted)
+            .order_by(table.c.received.desc())
+            .limit(most)
+        )
+        found += [(row.boot, row.seq, row.state) for row in rows]
+    return found
 
 
 def advance_alarm(connection: Connection, name: Name, state: int, who: str, at_ms: int) -> int | None:
@@ -230,16 +242,6 @@ def kept_chains(connection: Connection) -> list[list[bytes]]:
         if isinstance(chain, list) and chain and all(isinstance(der, bytes) for der in chain):
             chains.append(chain)
     return chains
-
-
-def keep_session(connection: Connection, device: str, session: Session) -> None:
-    """Keep what was seen of a boot, against replays after a restart."""
-    table = schema.sessions
-    values = {"session": session.session, "up": session.up, "ended": session.ended}
-    if session.boot < VOLATILE:
-        connection.execute(delete(table).where(table.c.device == device, table.c.boot < session.boot))
-    statement = upsert(table).values(device=device, boot=session.boot, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=[table.c.device, table.c.boot], set_=values))
 
 
 def reserve(connection: Connection, name: str, count: int, beyond: int = 0) -> int:

@@ -5,7 +5,7 @@ batch when ``store`` returns) and to the devices (receipts). If the transaction 
 given again.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,19 +14,16 @@ from sqlalchemy import Connection, select, update
 from agent.keys.revocation import RevocationList
 from agent.wire import cose, event, receipt, topics
 from agent.wire.chain import VOLATILE
-from agent.wire.presence import Presence
-from center import cloudevents, inbox, schema
+from center import attendance, cloudevents, inbox, schema
 from center.database import Database
-from center.errors import REASONS, RefusedError
-from center.inbox import Inbox, Stored
+from center.errors import UNKNOWN_KEY, RefusedError
+from center.inbox import PARKED, REFUSED, Inbox, Stored
 from center.keytable import Key, KeyTable
-from center.presence import Change, Roll, Session
+from center.parking import Parked, Parking
+from center.presence import Change, Roll
 from center.receipts import Draft, Receipts
 from center.verify import VerifiedEvent, VerifiedPresence, claimed_kid, leaf_of, verify_event, verify_presence
 
-MAX_PARKED = 1_000
-"""Messages at most that wait in memory for their key, oldest dropped first: a device sends again what was not receipted."""
-MAX_PARKED_BYTES = 8 * 1024 * 1024
 NUMBERS_AT_ONCE = 1_000
 """Receipt numbers reserved durably at once. A crash skips the rest of a block; a number is never used twice."""
 _COUNTER = "receipt"
@@ -63,11 +60,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one batch led to. All of the batch may be acknowledged to the broker."""
+    """What one batch led to. All of the batch may be acknowledged to the broker. ``parked`` are topics of what waits for its key."""
 
     stored: tuple[Stored, ...]
     refused: tuple[Refusal, ...]
-    parked: int
+    parked: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -77,7 +74,7 @@ class Proven:
     events: list[VerifiedEvent]
     presences: list[tuple[VerifiedPresence, bool]]
     refused: list[Refusal]
-    parked: int
+    parked: list[str]
 
 
 class Pipeline:
@@ -103,30 +100,30 @@ class Pipeline:
     ) -> None:
         self.keys = keys
         self.receipts = Receipts()
-        self.refusals: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
+        self.counts: Counter[str] = Counter()
+        """Refusals by reason and parked messages since the start, by the names of the database's counters."""
         self._database = database
         self._signer = signer
         self._center = center
         self._observe = observe
         self._inbox = Inbox(center)
         self._roll = Roll()
-        self._parked: deque[Arrival] = deque()
-        self._parked_bytes = 0
+        self._parking = Parking()
         self._next_n = self._last_n = 0
-        self._kept_refusals: Counter[str] = Counter()
+        self._kept_counts: Counter[str] = Counter()
         with database.begin() as connection:
             keys.restore(inbox.kept_chains(connection), now_ms)
-            _restore(connection, self._roll, now_ms)
+            attendance.restore(connection, self._roll, now_ms)
 
     def ingest(self, batch: Sequence[Arrival], now_ms: int) -> Outcome:
         """``prove`` and ``store`` in one. Raises as ``store``."""
         return self.store(self.prove(batch, now_ms), now_ms)
 
     def prove(self, batch: Sequence[Arrival], now_ms: int) -> Proven:
-        """Verify a batch. Touches no database; what is refused is counted here, once."""
+        """Verify a batch. Touches no database; what is refused or parked is counted here, once."""
         proven = self._verify(batch, now_ms)
-        for refusal in proven.refused:
-            self.refusals[refusal.reason] += 1
+        self._count(proven.refused)
+        self.counts[PARKED] += len(proven.parked)
         self._observe("verified", proven.events)
         return proven
 
@@ -145,21 +142,19 @@ class Pipeline:
             before |= self._roll.copies({one.event.device for one in proven.events})
             try:
                 with self._database.begin() as connection:
-                    replayed = self._store_presences(connection, proven, now_ms)
+                    replayed, connected = self._store_presences(connection, proven, now_ms)
                     stored = self._inbox.store(connection, proven.events, now_ms)
                     self._note_life(connection, stored, now_ms)
                     alarms = (one.name for one in stored if one.verified.rank == event.ALARM)
                     states = inbox.alarm_states(connection, alarms)
-                    for device in _awake(proven):
-                        resend[device] = inbox.open_alarms(connection, device)
+                    resend = {device: inbox.alarms_to_tell(connection, device) for device in connected}
             except BaseException:
                 self._roll.put_back(before)
                 raise
         self._observe("stored", proven.events)
         self._note_receipts(stored, states, resend, now_ms)
-        for refusal in replayed:
-            self.refusals[refusal.reason] += 1
-        return Outcome(tuple(stored), (*proven.refused, *replayed), proven.parked)
+        self._count(replayed)
+        return Outcome(tuple(stored), (*proven.refused, *replayed), tuple(proven.parked))
 
     def due_receipts(self, now_ms: int) -> list[Outgoing]:
         """The receipts that are to be sent now, signed and numbered.
@@ -226,18 +221,24 @@ class Pipeline:
             self._roll.lose(changes)
         return changes
 
-    def keep_refusals(self) -> None:
-        """Add the refusals since the last call to the durable counters.
+    def give_up(self, now_ms: int) -> list[Refusal]:
+        """Refuse what has waited for its key for too long."""
+        refused = [_given_up(parked, "no key came for it in time") for parked in self._parking.overdue(now_ms)]
+        self._count(refused)
+        return refused
+
+    def keep_counts(self) -> None:
+        """Add what was counted since the last call to the durable counters.
 
         Raises:
-            DatabaseError: they are added by the next call.
+            DatabaseError: it is added by the next call.
         """
-        news = self.refusals - self._kept_refusals
+        news = self.counts - self._kept_counts
         if news:
             with self._database.begin() as connection:
-                for reason, count in news.items():
-                    inbox.reserve(connection, f"refused.{reason}", count)
-            self._kept_refusals.update(news)
+                for name, count in news.items():
+                    inbox.reserve(connection, name, count)
+            self._kept_counts.update(news)
 
     def cut_off_until(self, now_ms: int) -> None:
         """The broker was away until now: no device is to blame for its silence."""
@@ -247,45 +248,51 @@ class Pipeline:
         """New revocation lists; returns the keys that they revoked."""
         return self.keys.revoke(crls, now_ms)
 
+    def _count(self, refused: Iterable[Refusal]) -> None:
+        for refusal in refused:
+            self.counts[REFUSED + refusal.reason] += 1
+
     def _verify(self, batch: Sequence[Arrival], now_ms: int) -> Proven:
-        """Presences bring keys, so what waits for a key is looked at again after each new one."""
-        out = Proven([], [], [], 0)
+        out = Proven([], [], [], [])
         for arrival in batch:
             try:
                 if leaf_of(arrival.topic) == topics.PRESENCE:
-                    known = len(self.keys)
-                    told = verify_presence(arrival.topic, arrival.payload, self.keys, now_ms)
-                    out.presences.append((told, arrival.retained))
-                    if len(self.keys) > known:
-                        self._unpark(told.key.kid, out, now_ms)
+                    self._verify_presence(arrival, out, now_ms)
                 else:
-                    out.events.append(verify_event(arrival.topic, arrival.payload, self.keys, now_ms))
+                    self._verify_event(arrival, out, now_ms)
             except RefusedError as error:
-                if error.reason == "unknown-key" and leaf_of(arrival.topic) != topics.PRESENCE:
-                    self._park(arrival)
-                    out.parked += 1
                 out.refused.append(Refusal(arrival.topic, error.reason, str(error)))
         return out
 
-    def _park(self, arrival: Arrival) -> None:
-        self._parked.append(arrival)
-        self._parked_bytes += len(arrival.payload)
-        while len(self._parked) > MAX_PARKED or self._parked_bytes > MAX_PARKED_BYTES:
-            self._parked_bytes -= len(self._parked.popleft().payload)
-
-    def _unpark(self, kid: bytes, out: Proven, now_ms: int) -> None:
-        waiting, self._parked, self._parked_bytes = self._parked, deque(), 0
-        for arrival in waiting:
-            if claimed_kid(arrival.payload) != kid:
-                self._park(arrival)
-                continue
+    def _verify_presence(self, arrival: Arrival, out: Proven, now_ms: int) -> None:
+        """Presences bring keys, so what waits for a key is looked at again after each new one."""
+        known = len(self.keys)
+        told = verify_presence(arrival.topic, arrival.payload, self.keys, now_ms)
+        out.presences.append((told, arrival.retained))
+        if len(self.keys) == known:
+            return
+        for parked in self._parking.take(told.key.kid):
             try:
-                out.events.append(verify_event(arrival.topic, arrival.payload, self.keys, now_ms))
+                out.events.append(verify_event(parked.topic, parked.payload, self.keys, now_ms))
             except RefusedError as error:
-                out.refused.append(Refusal(arrival.topic, error.reason, str(error)))
+                out.refused.append(Refusal(parked.topic, error.reason, str(error)))
 
-    def _store_presences(self, connection: Connection, proven: Proven, now_ms: int) -> list[Refusal]:
-        replayed = []
+    def _verify_event(self, arrival: Arrival, out: Proven, now_ms: int) -> None:
+        try:
+            out.events.append(verify_event(arrival.topic, arrival.payload, self.keys, now_ms))
+        except RefusedError as error:
+            if error.reason != UNKNOWN_KEY:
+                raise
+            out.parked.append(arrival.topic)
+            parked = Parked(claimed_kid(arrival.payload), arrival.topic, arrival.payload, now_ms)
+            out.refused += [_given_up(one, "too many wait for a key") for one in self._parking.put(parked)]
+
+    def _store_presences(
+        self, connection: Connection, proven: Proven, now_ms: int
+    ) -> tuple[list[Refusal], dict[str, None]]:
+        """The refusals of replayed presences, and the devices that have connected."""
+        replayed: list[Refusal] = []
+        connected: dict[str, None] = {}
         for told, retained in proven.presences:
             inbox.keep_key(connection, told.key, now_ms)
             presence = told.presence
@@ -298,12 +305,12 @@ class Pipeline:
                 continue
             boots = {presence.device: presence.boot} if presence.boot < VOLATILE else {}
             inbox.ensure_devices(connection, {presence.device: presence.kind}, boots)
-            session = self._roll.session(presence.device, presence.boot)
-            if session is not None:
-                inbox.keep_session(connection, presence.device, session)
+            attendance.keep_presence(connection, presence, self._roll.sessions(presence.device))
             if change is not None:
                 self._keep_change(connection, change, now_ms, told.digest)
-        return replayed
+            if self._roll.connects(presence):
+                connected[presence.device] = None
+        return replayed, connected
 
     def _note_life(self, connection: Connection, stored: Iterable[Stored], now_ms: int) -> None:
         seen: set[str] = set()
@@ -314,26 +321,11 @@ class Pipeline:
                 change = self._roll.sign_of_life(device, now_ms)
                 if change is not None:
                     self._keep_change(connection, change, now_ms)
-        if seen:
-            table = schema.devices
-            connection.execute(update(table).where(table.c.device.in_(sorted(seen))).values(seen=now_ms))
+        attendance.keep_seen(connection, seen, now_ms)
 
     def _keep_change(self, connection: Connection, change: Change, now_ms: int, digest: bytes = b"") -> None:
         told = change.told
-        table = schema.devices
-        connection.execute(
-            update(table)
-            .where(table.c.device == told.device)
-            .values(
-                online=change.online,
-                boot=told.boot,
-                session=told.session,
-                keepalive=told.keepalive,
-                software=told.software,
-                changed=now_ms,
-                **({"seen": now_ms} if change.online else {}),
-            )
-        )
+        attendance.keep_change(connection, change, now_ms)
         digest = digest or cloudevents.change_digest(told, change.cause, now_ms)
         handover = cloudevents.of_presence(told, digest, self._center, now_ms, online=change.online, cause=change.cause)
         inbox.hand_on(connection, [handover])
@@ -358,31 +350,5 @@ class Pipeline:
                 self.receipts.state(device, boot, seq, state, now_ms)
 
 
-def _awake(proven: Proven) -> set[str]:
-    """Devices that have just connected or booted, and may have forgotten their open alarms."""
-    greeted = {told.presence.device for told, _ in proven.presences if told.presence.online}
-    return greeted | {one.event.device for one in proven.events if one.event.type == "device.booted"}
-
-
-def _restore(connection: Connection, roll: Roll, now_ms: int) -> None:
-    sessions: dict[str, list[Session]] = {}
-    for row in connection.execute(select(schema.sessions)):
-        sessions.setdefault(row.device, []).append(Session(row.boot, row.session, row.up, row.ended))
-    for row in connection.execute(select(schema.devices)):
-        seen = sessions.get(row.device, [])
-        current = next((one for one in seen if one.boot == row.boot), None)
-        if row.online is None or current is None:
-            continue
-        told = Presence(
-            row.device,
-            row.kind,
-            row.boot,
-            row.session,
-            online=not current.ended,
-            at=0,
-            clock=event.CLOCK_UNSET,
-            up=max(current.up, 0),
-            keepalive=row.keepalive,
-            software=row.software,
-        )
-        roll.restore(told, row.online, seen, now_ms)
+def _given_up(parked: Parked, why: str) -> Refusal:
+    return Refusal(parked.topic, UNKNOWN_KEY, f"{why}: {parked.kid.hex()}")

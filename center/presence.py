@@ -30,11 +30,15 @@ class Session:
 
 @dataclass(slots=True)
 class Member:
-    """One device's connection, as far as known. ``told`` is the presence that counts, ``seen_ms`` the last sign of life."""
+    """One device's connection, as far as known. ``told`` is the presence that counts, ``seen_ms`` the last sign of life.
+
+    ``connected`` is the (boot, session) that ``Roll.connects`` has told.
+    """
 
     told: Presence | None = None
     online: bool | None = None
     seen_ms: int = 0
+    connected: tuple[int, int] = (0, 0)
     sessions: dict[int, Session] = field(default_factory=dict)
 
 
@@ -55,12 +59,13 @@ class Roll:
 
     def restore(self, told: Presence, online: bool | None, sessions: Iterable[Session], now_ms: int) -> None:
         """Take over what an earlier run knew; silence is counted from ``now_ms``."""
-        self._members[told.device] = Member(told, online, now_ms, {session.boot: session for session in sessions})
+        seen = {session.boot: session for session in sessions}
+        self._members[told.device] = Member(told, online, now_ms, sessions=seen)
 
-    def session(self, device: str, boot: int) -> Session | None:
-        """What was seen of a boot, for keeping."""
+    def sessions(self, device: str) -> tuple[Session, ...]:
+        """What was seen of each boot that is remembered, for keeping."""
         member = self._members.get(device)
-        return member.sessions.get(boot) if member else None
+        return tuple(member.sessions.values()) if member else ()
 
     def judge(self, told: Presence, now_ms: int) -> Change | None:
         """Take a verified presence; returns what it changes, None for a repetition of what is known.
@@ -93,6 +98,18 @@ class Roll:
         if before is told.online:
             return None
         return Change(told, told.online, "presence" if told.online else "will")
+
+    def connects(self, told: Presence) -> bool:
+        """Whether ``told``, which ``judge`` has just taken, is the first online presence of its (boot, session) in this run of the center.
+
+        Not kept: what a connection earns is promised in memory, so an end of the center that forgets the promise must forget this too.
+        """
+        member = self._members[told.device]
+        name = told.boot, told.session
+        if not told.online or member.connected == name:
+            return False
+        member.connected = name
+        return True
 
     def sign_of_life(self, device: str, now_ms: int) -> Change | None:
         """A new event of this device arrived; brings back one that had only been silent."""

@@ -11,6 +11,7 @@ from agent.wire.receipt import CLOSED, STATES
 from center import schema
 from center.cloudevents import dated, rfc3339
 from center.continuity import Entry, Verdict, entry_of, examine
+from center.inbox import PARKED, REFUSED
 
 Answer = dict[str, object]
 
@@ -88,8 +89,14 @@ def incidents(connection: Connection) -> list[Answer]:
 def refusals(connection: Connection) -> dict[str, int]:
     """How many messages were refused, by reason, over all time."""
     table = schema.counters
-    found = connection.execute(select(table).where(table.c.name.like("refused.%")).order_by(table.c.name))
-    return {row.name.removeprefix("refused."): row.value for row in found}
+    found = connection.execute(select(table).where(table.c.name.startswith(REFUSED)).order_by(table.c.name))
+    return {row.name.removeprefix(REFUSED): row.value for row in found}
+
+
+def parked(connection: Connection) -> int:
+    """How many messages came before their device's key, over all time, and were stored later or refused."""
+    table = schema.counters
+    return connection.execute(select(table.c.value).where(table.c.name == PARKED)).scalar() or 0
 
 
 def boot_answers(verdict: Verdict) -> list[Answer]:

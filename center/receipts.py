@@ -57,10 +57,6 @@ class Receipts:
         waiting = self._of(device, now_ms, urgent=True)
         waiting.alarms[boot, seq] = max(state, waiting.alarms.get((boot, seq), 0))
 
-    def next_due_ms(self) -> int | None:
-        """When ``due`` has something to give, None if nothing waits."""
-        return min((waiting.due_ms for waiting in self._waiting.values()), default=None)
-
     def due(self, now_ms: int) -> list[Draft]:
         """What is to be sent now, and no longer waits. Those with alarms come first."""
         drafts: list[Draft] = []

@@ -1,5 +1,5 @@
-"""What the running center says on standard error: one line a happening, for people or (``json``) for programs. Rate-limited for refusals,
-so that a flood of hostile messages cannot become a flood of lines. Each stage of an event carries ``time.monotonic_ns``.
+"""What the running center says on standard error: one line a happening, for people or (``json``) for programs. Rate-limited for what is
+refused or parked, so that a flood of hostile messages cannot become a flood of lines. Each stage of an event carries ``time.monotonic_ns``.
 """
 
 import json
@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TextIO
 
+from center.errors import UNKNOWN_KEY
 from center.verify import VerifiedEvent
 
-REFUSALS_PER_SECOND = 5
+TOLD_PER_SECOND = 5
+"""Messages refused or parked; the rest of a second is told together."""
 
 
 class Report:
@@ -22,7 +24,7 @@ class Report:
         self._stages = stages or as_json
         self._second = 0
         self._told = 0
-        self._held: Counter[str] = Counter()
+        self._held: dict[str, Counter[str]] = {}
 
     def say(self, what: str, text: str, **more: object) -> None:
         """One line: ``what`` is a short word for programs, ``text`` a sentence for people."""
@@ -52,22 +54,29 @@ class Report:
 
     def refused(self, topic: str, reason: str, text: str) -> None:
         """A message was not believed."""
+        self._limited("refused", reason, topic, text)
+
+    def parked(self, topic: str) -> None:
+        """A message came before its device's key, and waits for it."""
+        self._limited("parked", UNKNOWN_KEY, topic, "it waits for its device's presence")
+
+    def flush(self) -> None:
+        """Tell how many messages were not told one by one."""
+        for what, held in self._held.items():
+            counts = ", ".join(f"{count} {reason}" for reason, count in sorted(held.items()))
+            self.say(what, f"and more: {counts}", held=dict(held))
+        self._held.clear()
+
+    def _limited(self, what: str, reason: str, topic: str, text: str) -> None:
         second = int(time.monotonic())
         if second != self._second:
             self.flush()
             self._second, self._told = second, 0
-        if self._told < REFUSALS_PER_SECOND:
+        if self._told < TOLD_PER_SECOND:
             self._told += 1
-            self.say("refused", f"{reason}: {text[:300]}", reason=reason, topic=topic[:200])
+            self.say(what, f"{reason}: {text[:300]}", reason=reason, topic=topic[:200])
         else:
-            self._held[reason] += 1
-
-    def flush(self) -> None:
-        """Tell how many refusals were not told one by one."""
-        if self._held:
-            counts = ", ".join(f"{count} {reason}" for reason, count in sorted(self._held.items()))
-            self.say("refused", f"and more: {counts}", held=dict(self._held))
-            self._held.clear()
+            self._held.setdefault(what, Counter())[reason] += 1
 
     def _stage(self, name: str, device: str, boot: int, seq: int, event_type: str, **more: object) -> None:
         now = time.monotonic_ns()

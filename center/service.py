@@ -7,7 +7,7 @@ queues throughout.
 
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from center.config import Configuration
 from center.database import Database
 from center.errors import CenterError, ConfigurationError, DatabaseCorruptError, DatabaseError
 from center.link import Link, Received, read_limited
-from center.pipeline import Arrival, Outgoing, Pipeline, Proven
+from center.pipeline import Arrival, Outgoing, Pipeline, Proven, Refusal
 from center.report import Report
 
 BATCH = 200
@@ -100,7 +100,7 @@ class Service:
         finally:
             self._link.stop()
             self._attempt(self._settle_outbox)
-            self._attempt(self._pipeline.keep_refusals)
+            self._attempt(self._pipeline.keep_counts)
             self._report.flush()
 
     def _gather(self) -> list[Received]:
@@ -126,12 +126,17 @@ class Service:
 
     def _store(self, proven: Proven) -> None:
         outcome = self._pipeline.store(proven, now_ms())
-        for refusal in outcome.refused:
-            self._report.refused(refusal.topic, refusal.reason, refusal.text)
+        self._tell_refusals(outcome.refused)
+        for topic in outcome.parked:
+            self._report.parked(topic)
         for one in outcome.stored:
             if one.new and one.conflict:
                 device, boot, seq = one.name
                 self._report.say("incident", f"cloned device: {device} has two events {boot}/{seq}", device=device)
+
+    def _tell_refusals(self, refusals: Iterable[Refusal]) -> None:
+        for refusal in refusals:
+            self._report.refused(refusal.topic, refusal.reason, refusal.text)
 
     def _turn(self) -> None:
         """Everything but incoming messages, each when it is its time."""
@@ -148,10 +153,11 @@ class Service:
             if self._client is None:
                 self._pipeline.cut_off_until(now_ms())
             self._attempt(self._watch)
+            self._tell_refusals(self._pipeline.give_up(now_ms()))
             self._reload_crls()
         if now >= self._next_keep:
             self._next_keep = now + KEEP_S
-            self._attempt(self._pipeline.keep_refusals)
+            self._attempt(self._pipeline.keep_counts)
             self._report.flush()
 
     def _follow_connection(self) -> None:

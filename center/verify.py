@@ -11,7 +11,7 @@ from agent.wire import chain, cose, event, presence, topics
 from agent.wire.errors import WireError
 from agent.wire.event import Event
 from agent.wire.presence import Presence
-from center.errors import RefusedError
+from center.errors import UNKNOWN_KEY, RefusedError
 from center.keytable import Key, KeyTable
 
 
@@ -131,7 +131,7 @@ def _only(key: Key) -> "Callable[[bytes], cose.Verify | None]":
 
 def _usable(key: Key | None, now_ms: int) -> Key:
     if key is None:
-        raise RefusedError("unknown-key", "no key known with this identifier")
+        raise RefusedError(UNKNOWN_KEY, "no key known with this identifier")
     if key.role != "device":
         raise RefusedError("role", f"the key of {key.device} has the role {key.role}, a device's is needed")
     if key.revoked:

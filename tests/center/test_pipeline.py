@@ -3,52 +3,24 @@
 import json
 import random
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from agent.keys.chain import load_roots
-from agent.wire import cose, event, receipt
-from agent.wire.receipt import Receipt
+from agent.wire import event, receipt
 from center import orders, queries, schema
 from center.continuity import examine
 from center.database import Database
 from center.errors import DatabaseBusyError, DatabaseFullError
-from center.inbox import outgoing
 from center.keytable import KeyTable
-from center.pipeline import MAX_PARKED, Arrival, Outcome, Outgoing, Pipeline
+from center.parking import MAX_PARKED, PARKED_MS
+from center.pipeline import Arrival, Outcome, Pipeline
+from tests.center.desk import arrivals, count, counters, handed_on, opened, settled
 from tests.center.scripted import NOW, Device, Message, Pki
-
-
-def arrivals(*messages: Message) -> list[Arrival]:
-    return [Arrival(message.topic, message.envelope) for message in messages]
-
-
-def opened(out: Outgoing, pki: Pki) -> Receipt:
-    signer = pki.signer("center-1")
-    from agent.keys.p256 import verifier  # noqa: PLC0415  kept beside its one use
-
-    check = verifier(signer.public_der)
-    parts = cose.verify(out.payload, receipt.CONTEXT, lambda kid: check if kid == signer.kid else None)
-    return receipt.decode(parts.payload)
-
-
-def handed_on(database: Database) -> list[dict[str, object]]:
-    with database.read() as connection:
-        return [json.loads(row[2]) for rank in (0, 1, 2) for row in outgoing(connection, rank, 0, 10_000)]
-
-
-def count(database: Database) -> int:
-    with database.read() as connection:
-        return int(connection.execute(select(func.count()).select_from(schema.events)).scalar_one())
-
-
-def settled(outs: Iterable[Outgoing], pki: Pki) -> set[tuple[int, int]]:
-    told = (entry for out in outs for entry in opened(out, pki).settled)
-    return {(boot, seq) for boot, first, last in told for seq in range(first, last + 1)}
 
 
 def test_an_alarm_is_receipted_at_once_and_the_rest_within_a_second(
@@ -183,23 +155,49 @@ def test_receipts_that_find_the_database_locked_are_sent_later(
 
 
 def test_an_event_before_its_key_waits_unreceipted_until_the_presence_brings_it(
-    pipeline: Pipeline, device: Device, pki: Pki
+    pipeline: Pipeline, database: Database, device: Device, pki: Pki
 ) -> None:
-    outcome = pipeline.ingest(arrivals(device.press()), NOW)
-    assert outcome.parked == 1
-    assert [one.reason for one in outcome.refused] == ["unknown-key"]
-    assert pipeline.due_receipts(NOW + 2_000) == []
-    pipeline.ingest(arrivals(device.greeting()), NOW + 3_000)
-    assert settled(pipeline.due_receipts(NOW + 3_000), pki) == {(1, 1)}
-
-
-def test_what_waits_for_a_key_is_bounded(pipeline: Pipeline, device: Device, foreign: Pki) -> None:
-    stranger = foreign.device(f"stranger-{len(foreign.issued)}")
-    flood = arrivals(stranger.press()) * (MAX_PARKED + 50)
-    pipeline.ingest(flood, NOW)
-    assert len(pipeline._parked) == MAX_PARKED
     press = device.press()
-    outcome = pipeline.ingest(arrivals(press, device.greeting()), NOW)
+    outcome = pipeline.ingest(arrivals(press), NOW)
+    assert (outcome.parked, outcome.refused) == ((press.topic,), ())
+    assert pipeline.due_receipts(NOW + 2_000) == []
+    outcome = pipeline.ingest(arrivals(device.greeting()), NOW + 3_000)
+    assert (outcome.parked, outcome.refused) == ((), ())
+    assert settled(pipeline.due_receipts(NOW + 3_000), pki) == {(1, 1)}
+    assert pipeline.give_up(NOW + 10 * PARKED_MS) == []
+    assert counters(pipeline, database) == (1, {}), "what is parked is not refused"
+
+
+def test_what_waits_for_a_key_in_vain_is_refused_once_and_the_key_comes_too_late_for_it(
+    pipeline: Pipeline, database: Database, device: Device, pki: Pki
+) -> None:
+    press = device.press()
+    pipeline.ingest(arrivals(press), NOW)
+    assert pipeline.give_up(NOW + PARKED_MS) == []
+    assert [(one.topic, one.reason) for one in pipeline.give_up(NOW + PARKED_MS + 1)] == [(press.topic, "unknown-key")]
+    assert pipeline.give_up(NOW + PARKED_MS + 2) == []
+    assert pipeline.ingest(arrivals(device.greeting()), NOW + PARKED_MS + 3).stored == ()
+    assert counters(pipeline, database) == (1, {"unknown-key": 1})
+    pipeline.ingest(arrivals(press), NOW + PARKED_MS + 4)  # as a device does that has no receipt
+    assert settled(pipeline.due_receipts(NOW + PARKED_MS + 4), pki) == {(1, 1)}
+
+
+def test_what_waits_for_a_key_is_bounded_and_what_is_given_up_for_it_is_refused(
+    pipeline: Pipeline, database: Database, device: Device, foreign: Pki
+) -> None:
+    stranger = foreign.device(f"stranger-{len(foreign.issued)}")
+    outcome = pipeline.ingest(arrivals(stranger.press()) * (MAX_PARKED + 50), NOW)
+    assert [one.reason for one in outcome.refused] == ["unknown-key"] * 50
+    outcome = pipeline.ingest(arrivals(device.press(), device.greeting()), NOW)
+    assert [one.name for one in outcome.stored] == [(device.name, 1, 1)]
+    assert counters(pipeline, database) == (MAX_PARKED + 51, {"unknown-key": 51})
+
+
+def test_what_waited_for_its_key_and_is_forged_is_refused_as_such(pipeline: Pipeline, device: Device) -> None:
+    press = device.press()
+    forged = Message(press.topic, press.envelope[:-1] + bytes([press.envelope[-1] ^ 1]))
+    outcome = pipeline.ingest(arrivals(forged, device.greeting(), press), NOW)
+    assert [one.reason for one in outcome.refused] == ["forged"]
     assert [one.name for one in outcome.stored] == [(device.name, 1, 1)]
 
 
@@ -207,27 +205,6 @@ def test_keys_survive_a_restart_of_the_center(database: Database, pki: Pki, pipe
     pipeline.ingest(arrivals(device.greeting()), NOW)
     again = Pipeline(database, KeyTable(load_roots(pki.authority.root_pem)), pki.signer("center-1"), "center-1", NOW)
     assert len(again.ingest(arrivals(device.press()), NOW).stored) == 1
-
-
-def test_a_reconnecting_device_is_told_the_states_of_its_open_alarms(
-    pipeline: Pipeline, database: Database, device: Device, pki: Pki
-) -> None:
-    closed, waiting = device.press(), device.press()
-    pipeline.ingest(arrivals(device.greeting(), closed, waiting), NOW)
-    pipeline.due_receipts(NOW)
-    orders.place(database, (device.name, 1, 1), receipt.CLOSED, "a", NOW)
-    orders.place(database, (device.name, 1, 2), receipt.ACKNOWLEDGED, "a", NOW)
-    assert pipeline.carry_out_orders(NOW) == 2
-    (out,) = pipeline.due_receipts(NOW)
-    assert opened(out, pki).alarms == [(1, 1, receipt.CLOSED), (1, 2, receipt.ACKNOWLEDGED)]
-    pipeline.ingest(arrivals(device.greeting()), NOW + 60_000)
-    (out,) = pipeline.due_receipts(NOW + 60_000)
-    assert opened(out, pki).alarms == [(1, 2, receipt.ACKNOWLEDGED)]
-    pipeline.ingest(arrivals(device.reboot(2, waiting)), NOW + 70_000)
-    (out,) = pipeline.due_receipts(NOW + 70_000)
-    told = opened(out, pki)
-    assert told.alarms == [(1, 2, receipt.ACKNOWLEDGED)]
-    assert told.boots == 2
 
 
 def test_an_alarms_state_never_falls(pipeline: Pipeline, database: Database, device: Device, pki: Pki) -> None:
@@ -314,10 +291,8 @@ def test_refusals_are_counted_by_reason_and_kept(pipeline: Pipeline, database: D
     press = device.press()
     forged = Message(press.topic, press.envelope[:-1] + bytes([press.envelope[-1] ^ 1]))
     pipeline.ingest(arrivals(device.greeting(), forged, forged, Message(press.topic, b"\xd2")), NOW)
-    pipeline.keep_refusals()
-    pipeline.keep_refusals()
-    with database.read() as connection:
-        assert queries.refusals(connection) == {"forged": 2, "malformed": 1}
+    pipeline.keep_counts()
+    assert counters(pipeline, database) == (0, {"forged": 2, "malformed": 1})
 
 
 def test_silence_is_told_once_and_life_after_it_too(pipeline: Pipeline, database: Database, device: Device) -> None:

@@ -33,9 +33,9 @@ def rows(site: Site, query: str) -> list[tuple[object, ...]]:
         return connection.execute(query).fetchall()
 
 
-def refused(site: Site, reason: str) -> int:
-    """How often the center has told of this refusal."""
-    told = [one for one in site.told() if one.get("what") == "refused"]
+def refused(site: Site, reason: str, what: str = "refused") -> int:
+    """How often the center has told of this refusal, or that it ``parked`` a message."""
+    told = [one for one in site.told() if one.get("what") == what]
     held: list[Any] = [one["held"] for one in told if "held" in one]
     return sum(one.get("reason") == reason for one in told) + int(sum(one.get(reason, 0) for one in held))
 
@@ -104,11 +104,12 @@ def test_nothing_forged_replayed_readdressed_foreign_or_revoked_is_accepted(site
         "oversized": [oversized],
         "malformed": [Message(press.topic, b""), Message(press.topic, press.envelope + b"\x00")],
         "untrusted": [foreign.greeting()],
-        "unknown-key": [foreign.press()],
     }
     for reason, messages in attacks.items():
         hostile.send(*messages)
         until(lambda reason=reason, messages=messages: refused(site, reason) >= len(messages), reason)  # type: ignore[misc]  # bound now
+    hostile.send(foreign.press())
+    until(lambda: refused(site, "unknown-key", "parked") == 1, "what nobody knows waits for its key")
     honest.send(first_greeting)
     until(lambda: refused(site, "replayed") == 1, "the replayed presence")
     site.pki.revoke("sos-0002")
@@ -123,6 +124,18 @@ def test_nothing_forged_replayed_readdressed_foreign_or_revoked_is_accepted(site
         "refused.replayed": 1,
         "refused.revoked": 2,
     }
+
+
+def test_an_event_that_overtakes_its_devices_presence_waits_for_it_and_is_not_refused(site: Site) -> None:
+    site.start_center()
+    device, client = site.devices["sos-0001"], site.join("sos-0001")
+    client.send(device.press(), device.event())
+    until(lambda: refused(site, "unknown-key", "parked") == 2, "both wait")
+    client.send(device.greeting())
+    until(lambda: client.settled == {(1, 1), (1, 2)}, "receipts, without the device sending again")
+    assert site.end_center(signal.SIGTERM) == 0
+    told = json.loads(site.cli("check", "--json").stdout)
+    assert (told["parked"], told["refused"]) == (2, {})
 
 
 def test_killed_at_random_moments_it_loses_nothing_and_never_repeats_a_receipt_number(site: Site) -> None:
