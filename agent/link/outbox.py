@@ -69,6 +69,10 @@ class Lane:
         if self._due is None:
             self._begin_round(now_ms)
         elif self._again is None and now_ms >= self._due:
+            late = self._next(self.lane, self._fresh)
+            if late is not None:  # the disk could not give it when its turn came
+                self._newest = late[0]
+                return late
             first = self._next(self.lane, 0)
             if first is None or first[0] > self._marker:
                 self._begin_round(now_ms)  # nothing of the last round is left: what went out since gets its first wait
@@ -140,13 +144,11 @@ class Outbox:
         self.others.restart(self._backlog)
         self._tokens_milli = self.window * 1000
         self._tokens_at = now_ms
-        self._under_way.clear()
         self._filled = False
 
     def lost(self) -> set[int]:
         """The connection ended; the positions that were under way."""
         under_way, self._under_way = self._under_way, set()
-        self._filled = False
         return under_way
 
     def quarantine(self, position: int) -> None:
@@ -216,14 +218,19 @@ class Outbox:
     def wake_ms(self, now_ms: int) -> int | None:
         """When to ask again although nothing happened: a round that is due, or the rate's next event.
 
-        None without room: then the broker's next acknowledgement is what to wait for.
+        None without room, or if ordinary events wait for the window to empty: then the broker's next acknowledgement is what to wait for.
         """
         if not self.room:
             return None
-        dues = [due for due in (self.alarms.due_ms(), self.others.due_ms()) if due is not None]
-        if self.throttled:
-            dues.append(now_ms + 1 + (1000 - self._tokens_milli) // self._rate)
+        dues = [due for due in (self.alarms.due_ms(), self._others_due_ms()) if due is not None]
         return max(now_ms + 1, min(dues)) if dues else None
+
+    def _others_due_ms(self) -> int | None:
+        if self._filled:
+            return None  # it is the broker's turn
+        if self.throttled:  # a round that is due as well has to wait for the same rate
+            return self._tokens_at - (self._tokens_milli - 1000) // self._rate  # rounded up
+        return self.others.due_ms()
 
     def _sendable(self, lane: int, after: int) -> "Entry | None":
         entry = self._next_entry(lane, after)

@@ -1,0 +1,318 @@
+"""What the link sends from memory and what from the journal, and when it leaves the device.
+
+The broker's answers drive these links, not the clock: looks at what is due are an hour apart unless a test says otherwise.
+"""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from agent.link import link as linking
+from agent.link.connection import Connection
+from agent.seal import Sealed
+from agent.wire import event
+from tests.agent.link.rig import DEVICE, Broker, Rig, running
+
+ALARM_TOPIC = f"dabyl/v1/{DEVICE}/alarm"
+EVENT_TOPIC = f"dabyl/v1/{DEVICE}/event"
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture(autouse=True)
+def rare_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linking, "LOOK_MS", HOUR_MS)
+
+
+async def acknowledged(rig: Rig) -> None:
+    """Until the link is up and the broker has acknowledged everything."""
+    await rig.until(lambda: rig.link.up and not rig.outbox.under_way)
+
+
+@pytest.mark.parametrize(("alarm", "topic"), [(True, ALARM_TOPIC), (False, EVENT_TOPIC)])
+def test_a_new_event_goes_from_memory_exactly_once(
+    play: Any, serve: Any, authority: Any, alarm: bool, topic: str
+) -> None:
+    async def scenario() -> None:
+        broker = Broker()
+        async with serve(broker) as port:
+            rig = Rig([port], authority, alarm_retry_ms=60_000)
+            async with running(rig):
+                await acknowledged(rig)
+                rig.reads = False
+                assert rig.emit(b"first", alarm=alarm)
+                await rig.until(lambda: broker.messages[1:] == [(topic, b"first")])
+                await acknowledged(rig)
+                assert rig.emit(b"second", alarm=alarm), "in a later turn of the loop"
+                await rig.until(lambda: broker.messages[2:] == [(topic, b"second")])
+                await acknowledged(rig)
+                rig.reads = True
+                rig.link.pump()
+                assert not rig.outbox.under_way, "sent again"
+
+    play(scenario())
+
+
+def test_an_alarm_leaves_at_once_and_what_else_is_made_in_one_turn_leaves_together(
+    play: Any, serve: Any, authority: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed = 0
+    flush = Connection.flush
+
+    def counted(connection: Connection) -> None:
+        nonlocal flushed
+        flushed += 1
+        flush(connection)
+
+    async def scenario() -> None:
+        nonlocal flushed
+        broker = Broker(acknowledges=False)
+        async with serve(broker) as port:
+            rig = Rig([port], authority, window=20)
+            async with running(rig):
+                await rig.until(lambda: broker.messages)
+                monkeypatch.setattr(Connection, "flush", counted)
+                for n in range(5):
+                    assert rig.emit(b"%d" % n)
+                assert flushed == 0
+                await asyncio.sleep(0)
+                assert flushed == 1
+                assert rig.emit(b"alarm", alarm=True)
+                assert flushed == 2
+                await rig.until(lambda: broker.events() == [b"0", b"1", b"2", b"3", b"4", b"alarm"])
+
+    play(scenario())
+
+
+def test_an_alarm_is_with_the_network_before_it_is_written(play: Any, serve: Any, authority: Any) -> None:
+    async def scenario() -> None:
+        broker = Broker()
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            async with running(rig):
+                await acknowledged(rig)
+                rig.emit(b"event")
+                assert rig.link.express(Sealed(1, 9, event.ALARM, "alarm.raised", b"", b"alarm")) is not None
+                connection = rig.link._connection
+                assert connection is not None
+                assert connection._session.to_send(0) == b"", "nothing is left to hand over"
+                await rig.until(lambda: broker.events() == [b"event", b"alarm"])
+
+    play(scenario())
+
+
+def test_what_waits_for_the_window_goes_in_order_and_alarms_pass_it(play: Any, serve: Any, authority: Any) -> None:
+    async def scenario() -> None:
+        broker = Broker(acknowledges=False)
+        async with serve(broker) as port:
+            rig = Rig([port], authority, window=4, alarm_retry_ms=60_000)
+            async with running(rig):
+                await rig.until(lambda: broker.messages)
+                broker.acknowledge(1)
+                went = [rig.emit(b"%d" % n) for n in range(9)]
+                assert went == [True] * 4 + [False] * 5
+                await rig.until(lambda: len(broker.events()) == 4)
+                broker.acknowledge(1)
+                await rig.until(lambda: rig.outbox.under_way == 3)
+                assert rig.emit(b"alarm", alarm=True)
+                assert not rig.emit(b"late alarm", alarm=True), "no room"
+                assert not rig.emit(b"9")
+                await rig.until(lambda: len(broker.events()) == 5)
+                broker.acknowledges = True
+                broker.acknowledge(4)
+                await rig.until(lambda: len(broker.events()) == 12)
+                await acknowledged(rig)
+                assert rig.emit(b"10"), "from memory again"
+                await rig.until(lambda: len(broker.events()) == 13)
+        alarms = [b"alarm", b"late alarm"]
+        assert broker.events()[4:6] == alarms
+        assert [sent for sent in broker.events() if sent not in alarms] == [b"%d" % n for n in range(11)]
+
+    play(scenario())
+
+
+def test_acknowledgements_of_what_went_from_memory_make_room(play: Any, serve: Any, authority: Any) -> None:
+    async def scenario() -> None:
+        broker = Broker()
+        async with serve(broker) as port:
+            rig = Rig([port], authority, window=2)
+            async with running(rig):
+                await acknowledged(rig)
+                rig.reads = False
+                for n in range(20):
+                    assert rig.emit(b"%d" % n)
+                    await rig.until(lambda: rig.outbox.under_way < 2)
+                    await acknowledged(rig)
+        assert broker.events() == [b"%d" % n for n in range(20)]
+        assert broker.versions == [5]
+
+    play(scenario())
+
+
+def test_what_the_broker_refuses_makes_room_and_is_told(play: Any, serve: Any, authority: Any) -> None:
+    async def scenario() -> None:
+        broker = Broker(acknowledges=0x97)
+        async with serve(broker) as port:
+            rig = Rig([port], authority, window=1)
+            async with running(rig):
+                for n in range(3):
+                    await acknowledged(rig)
+                    assert rig.emit(b"%d" % n)
+                await rig.until(lambda: rig.log.said.count("the broker refused a message") == 3)
+        assert broker.versions == [5]
+
+    play(scenario())
+
+
+@pytest.mark.parametrize("alarm", [True, False])
+def test_what_went_from_memory_and_is_not_acknowledged_is_sent_again_on_another_connection(
+    play: Any, serve: Any, authority: Any, monkeypatch: pytest.MonkeyPatch, alarm: bool
+) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(linking, "LOOK_MS", 10)
+        monkeypatch.setattr(linking, "STALLED_MS", 60)
+        broker = Broker(acknowledges=False)
+        async with serve(broker) as port:
+            rig = Rig([port], authority, alarm_retry_ms=60_000)
+            rig.link._path._least_ms = 10
+            async with running(rig):
+                await rig.until(lambda: broker.messages)
+                assert rig.emit(b"event", alarm=alarm)
+                await rig.until(lambda: broker.events().count(b"event") == 2)
+        assert len(broker.versions) == 2
+
+    play(scenario())
+
+
+def test_an_alarm_that_went_from_memory_is_sent_again_when_no_receipt_comes(
+    play: Any, serve: Any, authority: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        broker = Broker()
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            async with running(rig):
+                await acknowledged(rig)
+                assert rig.emit(b"alarm", alarm=True)
+                await rig.until(lambda: broker.events() == [b"alarm"] * 2)
+        assert broker.versions == [5]
+
+    play(scenario())
+
+
+def test_a_quiet_hour_before_an_event_is_not_held_against_the_broker(
+    play: Any, serve: Any, authority: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(linking, "LOOK_MS", 5)
+        looks = 0
+        broker = Broker()
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            async with running(rig):
+                await acknowledged(rig)
+                await asyncio.sleep(0.02)
+                broker.acknowledges = False
+                rig.later_ms = HOUR_MS
+                following = rig.outbox.next
+
+                def looked(now_ms: int) -> Any:
+                    nonlocal looks
+                    looks += 1
+                    return following(now_ms)
+
+                monkeypatch.setattr(rig.outbox, "next", looked)
+                assert rig.emit(b"event")
+                await rig.until(lambda: looks >= 3)
+                assert rig.link.up
+
+    play(scenario())
+
+
+def test_what_is_made_without_a_connection_waits_for_one(play: Any, serve: Any, authority: Any) -> None:
+    async def scenario() -> None:
+        broker = Broker(hangs_up=lambda payload: payload == b"break")
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            rig.link._path._least_ms = 10
+            assert not rig.emit(b"before")
+            async with running(rig):
+                await rig.until(lambda: broker.events() == [b"before"])
+                await acknowledged(rig)
+                broker.hangs_up = lambda payload: payload == b"break" and len(broker.versions) == 1
+                assert rig.emit(b"break")
+                await rig.until(lambda: not rig.link.up)
+                assert not rig.emit(b"event")
+                assert not rig.emit(b"alarm", alarm=True)
+                await rig.until(lambda: len(broker.events()) == 5)
+        assert broker.events() == [b"before", b"alarm", b"before", b"break", b"event"]
+
+    play(scenario())
+
+
+def test_a_connection_that_ends_before_a_turns_events_have_left_harms_nobody(
+    play: Any, serve: Any, authority: Any
+) -> None:
+    async def scenario() -> None:
+        broker = Broker()
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            rig.link._path._least_ms = 10
+            async with running(rig):
+                await acknowledged(rig)
+                assert rig.emit(b"event")
+                rig.link._drop("pulled")
+                assert not rig.link.up
+                await rig.until(lambda: len(broker.versions) == 2 and b"event" in broker.events())
+                await acknowledged(rig)
+                rig.reads = False
+                assert rig.emit(b"later")
+                await rig.until(lambda: broker.events()[-1] == b"later")
+
+    play(scenario())
+
+
+def test_what_is_too_large_for_the_broker_is_found_out_when_it_is_made(play: Any, serve: Any, authority: Any) -> None:
+    async def scenario() -> None:
+        broker = Broker(properties=b"\x27\x00\x00\x10\x00")
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            async with running(rig):
+                await acknowledged(rig)
+                for alarm in (True, False):
+                    assert not rig.emit(b"x" * 5000, alarm=alarm)
+                assert rig.quarantined == [(1, 1, 5000), (1, 2, 5000)]
+                assert rig.emit(b"alarm", alarm=True)
+                assert rig.emit(b"event")
+                await rig.until(lambda: broker.events()[:2] == [b"alarm", b"event"])
+
+    play(scenario())
+
+
+def test_the_trace_tells_when_what_had_to_queue_was_published(play: Any, serve: Any, authority: Any) -> None:
+    async def scenario() -> None:
+        broker = Broker()
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            rig.log.tracing = True
+            rig.emit(b"event")
+            async with running(rig):
+                await acknowledged(rig)
+                assert rig.emit(b"from memory")  # whoever made it tells about that
+                await acknowledged(rig)
+        assert rig.log.stages == [("published", 1)]
+
+    play(scenario())
+
+
+def test_presence_is_announced_without_anything_else_to_send(play: Any, serve: Any, authority: Any) -> None:
+    async def scenario() -> None:
+        broker = Broker()
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            async with running(rig):
+                await rig.until(lambda: rig.link.up and len(broker.messages) == 1)
+                rig.link.announce()
+                await rig.until(lambda: [said for _, said in broker.messages] == [b"presence 1 True"] * 2)
+
+    play(scenario())
