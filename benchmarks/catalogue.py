@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 
-from benchmarks import backlog, burst, idle, journal, kills, latency, outage, start, wire
+from benchmarks import backlog, burst, idle, journal, kills, latency, mqtt, outage, start, wire
 from benchmarks.figures import Figure
 from benchmarks.processes import BenchmarkError
 from benchmarks.scene import Context
@@ -57,7 +57,13 @@ def _fuzz(context: Context) -> list[Figure]:
     count = context.count(1_000_000, 20_000)
     context.say(f"{count} mutated messages through every decoder")
     told = wire.fuzz(count, FUZZ_SEED)
-    return [Figure("fuzz.undocumented", told["undocumented"] + told["disagreements"], at_most=0, details=told)]
+    streams = context.count(200_000, 10_000)
+    context.say(f"{streams} mutated streams of a broker through the MQTT client")
+    heard = mqtt.fuzz(streams, FUZZ_SEED)
+    return [
+        Figure("fuzz.undocumented", told["undocumented"] + told["disagreements"], at_most=0, details=told),
+        Figure("fuzz.mqtt_other_errors", heard["other_errors"] + heard["disagreements"], at_most=0, details=heard),
+    ]
 
 
 BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
@@ -73,6 +79,6 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
     "power-cuts": (_power_cuts, "a power cut at every write boundary of the journal"),
     "journal-100k": (_journal_100k, "opening and draining 100,000 events, the journal alone"),
     "backlog": (backlog.measure, "the same with the agent's process, a broker and a center"),
-    "fuzz": (_fuzz, "10^6 mutated messages through every decoder"),
+    "fuzz": (_fuzz, "10^6 mutated messages through every decoder, 200,000 streams through the MQTT client"),
 }
 """Name to function and what it measures, in the order of a run: what needs a quiet machine first."""

@@ -31,7 +31,7 @@ class Peer:
         self.client.will_set(*WILL, qos=1, retain=True)
         properties = None
         if version == V5:
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's gap
             properties.MaximumPacketSize = MAX_RECEIVED
         with socket.create_server(("127.0.0.1", 0)) as server:
             host, port = server.getsockname()
