@@ -55,7 +55,7 @@ class Outgoing:
         self._on_sealed = on_sealed
         self._unsigned: list[Waiting] = []
         self._declaring: int | None = None
-        self.head = 0
+        self.head = journal.kept_position
         """Position of the newest event."""
         self.open_alarms: dict[tuple[int, int], str] = {}
         """Alarm events that no receipt has settled: (boot, seq) to type."""

@@ -1,12 +1,24 @@
-"""Keys, and a clock that the test moves."""
+"""Keys, a clock that the test moves, and the agent at work in a loop of the test's."""
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agent import config, runtime
+from agent.centers import Centers
 from agent.clock import Clock
+from agent.errors import ConfigError, HardwareError
+from agent.journal.disk import DiskStore
+from agent.journal.log import Journal
 from agent.keys.file import FileKey
+from agent.link import link as linking
+from agent.log import Log
+from agent.service import Service
+from tests.agent.running import TOML, Broker, Kind, Line, Running, Start
 
 Key = Callable[[str], FileKey]
 
@@ -53,3 +65,81 @@ def state(tmp_path: Path) -> Path:
     folder = tmp_path / "state"
     folder.mkdir(mode=0o700)
     return folder
+
+
+@pytest.fixture
+def start(tmp_path: Path, key: Key, time: Time, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Runs the agent of one device while it is entered; what is on its disk stays.
+
+    Without ``plugged`` it has no network. Without ``keeps`` the disk is not waited for.
+    """
+    (tmp_path / "agent.toml").write_text(TOML, encoding="utf-8")
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setattr(linking, "context", lambda *_files: None)
+    monkeypatch.setattr(linking, "Connection", Line)
+
+    @contextlib.asynccontextmanager
+    async def running(
+        kind: Kind | None = None,
+        *,
+        plugged: bool = True,
+        disk: type[DiskStore] = DiskStore,
+        keeps: bool = True,
+        log: Log | None = None,
+    ) -> AsyncIterator[Running]:
+        kind = kind or Kind()
+        broker = Broker()
+        monkeypatch.setattr(linking, "dial", broker.dial)
+        store = disk(str(folder / "journal"))
+        journal = Journal(store, max_bytes=200_000, segment_bytes=20_000)
+        journal.open()
+        agent = runtime.Agent(
+            config.read(str(tmp_path / "agent.toml")),
+            kind,
+            key("device"),
+            [b"certificate"],
+            Centers([key("center").public_der]),
+            journal,
+            time.clock(journal.notes.get("time_floor", 0)),
+            Service({}),
+            log or Log(),
+        )
+        task = asyncio.get_running_loop().create_task(agent.run())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        try:
+            if task.done():
+                task.result()
+            run = Running(agent, kind, journal, broker, key, task)
+            if keeps:
+                await run.settle()
+            if plugged:
+                broker.plugged.set()
+                await (run.settle() if keeps else asyncio.sleep(0.01))
+            yield run
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, HardwareError, ConfigError):
+                await task
+            store.close()
+
+    return running
+
+
+@pytest.fixture
+def play() -> Callable[[Coroutine[Any, Any, None]], None]:
+    """Runs a scenario; no callback may fail unnoticed."""
+
+    def run(scenario: Coroutine[Any, Any, None]) -> None:
+        failures: list[dict[str, Any]] = []
+
+        async def watched() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda _loop, failure: failures.append(failure))
+            async with asyncio.timeout(20):
+                await scenario
+
+        asyncio.run(watched())
+        assert not failures, failures
+
+    return run
