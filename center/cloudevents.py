@@ -16,6 +16,9 @@ from center.verify import VerifiedEvent
 
 LATE_MS = 60_000
 """An event that took longer than this to arrive is late."""
+MAX_BODY = 131_072
+"""Bytes of a CloudEvent at most. JSON can take six times the room of CBOR, and a packet that a broker refuses for its size, by hanging up,
+would keep everything behind it from consumers for ever."""
 _MAX_MS = 253_402_300_799_999
 """The last millisecond of the year 9999, where RFC 3339 ends."""
 
@@ -32,7 +35,7 @@ class Handover:
 def of_event(
     verified: VerifiedEvent, center: str, received_ms: int, *, zero_ms: int | None, conflict: bool
 ) -> Handover:
-    """The CloudEvent of a verified event.
+    """The CloudEvent of a verified event. Data for which it has no room is left out, and its place says so; the center has it stored.
 
     Args:
         verified: the event.
@@ -54,7 +57,9 @@ def of_event(
         "dabyldrill": made.data.get("drill") is True,
         "data": plain(made.data),
     }
-    return Handover(verified.rank, topics.verified_topic(made.device, made.type), _bytes(body))
+    whole = _bytes(body)
+    bounded = whole if len(whole) <= MAX_BODY else _bytes(body | {"data": {"left_out": len(whole)}})
+    return Handover(verified.rank, topics.verified_topic(made.device, made.type), bounded)
 
 
 def of_presence(told: Presence, digest: bytes, center: str, received_ms: int, *, online: bool, cause: str) -> Handover:

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from agent.wire import cbor, event, receipt
 from agent.wire.chain import VOLATILE
+from agent.wire.errors import MalformedError
 from center import cloudevents, schema
 from center.cloudevents import Handover
 from center.continuity import declared_gaps, is_number
@@ -238,7 +239,10 @@ def kept_chains(connection: Connection) -> list[list[bytes]]:
     """The chains of all kept keys. Rows that are not what we write are left out."""
     chains = []
     for (blob,) in connection.execute(select(schema.keys.c.chain)):
-        chain = cbor.loads(blob)
+        try:
+            chain = cbor.loads(blob)
+        except MalformedError:
+            continue
         if isinstance(chain, list) and chain and all(isinstance(der, bytes) for der in chain):
             chains.append(chain)
     return chains

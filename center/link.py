@@ -105,7 +105,8 @@ class Link:
         persistent: bool = True,
     ) -> None:
         self.received: queue.Queue[Received] = queue.Queue(QUEUE)
-        self.published: queue.SimpleQueue[tuple[paho.Client, int]] = queue.SimpleQueue()
+        self.published: queue.SimpleQueue[tuple[paho.Client, int, bool]] = queue.SimpleQueue()
+        """Connection, number, and whether the broker has taken the message: MQTT 5 can say no (§3.4.2.1)."""
         self.dropped = 0
         self._access = access
         self._client_id = client_id
@@ -257,9 +258,9 @@ class Link:
                 client.disconnect()
 
         def on_publish(
-            client: paho.Client, _data: object, mid: int, _code: ReasonCode, _more: Properties | None
+            client: paho.Client, _data: object, mid: int, code: ReasonCode, _more: Properties | None
         ) -> None:
-            self.published.put((client, mid))  # under paho's own lock: nothing here may wait
+            self.published.put((client, mid, not code.is_failure))  # under paho's own lock: nothing here may wait
 
         def on_disconnect(*_: object) -> None:
             ended.set()

@@ -241,7 +241,7 @@ class Pipeline:
             self._kept_counts.update(news)
 
     def cut_off_until(self, now_ms: int) -> None:
-        """The broker was away until now: no device is to blame for its silence."""
+        """The center heard nobody until now: no device is to blame for its silence."""
         self._roll.heard_nothing(now_ms)
 
     def revoke(self, crls: Sequence[RevocationList], now_ms: int) -> tuple[Key, ...]:

@@ -154,7 +154,7 @@ class Roll:
     def heard_nothing(self, now_ms: int) -> None:
         """The center itself was cut off until ``now_ms``: silence is counted anew, it was not the devices' fault."""
         for member in self._members.values():
-            member.seen_ms = max(member.seen_ms, now_ms)
+            member.seen_ms = now_ms
 
     @staticmethod
     def _refuse_left_boot(member: Member, told: Presence, known: Session | None) -> None:

@@ -27,8 +27,12 @@ BATCH = 200
 TURN_S = 0.05
 ORDERS_S = 0.1
 WATCH_S = 0.5
+AWAY_MS = 5_000
+"""A center that has not looked for so long has heard nobody meanwhile."""
 KEEP_S = 5.0
 RETRY_S = 0.25
+DECLINED_S = 5.0
+"""What the broker has declined (its access rules, its quota) is sent again after so long."""
 OUT_WINDOW = 400
 """Verified events that are with the broker and not acknowledged yet, at most."""
 CRL_LIMIT = 8 * 1024 * 1024
@@ -78,8 +82,12 @@ class Service:
         self._stop = stop
         self._outbox = _Outbox([0, 0, 0], {}, [])
         self._receipts_flying: dict[int, Outgoing] = {}
+        self._receipts_declined: list[Outgoing] = []
+        self._declined_again: float | None = None
         self._client: paho.Client | None = None
         self._crls = _CrlFiles(configuration)
+        self._crl_trouble = ""
+        self._watched_ms = 0
         self._next_orders = self._next_watch = self._next_keep = 0.0
         self._database_told = 0.0
         self._dropped = 0
@@ -150,8 +158,6 @@ class Service:
             self._attempt(self._send_events)
         if now >= self._next_watch:
             self._next_watch = now + WATCH_S
-            if self._client is None:
-                self._pipeline.cut_off_until(now_ms())
             self._attempt(self._watch)
             self._tell_refusals(self._pipeline.give_up(now_ms()))
             self._reload_crls()
@@ -164,21 +170,20 @@ class Service:
         """On a new connection, what the old one took with it is sent again."""
         client = self._link.client
         if client is not self._client:
-            self._pipeline.receipts.put_back((out.draft for out in self._receipts_flying.values()), now_ms())
+            self._receipts_declined += self._receipts_flying.values()
             self._receipts_flying.clear()
             self._outbox.flying.clear()
-            self._outbox.after = [0, 0, 0]
+            self._send_again()
             self._client = client
         while True:
             try:
-                came_on, mid = self._link.published.get_nowait()
+                came_on, mid, taken = self._link.published.get_nowait()
             except queue.Empty:
                 break
             if came_on is self._client:
-                self._receipts_flying.pop(mid, None)
-                row = self._outbox.flying.pop(mid, None)
-                if row is not None:
-                    self._outbox.sent.append(row)
+                self._hear(mid, taken)
+        if self._declined_again is not None and time.monotonic() >= self._declined_again:
+            self._send_again()
         dropped = self._link.dropped
         if dropped != self._dropped and self._link.received.empty():
             self._report.say(
@@ -186,6 +191,27 @@ class Service:
             )
             self._dropped = dropped
             self._link.renew()
+
+    def _hear(self, mid: int, taken: bool) -> None:
+        """The broker has answered for a message."""
+        out, row = self._receipts_flying.pop(mid, None), self._outbox.flying.pop(mid, None)
+        if taken:
+            if row is not None:
+                self._outbox.sent.append(row)
+            return
+        if out is not None:
+            self._receipts_declined.append(out)
+        if self._declined_again is None:
+            self._declined_again = time.monotonic() + DECLINED_S
+            text = f"the broker declines what the center sends: check its access rules and quotas; again in {DECLINED_S:g} s"
+            self._report.say("declined", text)
+
+    def _send_again(self) -> None:
+        """What the broker did not take is due again; of the outbox that is every row that is neither under way nor taken."""
+        self._pipeline.receipts.put_back((out.draft for out in self._receipts_declined), now_ms())
+        self._receipts_declined.clear()
+        self._outbox.after = [0, 0, 0]
+        self._declined_again = None
 
     def _send_receipts(self) -> None:
         client = self._client
@@ -207,9 +233,9 @@ class Service:
             return
         with self._database.read() as connection:
             rows = [(rank, *row) for rank in _RANKS for row in inbox.outgoing(connection, rank, box.after[rank], room)]
-        sent = set(box.sent)
+        busy = {*box.sent, *box.flying.values()}
         for rank, row, topic, body in rows[:room]:
-            if row not in sent:
+            if row not in busy:
                 mid = self._link.publish(self._client, topic, body)
                 if mid is None:
                     return
@@ -223,15 +249,25 @@ class Service:
             self._outbox.sent = []
 
     def _watch(self) -> None:
-        for change in self._pipeline.watch(now_ms()):
+        """Tell of devices that have gone silent, but not where it was the center that could not hear them: cut off from the broker, held up
+        by its database, asleep with its machine, or its clock was set.
+        """
+        now = now_ms()
+        if self._client is None or not 0 <= now - self._watched_ms <= AWAY_MS:
+            self._pipeline.cut_off_until(now)
+        self._watched_ms = now
+        for change in self._pipeline.watch(now):
             self._report.say("lost", f"{change.told.device} has gone silent", device=change.told.device)
 
     def _reload_crls(self) -> None:
         try:
             lists = self._crls.changed()
         except CenterError as error:
-            self._report.say("crl", str(error))
+            if str(error) != self._crl_trouble:
+                self._crl_trouble = str(error)
+                self._report.say("crl", str(error))
             return
+        self._crl_trouble = ""
         if lists is None:
             return
         revoked = self._pipeline.revoke(lists, now_ms())
@@ -289,12 +325,15 @@ def load_crls(paths: Sequence[Path]) -> tuple[RevocationList, ...]:
     """The revocation lists in these files.
 
     Raises:
-        ConfigurationError: a file cannot be read or is no list.
+        ConfigurationError: a file cannot be read, or holds no list: a file that is cut short must not make revoked keys good again.
     """
     lists: list[RevocationList] = []
     for path in paths:
         try:
-            lists += load_lists(read_limited(path, CRL_LIMIT, "the revocation list"))
+            found = load_lists(read_limited(path, CRL_LIMIT, "the revocation list"))
         except RevocationListError as error:
             raise ConfigurationError(f"the revocation list {path}: {error}") from None
+        if not found:
+            raise ConfigurationError(f"the revocation list {path} is empty: fetch it again from the authority")
+        lists += found
     return tuple(lists)

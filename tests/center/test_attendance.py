@@ -153,3 +153,16 @@ def test_a_restart_forgets_no_volatile_boot_and_what_is_kept_of_them_is_bounded(
     again.ingest(arrivals(device.greeting()), NOW)
     outcome = again.ingest(arrivals(*greetings[MAX_VOLATILE + 1 :]), NOW)
     assert [one.reason for one in outcome.refused] == ["replayed"] * (MAX_VOLATILE - 1)
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\xff", b"\x81\x41", b"\x81\x41\x00", b"\x80"])
+def test_a_kept_key_that_is_damaged_is_left_out_and_comes_again_with_a_presence(
+    pipeline: Pipeline, database: Database, device: Device, pki: Pki, damaged: bytes
+) -> None:
+    greeting = device.greeting()
+    pipeline.ingest(arrivals(greeting), NOW)
+    with database.begin() as connection:
+        connection.execute(schema.keys.update().values(chain=damaged))
+    again = restarted(database, pki)
+    assert len(again.keys) == 0
+    assert len(again.ingest(arrivals(greeting, device.press()), NOW).stored) == 1

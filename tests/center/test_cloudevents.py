@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.wire.chain import ZERO, link
 from agent.wire.event import Event
 from agent.wire.presence import Presence
-from center.cloudevents import dated, of_event, of_presence, rfc3339
+from center.cloudevents import MAX_BODY, dated, of_event, of_presence, rfc3339
 from center.verify import VerifiedEvent
 from tests.center.scripted import NOW
 
@@ -49,6 +49,25 @@ def test_every_event_of_the_contract_becomes_a_valid_cloudevent(
     assert body["dabylconflict"] is conflict
     assert body["dabyldrill"] is (data.get("drill") is True)
     assert out.topic == "dabyl/verified/v1/sos-0001/tamper.opened"
+
+
+@pytest.mark.parametrize("data", [{"x": "\x01" * 49_000}, {"x": [False] * 49_000}], ids=["controls", "booleans"])
+def test_what_is_huge_as_json_is_left_out_and_said_so(data: dict[str, object]) -> None:
+    one = verified(Event("sos-0001", "x", "alarm.raised", 1, 1, 0, 0, 0, ZERO, {**data, "drill": True}))
+    out = of_event(one, "center-1", NOW, zero_ms=None, conflict=False)
+    assert len(out.body) < 1_000
+    body = json.loads(out.body)
+    VALIDATOR.validate(body)
+    assert body["data"]["left_out"] > MAX_BODY
+    assert body["dabyldrill"] is True
+
+
+@pytest.mark.parametrize("data", [{"x": bytes(49_000)}, {"x": '"' * 49_000}], ids=["bytes", "quotes"])
+def test_what_a_device_has_reason_to_say_is_never_left_out(data: dict[str, object]) -> None:
+    out = of_event(
+        verified(Event("sos-0001", "x", "y", 1, 1, 0, 0, 0, ZERO, data)), "center-1", NOW, zero_ms=None, conflict=False
+    )
+    assert len(json.loads(out.body)["data"]["x"]) >= 49_000
 
 
 @pytest.mark.parametrize("online", [True, False])

@@ -103,6 +103,9 @@ def test_while_the_center_itself_was_cut_off_nobody_is_silent() -> None:
     roll.judge(told(keepalive=13), 0)
     roll.heard_nothing(60_000)
     assert roll.silent(79_500) == []
+    roll.heard_nothing(-60_000)  # its clock was set back
+    assert roll.silent(-40_500) == []
+    assert len(roll.silent(-40_499)) == 1
 
 
 def test_after_a_will_an_event_does_not_bring_a_device_back() -> None:

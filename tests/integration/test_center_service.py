@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import random
 import resource
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from agent.wire import cose, event, presence, receipt
+from simulators.broker.engines import Mosquitto
 from tests.center.loopback import Client, Site, until
 from tests.center.scripted import Message, Pki
 
@@ -38,6 +40,14 @@ def refused(site: Site, reason: str, what: str = "refused") -> int:
     told = [one for one in site.told() if one.get("what") == what]
     held: list[Any] = [one["held"] for one in told if "held" in one]
     return sum(one.get("reason") == reason for one in told) + int(sum(one.get(reason, 0) for one in held))
+
+
+def reread(site: Site) -> None:
+    """Have Mosquitto read its access rules again, as they stand in its file."""
+    before = site.broker.log.read_bytes().count(Mosquitto.reloaded)
+    assert site.broker.pid is not None
+    os.kill(site.broker.pid, signal.SIGHUP)
+    until(lambda: site.broker.log.read_bytes().count(Mosquitto.reloaded) > before, "the broker reads its rules")
 
 
 def send_until_settled(client: Client, messages: list[Message], seconds: float = 40.0) -> None:
@@ -265,6 +275,39 @@ def test_a_tap_writes_each_event_once_and_ends_when_it_has_enough(site: Site) ->
     assert child.returncode == 0, err
     assert [one["type"] for one in lines] == ["dabyl.alarm.raised"] * 3
     assert len({one["id"] for one in lines}) == 3
+
+
+@pytest.mark.parametrize("site", [pytest.param("mosquitto", marks=pytest.mark.mosquitto), "nats"], indirect=True)
+def test_an_event_that_is_huge_as_json_keeps_nothing_behind_it_from_consumers(site: Site) -> None:
+    site.start_center()
+    device, client, tap = site.devices["sos-0001"], site.join("sos-0001"), site.join("tap-1")
+    huge, press = device.press(note="\x01" * 48_800), device.press()
+    client.send(device.greeting(), huge, press)
+    until(lambda: press.link.hex() in {one["id"] for one in tap.verified}, "the press behind it is handed on")
+    assert huge.link.hex() in {one["id"] for one in tap.verified}
+    assert rows(site, "SELECT payload FROM events WHERE seq = 1") == [(huge.payload,)], "and is stored as it came"
+
+
+def test_what_the_broker_declines_is_kept_told_and_handed_on_once_it_takes_it(site: Site) -> None:
+    site.start_center()
+    device, client, tap = site.devices["sos-0001"], site.join("sos-0001"), site.join("tap-1")
+    client.send(device.greeting(), device.press())
+    until(lambda: len(tap.verified) == 2, "the way is open")
+    rules = site.broker.directory / "mosquitto.acl"
+    allowed = rules.read_text()
+    rules.write_text(allowed.replace("topic write dabyl/", "topic read dabyl/"))
+    reread(site)
+    made = [device.press(), device.event()]
+    client.send(*made)
+    until(lambda: any(told.get("what") == "declined" for told in site.told()), "it says that it may not write")
+    until(lambda: len(rows(site, "SELECT id FROM outbox")) == 2, "both are kept")
+    assert (1, 2) not in client.settled
+    rules.write_text(allowed)
+    reread(site)
+    until(lambda: {one.link.hex() for one in made} <= {one["id"] for one in tap.verified}, "both are handed on")
+    until(lambda: {(1, 2), (1, 3)} <= client.settled, "receipts, without the device sending again")
+    until(lambda: rows(site, "SELECT id FROM outbox") == [], "and kept no longer")
+    assert len(tap.verified) == 4, "nothing was handed on twice"
 
 
 def test_the_database_is_nobody_elses_business(site: Site) -> None:

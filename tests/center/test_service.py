@@ -1,0 +1,137 @@
+"""The running center's own judgement, without a broker."""
+
+import io
+import json
+import os
+from pathlib import Path
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from agent.keys.chain import load_roots
+from center import config
+from center.database import Database
+from center.keytable import KeyTable
+from center.link import Link
+from center.pipeline import Pipeline
+from center.report import Report
+from center.service import AWAY_MS, Service
+from tests.center.desk import arrivals
+from tests.center.scripted import NOW, Pki
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Pki:
+    made = Pki(tmp_path / "own")
+    made.leaf("center", "center-1")
+    return made
+
+
+@pytest.fixture
+def said() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def service(own: Pki, tmp_path: Path, database: Database, pipeline: Pipeline, said: io.StringIO) -> Service:
+    """Not started."""
+    leaf = f'certificate = "{own.directory}/center-1.pem"\nkey = "{own.directory}/center-1.key"\n'
+    text = (
+        f'[center]\nid = "center-1"\ndatabase = "center.sqlite"\nroots = ["{own.root}"]\ncrls = ["{own.crl}"]\n{leaf}'
+        f'[broker]\nhosts = ["127.0.0.1:1"]\nca = "{own.root}"\n{leaf}'
+    )
+    configuration = config.parse(text, tmp_path / "center.toml")
+    link = Link(
+        configuration.broker, "center-1", (), draw=lambda: 0.0, clock=lambda: 0.0, on_state=lambda _up, _text: None
+    )
+    return Service(configuration, database, pipeline, link, Report(said, as_json=True), lambda: True)
+
+
+@pytest.fixture
+def pipeline(database: Database, own: Pki) -> Pipeline:
+    keys = KeyTable(load_roots(own.authority.root_pem))
+    return Pipeline(database, keys, own.signer("center-1"), "center-1", NOW)
+
+
+def told(service: Service, said: io.StringIO) -> list[str]:
+    """What has been told since the last call, after three looks at the lists."""
+    for _ in range(3):
+        service._reload_crls()
+    lines = [json.loads(line)["what"] for line in said.getvalue().splitlines()]
+    said.seek(0)
+    said.truncate()
+    return lines
+
+
+def test_a_revocation_list_that_cannot_be_used_is_told_once(service: Service, said: io.StringIO, own: Pki) -> None:
+    assert told(service, said) == []
+    good, status = own.crl.read_text(), own.crl.stat()
+    own.crl.write_text("-----BEGIN X509 CRL-----")
+    assert told(service, said) == ["crl"]
+    own.crl.unlink()
+    assert told(service, said) == ["crl"], "a new trouble is told"
+    own.crl.write_text(good)
+    assert told(service, said) == []
+    own.crl.unlink()
+    assert told(service, said) == ["crl"], "so is one that comes again"
+    own.crl.write_text(good)
+    os.utime(own.crl, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert told(service, said) == []
+
+
+@pytest.mark.parametrize("cut", ["", "-----BEGIN X509 CRL-----\n", "\n"])
+def test_a_revocation_list_that_is_cut_short_makes_no_revoked_key_good_again(
+    service: Service, pipeline: Pipeline, said: io.StringIO, own: Pki, cut: str
+) -> None:
+    lost = own.device("sos-lost")
+    messages = lost.greeting(), lost.press()
+    assert len(pipeline.ingest(arrivals(*messages), NOW).stored) == 1
+    own.revoke("sos-lost")
+    assert told(service, said) == ["revoked"]
+    own.crl.write_text(cut)
+    assert told(service, said) == ["crl"]
+    assert [one.reason for one in pipeline.ingest(arrivals(*messages), NOW).refused] == ["revoked"] * 2
+
+
+@pytest.mark.parametrize(
+    ("steps", "lost"),
+    [
+        ([500] * 40, True),
+        ([AWAY_MS] * 4, True),
+        ([19_501], False),  # held up by its database, or its clock was set forward
+        ([3_600_000], False),
+        ([500, -3_600_000, *[500] * 38], False),  # set back
+        ([-3_600_000, *[500] * 40], True),
+    ],
+)
+def test_silence_counts_only_while_the_center_listens(
+    service: Service,
+    pipeline: Pipeline,
+    own: Pki,
+    said: io.StringIO,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: list[int],
+    lost: bool,
+) -> None:
+    clock = [NOW]
+    monkeypatch.setattr("center.service.now_ms", lambda: clock[0])
+    service._client = paho.Client(CallbackAPIVersion.VERSION2)  # a connection that stands
+    pipeline.ingest(arrivals(own.device("sos-0001").greeting(keepalive=13)), NOW)
+    service._watch()
+    for step in steps:
+        clock[0] += step
+        service._watch()
+    assert ("lost" in said.getvalue()) is lost
+
+
+def test_silence_does_not_count_without_a_broker(
+    service: Service, pipeline: Pipeline, own: Pki, said: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [NOW]
+    monkeypatch.setattr("center.service.now_ms", lambda: clock[0])
+    pipeline.ingest(arrivals(own.device("sos-0001").greeting(keepalive=13)), NOW)
+    for _ in range(60):
+        service._watch()
+        clock[0] += 500
+    assert said.getvalue() == ""
