@@ -118,7 +118,7 @@ class Connection:
                 self._loop.add_writer(self._sock, self.flush)
             return
         except OSError as error:
-            self._loop.call_soon(self._over, _reason(error))
+            self._loop.call_soon(self._gave_way, _reason(error))
         if self._writing:
             self._writing = False
             self._loop.remove_writer(self._sock)
@@ -150,6 +150,12 @@ class Connection:
         if ended is not None:
             self._over(ended)
         self.flush()
+
+    def _gave_way(self, reason: str) -> None:
+        """Nothing can be sent any more. A broker that hangs up may have said why; else ``reason`` has to do."""
+        if not self._lost:
+            self._readable()
+            self._over(reason)
 
     def _tell(self, happenings: "list[session.Happening]") -> str | None:
         """Hand up what happened; the broker's reason why it is over, if it is."""
