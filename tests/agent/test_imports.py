@@ -21,7 +21,7 @@ UNWANTED = {
         "difflib",
         "importlib.metadata",
     ),
-    *("json", "multiprocessing", "pathlib", "pkcs11", "pydantic", "rich", "sqlite3", "xml"),
+    *("json", "multiprocessing", "paho", "pathlib", "pkcs11", "pydantic", "rich", "sqlite3", "xml"),
 }
 
 
@@ -40,12 +40,12 @@ def bare() -> set[str]:
 def test_the_running_agent_loads_little(bare: set[str]) -> None:
     names = loaded("import agent.start, devices.sos_button.logic, devices.sos_button.settings") - bare
     assert UNWANTED & names == set()
-    assert len(names) < 300
+    assert len(names) < 220
 
 
-def test_the_agent_itself_adds_only_what_paho_asyncio_and_the_curve_need(bare: set[str]) -> None:
+def test_the_agent_itself_adds_only_what_asyncio_tls_and_the_curve_need(bare: set[str]) -> None:
     others = loaded(
-        "import asyncio, ssl, tomllib, fcntl, struct, paho.mqtt.client;"
+        "import asyncio, ssl, tomllib, fcntl, struct, hashlib;"
         "import cryptography.hazmat.primitives.serialization, cryptography.hazmat.primitives.asymmetric.ec"
     )
     names = loaded("import agent.start") - bare - others
@@ -61,26 +61,43 @@ def test_the_command_line_loads_nothing_of_the_agent_to_show_its_help(bare: set[
 
 
 def imported(path: Path) -> set[str]:
+    """The dotted names that a module imports, in functions too, and for type checkers only."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            found.add((node.module or "").split(".")[0])
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def modules(floor: str) -> list[Path]:
+    found = sorted((ROOT / floor).rglob("*.py"))
+    assert found
     return found
 
 
 @pytest.mark.parametrize(
     ("floor", "above"),
     [
-        ("agent", {"devices", "provisioning", "simulators", "center", "benchmarks", "tests"}),
+        ("agent", {"devices", "provisioning", "simulators", "center", "benchmarks", "tests", "paho"}),
         ("agent/wire", {"devices", "provisioning", "simulators", "center", "paho", "cryptography", "asyncio"}),
-        ("devices", {"provisioning", "simulators", "center", "benchmarks", "tests"}),
+        ("devices", {"provisioning", "simulators", "center", "benchmarks", "tests", "paho"}),
     ],
 )
 def test_imports_point_down_only(floor: str, above: set[str]) -> None:
-    modules = sorted((ROOT / floor).rglob("*.py"))
-    assert modules
-    wrong = {str(path): names for path in modules if (names := imported(path) & above)}
+    wrong = {
+        str(path): names
+        for path in modules(floor)
+        if (names := {name for name in imported(path) if name.split(".")[0] in above})
+    }
     assert wrong == {}
+
+
+def test_the_agents_mqtt_imports_nothing_but_itself(bare: set[str]) -> None:
+    """Beside names of types, which a running program does not load."""
+    names = {name for path in modules("agent/mqtt") for name in imported(path)}
+    assert {name for name in names if not name.startswith(("agent.mqtt.", "typing."))} == set()
+    own = {f"agent.mqtt.{path.stem}" for path in modules("agent/mqtt") if path.stem != "__init__"}
+    assert loaded(f"import {', '.join(own)}") - bare == own | {"agent", "agent.mqtt"}
