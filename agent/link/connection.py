@@ -26,6 +26,7 @@ _READ_BYTES = 16384
 """A TLS record holds no more (RFC 8446 §5.1)."""
 _RECORDS_AT_ONCE = 64
 """Then the loop has its turn. What is left is still in the kernel, for OpenSSL reads no record ahead, and the descriptor announces it."""
+_HUNG_UP = "the broker hung up"
 
 
 class Connection:
@@ -138,7 +139,7 @@ class Connection:
             for _ in range(_RECORDS_AT_ONCE):
                 chunk = self._sock.recv(_READ_BYTES)
                 if not chunk:
-                    ended = "the broker hung up"
+                    ended = _HUNG_UP
                     break
                 chunks.append(chunk)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -230,8 +231,10 @@ def _now_ms() -> int:
 
 
 def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLEOFError):  # CPython also says so of a connection that was reset
+        return _HUNG_UP
     if isinstance(error, ssl.SSLError):
-        return str(error.reason or "TLS failed").replace("_", " ").lower()
+        return str(error.reason or error).replace("_", " ").lower()
     return error.strerror or "the network failed"
 
 

@@ -1,6 +1,7 @@
-"""One MQTT connection against brokers of a few lines, that answer what the test wants, or nonsense."""
+"""Opening one MQTT connection, and what a broker of a few lines can say to it: yes, no, and nonsense."""
 
 import asyncio
+import functools
 import random
 import ssl
 from collections.abc import Callable
@@ -8,104 +9,27 @@ from typing import Any
 
 import pytest
 
-from agent.link.connection import MAX_RECEIVED, V5, V311, Connection
-from agent.link.dial import dial
+from agent.link.connection import MAX_RECEIVED, V5, V311
 from agent.link.errors import LinkError
-
-HOST = "127.0.0.1"
-WILL = ("dabyl/v1/pillar-017/presence", b"signed will")
-RECEIPTS = "dabyl/v1/pillar-017/receipt"
-CONNACK5 = b"\x20\x03\x00\x00\x00"
-CONNACK3 = b"\x20\x02\x00\x00"
-
-
-async def packet(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """The next packet's first byte and its rest."""
-    first = (await reader.readexactly(1))[0]
-    size = shift = 0
-    while True:
-        byte = (await reader.readexactly(1))[0]
-        size |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return first, await reader.readexactly(size)
-
-
-def suback(subscribe: bytes, *, v5: bool = True, code: int = 1) -> bytes:
-    body = subscribe[:2] + (b"\x00" if v5 else b"") + bytes([code])
-    return bytes([0x90, len(body)]) + body
-
-
-def publish(topic: str, payload: bytes, *, v5: bool = True) -> bytes:
-    name = topic.encode()
-    body = len(name).to_bytes(2) + name + b"\x00\x07" + (b"\x00" if v5 else b"") + payload
-    assert len(body) < 128
-    return bytes([0x32, len(body)]) + body
-
-
-class Broker:
-    """Answers CONNECT and SUBSCRIBE as told, then keeps what comes."""
-
-    def __init__(self, connack: bytes = CONNACK5, *, v5: bool = True, code: int = 1, then: bytes = b"") -> None:
-        self.connack = connack
-        self.v5 = v5
-        self.code = code
-        self.then = then
-        self.packets: list[tuple[int, bytes]] = []
-        self.ended = asyncio.Event()
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            self.packets.append(await packet(reader))
-            writer.write(self.connack)
-            subscribe = await packet(reader)
-            self.packets.append(subscribe)
-            writer.write(suback(subscribe[1], v5=self.v5, code=self.code) + self.then)
-            while True:
-                self.packets.append(await packet(reader))
-        finally:
-            self.ended.set()
-
-    def count(self, kind: int) -> int:
-        return sum(first & 0xF0 == kind for first, _ in self.packets)
-
-
-class Told:
-    """What the connection called back."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[str, bytes]] = []
-        self.acknowledged: list[tuple[int, int]] = []
-        self.lost: list[str] = []
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        while not condition():  # noqa: ASYNC110  the condition is about plain lists
-            await asyncio.sleep(0.005)
-
-
-async def until_lost(told: Told) -> None:
-    await told.until(lambda: told.lost)
-
+from tests.agent.link.scripted_broker import (
+    CONNACK3,
+    CONNACK5,
+    RECEIPTS,
+    WILL,
+    Broker,
+    Told,
+    dialled,
+    packet,
+    publish,
+    suback,
+)
 
 Connect = Callable[..., Any]
 
 
 @pytest.fixture
 def connect(tls: ssl.SSLContext) -> Connect:
-    async def made(port: int, told: Told, protocol: Any = V5) -> Connection:
-        sock = await dial(HOST, port, tls, None)
-        return Connection(
-            sock,
-            "pillar-017",
-            protocol,
-            60,
-            WILL,
-            lambda topic, payload: told.messages.append((topic, payload)),
-            told.acknowledged.extend,
-            told.lost.append,
-        )
-
-    return made
+    return functools.partial(dialled, tls)
 
 
 @pytest.mark.parametrize(("protocol", "connack"), [(V5, CONNACK5), (V311, CONNACK3)], ids=["5", "3.1.1"])
@@ -157,10 +81,15 @@ def test_what_the_broker_takes_is_read_from_its_answer(play: Any, serve: Any, co
         (b"\x20\x03\x00\x88\x00", V5, False, False),
         (b"\x20\x03\x00\x84\x00", V5, False, True),
         (b"\x20\x02\x00\x01", V5, False, True),
+        (b"\x20\x05\x00\x00\x02\x24\x00", V5, True, False),
+        (b"\x20\x05\x00\x00\x02\x25\x00", V5, True, False),
         (b"\x20\x02\x00\x05", V311, True, False),
         (b"\x20\x02\x00\x03", V311, False, False),
     ],
-    ids=["not authorised", "unavailable", "version", "old broker's version", "3 not authorised", "3 unavailable"],
+    ids=[
+        *("not authorised", "unavailable", "version", "old broker's version", "no QoS 1", "nothing retained"),
+        *("3 not authorised", "3 unavailable"),
+    ],
 )
 def test_a_refusal_is_told_apart_from_trouble(
     play: Any, serve: Any, connect: Connect, connack: bytes, protocol: Any, refused: bool, version: bool
@@ -172,6 +101,7 @@ def test_a_refusal_is_told_apart_from_trouble(
             with pytest.raises(LinkError) as error:
                 await connection.open([RECEIPTS])
             assert (error.value.refused, error.value.version) == (refused, version)
+            assert connection.answered
             connection.close("over")
             await asyncio.sleep(0)
         assert len(told.lost) == 1
@@ -232,15 +162,17 @@ def test_a_packet_that_announces_too_much_is_not_waited_for(play: Any, serve: An
                 writer.write(CONNACK5)
                 writer.write(suback((await packet(reader))[1]))
                 await asyncio.sleep(0.05)
-                size = MAX_RECEIVED + 1
+                size = MAX_RECEIVED + 1 - 4  # the header counts
                 writer.write(bytes([0x32, size & 127 | 128, size >> 7 & 127 | 128, size >> 14]))
                 await reader.read()
 
         async with serve(Huge()) as port:
             connection = await connect(port, told)
             await connection.open([RECEIPTS])
-            await told.until(lambda: told.lost)
-            assert f"a packet of {MAX_RECEIVED + 1} bytes" in told.lost[0]
+            await told.until_lost()
+            assert told.lost == [
+                f"the broker sent what is no MQTT: a packet of {MAX_RECEIVED + 1} bytes, at most {MAX_RECEIVED} are taken"
+            ]
 
     play(scenario())
 
@@ -271,97 +203,49 @@ def test_whatever_bytes_a_broker_sends_end_in_one_loss(play: Any, serve: Any, co
                     await connection.open([RECEIPTS])
                 except LinkError:
                     connection.close("over")
-                await until_lost(told)
+                await told.until_lost()
                 await asyncio.sleep(0)
                 assert len(told.lost) == 1, noise
 
     play(scenario())
 
 
-def test_a_polite_end_says_so_and_another_does_not(play: Any, serve: Any, connect: Connect) -> None:
+def test_an_attempt_may_be_given_up_in_the_middle(play: Any, serve: Any, connect: Connect) -> None:
     async def scenario() -> None:
-        for polite in (True, False):
-            broker, told = Broker(), Told()
-            async with serve(broker) as port:
-                connection = await connect(port, told)
-                await connection.open([RECEIPTS])
-                assert connection.publish("dabyl/v1/pillar-017/presence", b"goodbye", retain=True) is not None
-                connection.close("stopped", polite=polite)
-                connection.close("stopped", polite=polite)
-                await broker.ended.wait()
-                assert broker.count(0x30) == 1
-                assert broker.count(0xE0) == polite
-            assert told.lost == ["stopped"]
-
-    play(scenario())
-
-
-def test_every_message_handed_over_goes_to_the_wire_at_once(play: Any, serve: Any, connect: Connect) -> None:
-    async def scenario() -> None:
-        broker, told = Broker(), Told()
-        async with serve(broker) as port:
-            connection = await connect(port, told)
-            await connection.open([RECEIPTS])
-            mids = [connection.publish("dabyl/v1/pillar-017/event", b"x" * 300) for _ in range(200)]
-            assert len(set(mids)) == 200
-            assert told.acknowledged == []
-            await told.until(lambda: broker.count(0x30) == 200)
-            connection.close("enough")
-
-    play(scenario())
-
-
-def test_an_acknowledgement_names_its_message_and_the_brokers_no(play: Any, serve: Any, connect: Connect) -> None:
-    async def scenario() -> None:
-        told = Told()
-        got = asyncio.Event()
-
-        class Refusing(Broker):
-            async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                await packet(reader)
-                writer.write(CONNACK5)
-                writer.write(suback((await packet(reader))[1]))
-                for code in (b"", b"\x97\x00"):
-                    _, body = await packet(reader)
-                    at = 2 + int.from_bytes(body[:2])
-                    answer = body[at : at + 2] + code
-                    writer.write(bytes([0x40, len(answer)]) + answer)
-                got.set()
+        class Slow(Broker):
+            async def __call__(self, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+                self.packets.append(await packet(reader))
                 await reader.read()
 
-        async with serve(Refusing()) as port:
+        broker, told = Slow(), Told()
+        async with serve(broker) as port:
             connection = await connect(port, told)
-            await connection.open([RECEIPTS])
-            first, second = connection.publish("a/b", b"1"), connection.publish("a/b", b"2")
-            await told.until(lambda: len(told.acknowledged) == 2)
-            assert told.acknowledged == [(first, 0), (second, 0x97)]
-            connection.close("enough")
+            opening = asyncio.ensure_future(connection.open([RECEIPTS]))
+            await told.until(lambda: broker.packets)
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+            assert told.lost == []
+            connection.close("no answer in time")
+        assert told.lost == ["no answer in time"]
 
     play(scenario())
 
 
-def test_a_broker_that_takes_nothing_fills_no_thread_and_blocks_nothing(
-    play: Any, serve: Any, connect: Connect
-) -> None:
+def test_a_refused_subscription_names_the_brokers_reason(play: Any, serve: Any, connect: Connect) -> None:
     async def scenario() -> None:
-        told = Told()
-
-        class Deaf(Broker):
+        class Half(Broker):
             async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 await packet(reader)
                 writer.write(CONNACK5)
-                writer.write(suback((await packet(reader))[1]))
-                writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport can
-                await asyncio.sleep(10)
+                _, subscribe = await packet(reader)
+                writer.write(b"\x90\x05" + subscribe[:2] + b"\x00\x01\x8f")
+                await reader.read()
 
-        async with serve(Deaf()) as port:
-            connection = await connect(port, told)
-            await connection.open([RECEIPTS])
-            for _ in range(200):
-                connection.publish("dabyl/v1/pillar-017/event", b"x" * 60_000)
-            async with asyncio.timeout(2):
-                await asyncio.sleep(0.05)
-            connection.close("enough")
-        assert told.lost == ["enough"]
+        async with serve(Half()) as port:
+            connection = await connect(port, Told())
+            with pytest.raises(LinkError, match="the broker refused the subscription: topic filter invalid"):
+                await connection.open([RECEIPTS, "dabyl/v1/pillar-017/command"])
+            connection.close("over")
 
     play(scenario())
