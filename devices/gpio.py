@@ -2,10 +2,11 @@
 
 ``import gpiozero`` loads every device class and its dependencies; a binding of ours needs the pin factory alone. The package is therefore
 put in place unexecuted: its submodules load as usual, and the first use of any other name (``gpiozero.Button``) executes it, so that a
-device kind from outside the tree notices nothing. The factory named by ``GPIOZERO_PIN_FACTORY`` is looked up among our own distribution's
-entry points before gpiozero reads those of every distribution that is installed.
+device kind from outside the tree notices nothing. ``importlib.metadata``, with which gpiozero would look for factories of other packages,
+is loaded only if it does look: a factory named by ``GPIOZERO_PIN_FACTORY`` is sought among our own distribution's entry points first.
 """
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -13,10 +14,12 @@ import types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 GROUP = "gpiozero_pin_factories"
 VARIABLE = "GPIOZERO_PIN_FACTORY"
+_BACKPORT = "importlib_metadata"
 
 
 class _Unexecuted(types.ModuleType):
@@ -39,7 +42,8 @@ def pin_factory() -> "Any":
         gpiozero.exc.BadPinFactory: no factory of that name, or none that works here.
     """
     _put_in_place()
-    from gpiozero.devices import Device  # noqa: PLC0415  only after the package is in place
+    with _metadata_later():
+        from gpiozero.devices import Device  # noqa: PLC0415  only after the package is in place
 
     wanted = os.environ.get(VARIABLE)
     if Device.pin_factory is None and wanted:
@@ -64,15 +68,58 @@ def _put_in_place() -> None:
     sys.modules["gpiozero"] = package
 
 
+@contextlib.contextmanager
+def _metadata_later() -> "Iterator[None]":
+    """While this is entered, gpiozero's first choice, the back-port, is a stand-in that loads the standard library's when it is used."""
+    if _BACKPORT in sys.modules or "importlib.metadata" in sys.modules:
+        yield
+        return
+    stand_in: Any = types.ModuleType(_BACKPORT)
+    stand_in.entry_points = _entry_points
+    sys.modules[_BACKPORT] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules[_BACKPORT]
+
+
+def _entry_points(**wanted: str) -> "Any":
+    from importlib.metadata import entry_points  # noqa: PLC0415  this is the point
+
+    return entry_points(**wanted)
+
+
 def _ours(name: str) -> "Any":
     """A factory of this name from our own distribution, None if there is none."""
-    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415  gpiozero loads it anyway
-
-    try:
-        points = distribution("dabyl").entry_points
-    except PackageNotFoundError:
-        return None
-    for point in points:
-        if point.group == GROUP and point.name == name:
-            return point.load()()
+    for folder in sys.path:
+        try:
+            found = [
+                entry
+                for entry in os.listdir(folder or ".")
+                if entry.startswith("dabyl-") and entry.endswith(".dist-info")
+            ]
+        except OSError:  # sys.path may name what is no folder
+            continue
+        for entry in found:
+            module, _, attribute = _entry_point(os.path.join(folder, entry, "entry_points.txt"), name).partition(":")
+            if attribute:
+                __import__(module)
+                return getattr(sys.modules[module], attribute)()
     return None
+
+
+def _entry_point(path: str, name: str) -> str:
+    """The object reference of our group's entry point ``name`` in an ``entry_points.txt``, "" if there is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return ""
+    group = ""
+    for line in lines:
+        key, _, value = line.partition("=")
+        if line.startswith("["):
+            group = line.strip("[] ")
+        elif group == GROUP and key.strip() == name:
+            return value.strip()
+    return ""

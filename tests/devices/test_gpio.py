@@ -12,7 +12,8 @@ import pytest
 from devices import gpio
 from simulators.gpio.hardware import Hardware
 
-REST = "print(sorted(name for name in sys.modules if name in {'gpiozero.boards', 'gpiozero.internal_devices', 'gpiozero.input_devices'}))\n"
+LATER = "{'importlib.metadata', 'importlib_metadata', 'gpiozero.boards', 'gpiozero.internal_devices', 'gpiozero.input_devices'}"
+REST = f"print(sorted({LATER} & set(sys.modules)))\n"
 
 
 def run(code: str, **environment: str) -> str:
@@ -43,6 +44,22 @@ def test_a_foreign_kind_still_finds_every_device_class() -> None:
         "print(Button.__name__, Device.pin_factory is factory, gpiozero.LED.__name__)\n"
     )
     assert run(code, GPIOZERO_PIN_FACTORY="mock") == "Button True LED\n"
+
+
+def test_factories_of_other_packages_are_found_as_ever() -> None:
+    code = (
+        "from devices.gpio import pin_factory\nprint(type(pin_factory()).__name__)\n"
+        "print('importlib.metadata' in sys.modules, 'importlib_metadata' in sys.modules)\n"
+    )
+    assert run(code, GPIOZERO_PIN_FACTORY="mock") == "MockFactory\nTrue False\n"
+
+
+def test_a_factory_that_nobody_has_is_named() -> None:
+    code = (
+        "from devices.gpio import pin_factory\n"
+        "try:\n    pin_factory()\nexcept Exception as error:\n    print(type(error).__name__, error)\n"
+    )
+    assert run(code, GPIOZERO_PIN_FACTORY="nonesuch") == "BadPinFactory Unable to find pin factory 'nonesuch'\n"
 
 
 def test_gpiozero_loaded_before_stays_as_it_is() -> None:
