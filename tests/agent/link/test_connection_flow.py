@@ -136,10 +136,12 @@ def test_a_broker_that_never_takes_anything_does_not_hold_up_the_end(play: Any, 
         async with serve(Deaf()) as port:
             connection = await connect(port, told)
             descriptor = connection._sock.fileno()
-            for _ in range(60):
+            for number in range(200):
                 connection.publish(EVENT, b"x" * 60_000)
-                connection.flush()
+                if number % 20 == 0:
+                    connection.flush()
             await asyncio.sleep(0.05)
+            connection.flush()
             assert connection._unsent
             connection.close("enough")
             assert told.lost == ["enough"]
