@@ -48,6 +48,12 @@ def raw(connection: Connection) -> socket.socket:
     return socket.socket(fileno=os.dup(connection._sock.fileno()))
 
 
+def narrow(broker: Broker, connection: Connection) -> None:
+    """Let the kernel hold little of what the broker does not read."""
+    broker.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    connection._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+
+
 def nothing_left_in(loop: asyncio.AbstractEventLoop, descriptor: int) -> bool:
     """Whether the loop watches the descriptor for nothing."""
     return not loop.remove_reader(descriptor) and not loop.remove_writer(descriptor)
@@ -87,6 +93,7 @@ def test_a_broker_that_takes_nothing_for_a_while_gets_every_byte_in_order(
     async def scenario() -> None:
         class Deaf(Broker):
             async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                self.writer = writer
                 await packet(reader)
                 writer.write(CONNACK5)
                 writer.write(suback((await packet(reader))[1]))
@@ -101,6 +108,7 @@ def test_a_broker_that_takes_nothing_for_a_while_gets_every_byte_in_order(
         loop = asyncio.get_running_loop()
         async with serve(broker) as port:
             connection = await connect(port, told)
+            narrow(broker, connection)
             payloads = [chance.randbytes(60_000) for _ in range(150)]
             for payload in payloads:
                 connection.publish(EVENT, payload)
@@ -132,9 +140,10 @@ def test_a_broker_that_never_takes_anything_does_not_hold_up_the_end(play: Any, 
             def answer(self) -> None:
                 self.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport can
 
-        told = Told()
-        async with serve(Deaf()) as port:
+        broker, told = Deaf(), Told()
+        async with serve(broker) as port:
             connection = await connect(port, told)
+            narrow(broker, connection)
             descriptor = connection._sock.fileno()
             for number in range(200):
                 connection.publish(EVENT, b"x" * 60_000)
