@@ -1,8 +1,6 @@
 """Connections and restarts: what a device is told when it connects; neither a crash nor a replay changes who is known to be there."""
 
-import contextlib
-import sqlite3
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import func, select
@@ -11,7 +9,7 @@ from agent.keys.chain import load_roots
 from agent.wire import receipt
 from center import orders, schema
 from center.database import Database
-from center.errors import DatabaseBusyError
+from center.errors import DatabaseFullError
 from center.inbox import CLOSED_TOLD
 from center.keytable import KeyTable
 from center.pipeline import Arrival, Pipeline
@@ -101,16 +99,29 @@ def test_a_center_that_died_before_it_told_a_device_tells_it_after_its_start(
 
 
 def test_a_connection_that_could_not_be_stored_is_told_when_it_is(
-    pipeline: Pipeline, alarmed: Device, tmp_path: Path, pki: Pki
+    pipeline: Pipeline, database: Database, alarmed: Device, pki: Pki
 ) -> None:
-    proven = pipeline.prove(arrivals(alarmed.greeting()), NOW)
-    with contextlib.closing(sqlite3.connect(tmp_path / "center.sqlite", isolation_level=None)) as holder:
-        holder.execute("BEGIN IMMEDIATE")
-        with pytest.raises(DatabaseBusyError):
-            pipeline.store(proven, NOW)
-    assert pipeline.due_receipts(NOW) == []
+    def pages(most: int) -> None:
+        with database.read() as connection:
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {most}")
+
+    pages(1)
+    proven = pipeline.prove(
+        arrivals(alarmed.greeting(), *(alarmed.event(data={"x": "x" * 4_000}) for _ in range(8))), NOW
+    )
+    with pytest.raises(DatabaseFullError):
+        pipeline.store(proven, NOW)
+    assert pipeline.due_receipts(NOW + 5_000) == []
+    pages(1_000_000)
     pipeline.store(proven, NOW)
     assert [opened(out, pki).alarms for out in pipeline.due_receipts(NOW)] == [ALARMED]
+
+
+def test_a_device_is_told_of_no_others_alarms(
+    pipeline: Pipeline, alarmed: Device, new_device: Callable[[], Device], pki: Pki
+) -> None:
+    assert told_of_alarms(pipeline, pki, new_device().greeting()) == []
+    assert told_of_alarms(pipeline, pki, alarmed.greeting()) == ALARMED
 
 
 def test_what_a_device_is_told_of_old_alarms_is_bounded_and_the_newest(
@@ -126,15 +137,20 @@ def test_what_a_device_is_told_of_old_alarms_is_bounded_and_the_newest(
 
 
 def test_a_restart_forgets_no_connection_even_if_no_will_came_between_two_boots(
-    pipeline: Pipeline, database: Database, device: Device, pki: Pki
+    pipeline: Pipeline, database: Database, new_device: Callable[[], Device], pki: Pki
 ) -> None:
-    first = device.greeting()
-    pipeline.ingest(arrivals(first), NOW)
-    device.reboot(2)
-    pipeline.ingest(arrivals(device.greeting(keepalive=13)), NOW)
+    devices, firsts = [new_device(), new_device()], []
+    for device in devices:
+        firsts.append(device.greeting())
+        pipeline.ingest(arrivals(firsts[-1]), NOW)
+        device.reboot(2)
+    for device in devices:
+        pipeline.ingest(arrivals(device.greeting(keepalive=13)), NOW)
     again = restarted(database, pki)
-    assert [one.reason for one in again.ingest(arrivals(first), NOW).refused] == ["replayed"]
-    assert [change.online for change in again.watch(NOW + 19_501)] == [False], "its silence is noticed"
+    assert [one.reason for one in again.ingest(arrivals(*firsts), NOW).refused] == ["replayed"] * 2
+    assert again.watch(NOW + 19_500) == []
+    lost = [change.told.device for change in again.watch(NOW + 19_501)]
+    assert lost == [device.name for device in devices], "their silence is noticed"
 
 
 def test_a_restart_forgets_no_volatile_boot_and_what_is_kept_of_them_is_bounded(

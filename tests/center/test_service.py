@@ -14,6 +14,7 @@ from center import config
 from center.database import Database
 from center.keytable import KeyTable
 from center.link import Link
+from center.parking import PARKED_MS
 from center.pipeline import Pipeline
 from center.report import Report
 from center.service import AWAY_MS, Service
@@ -135,3 +136,39 @@ def test_silence_does_not_count_without_a_broker(
         service._watch()
         clock[0] += 500
     assert said.getvalue() == ""
+
+
+def test_what_waits_for_its_key_in_vain_is_told_as_refused(
+    service: Service, pipeline: Pipeline, own: Pki, said: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.ingest(arrivals(own.device("sos-0001").press()), NOW)
+    monkeypatch.setattr("center.service.now_ms", lambda: NOW + PARKED_MS + 1)
+    service._turn()
+    assert [json.loads(line)["reason"] for line in said.getvalue().splitlines()] == ["unknown-key"]
+
+
+def test_of_what_a_broker_declined_nothing_is_sent_again_that_is_under_way_or_taken(
+    service: Service, pipeline: Pipeline, own: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = own.device("sos-0001")
+    pipeline.ingest(arrivals(device.greeting(), device.press(), device.press(), device.press()), NOW)
+    link, client, sent = service._link, paho.Client(CallbackAPIVersion.VERSION2), []
+
+    def publish(_client: paho.Client, topic: str, payload: bytes) -> int:
+        sent.append(payload)
+        return len(sent)
+
+    monkeypatch.setattr(link, "publish", publish)
+    link._client = client
+    service._follow_connection()
+    service._send_events()
+    assert len(sent) == 4
+    link.published.put((client, 1, False))
+    link.published.put((client, 2, True))
+    service._follow_connection()
+    service._send_events()
+    assert len(sent) == 4, "not at once"
+    service._declined_again = 0.0
+    service._follow_connection()
+    service._send_events()
+    assert sent[4:] == sent[:1]
