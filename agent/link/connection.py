@@ -112,7 +112,9 @@ class Connection:
         try:
             while unsent:
                 unsent = unsent[self._sock.send(unsent) :]
-        except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+        except ssl.SSLWantReadError:  # TLS 1.2 renegotiates and waits for the broker; what comes then flushes again
+            self._unsent = bytes(unsent)
+        except ssl.SSLWantWriteError:
             self._unsent = bytes(unsent)
             if not self._writing:
                 self._writing = True

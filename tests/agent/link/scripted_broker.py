@@ -1,6 +1,9 @@
 """A broker of a few lines, which answers what the test wants or nonsense, and what a connection calls back."""
 
 import asyncio
+import os
+import select
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +14,7 @@ from agent.link.dial import dial
 HOST = "127.0.0.1"
 WILL = ("dabyl/v1/pillar-017/presence", b"signed will")
 RECEIPTS = "dabyl/v1/pillar-017/receipt"
+EVENT = "dabyl/v1/pillar-017/event"
 CONNACK5 = b"\x20\x03\x00\x00\x00"
 CONNACK3 = b"\x20\x02\x00\x00"
 
@@ -117,3 +121,32 @@ async def dialled(tls: ssl.SSLContext, port: int, told: Told, protocol: Any = V5
         told.batches.append,
         told.lost.append,
     )
+
+
+async def opened(tls: ssl.SSLContext, port: int, told: Told, keepalive_s: int = 60) -> Connection:
+    """A connection that is open."""
+    connection = await dialled(tls, port, told, keepalive_s=keepalive_s)
+    await connection.open([RECEIPTS])
+    return connection
+
+
+def raw(connection: Connection) -> socket.socket:
+    """The connection's TCP socket under its TLS, to meddle with; to be closed."""
+    return socket.socket(fileno=os.dup(connection._sock.fileno()))
+
+
+def narrow(broker: Broker, connection: Connection) -> None:
+    """Let the kernel hold little of what the broker does not read."""
+    broker.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    connection._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+
+
+def nothing_left_in(loop: asyncio.AbstractEventLoop, descriptor: int) -> bool:
+    """Whether the loop watches the descriptor for nothing."""
+    return not loop.remove_reader(descriptor) and not loop.remove_writer(descriptor)
+
+
+def arrived(connection: Connection) -> None:
+    """Wait, without letting the loop have a turn, until the kernel holds something to read."""
+    with raw(connection) as line:
+        assert select.select([line], [], [], 10)[0]
