@@ -140,10 +140,10 @@ def test_a_restart_forgets_no_connection_even_if_no_will_came_between_two_boots(
     pipeline: Pipeline, database: Database, new_device: Callable[[], Device], pki: Pki
 ) -> None:
     devices, firsts = [new_device(), new_device()], []
-    for device in devices:
+    for boot, device in enumerate(devices, 2):
         firsts.append(device.greeting())
         pipeline.ingest(arrivals(firsts[-1]), NOW)
-        device.reboot(2)
+        device.reboot(boot)
     for device in devices:
         pipeline.ingest(arrivals(device.greeting(keepalive=13)), NOW)
     again = restarted(database, pki)
