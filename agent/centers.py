@@ -24,9 +24,10 @@ _SIZE = 16384
 
 
 class Centers:
-    """The key table for receipts and commands. ``find`` is what ``agent.wire.cose.verify`` asks."""
+    """The key table for receipts and commands. ``find`` is what ``agent.wire.cose.verify`` asks; new keys are kept in ``state``."""
 
-    def __init__(self, ders: "list[bytes]") -> None:
+    def __init__(self, ders: "list[bytes]", state: str) -> None:
+        self._state = state
         self._verifiers: dict[bytes, Verify] = {kid_of(der): verifier(der) for der in ders}
 
     def find(self, kid: bytes) -> "Verify | None":
@@ -51,9 +52,9 @@ class Centers:
                 ders.extend(_public_keys(text))
             except (OSError, UnicodeDecodeError, KeysError) as error:
                 raise IdentityError(f"{path}: no center's public key can be read from it: {error}") from None
-        return cls(ders)
+        return cls(ders, state)
 
-    def replace(self, ders: "list[object]", state: str) -> None:
+    def replace(self, ders: "list[object]") -> None:
         """Believe exactly these keys (SubjectPublicKeyInfo, DER) from now on, after a restart too.
 
         Raises:
@@ -69,7 +70,7 @@ class Centers:
                 raise PublicKeyError("a center's key is a byte string (SubjectPublicKeyInfo, DER)")
             table[kid_of(der)] = verifier(der)
             text += encoded("PUBLIC KEY", der)
-        _write(os.path.join(state, _STORE), text)
+        _write(os.path.join(self._state, _STORE), text)
         self._verifiers = table
 
 

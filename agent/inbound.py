@@ -9,7 +9,7 @@ from agent.wire.errors import MisaddressedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agent.centers import Centers
+    from agent.parts import Centers
     from agent.wire.command import Command
     from agent.wire.receipt import Receipt
 
@@ -71,4 +71,4 @@ class Inbound:
 
     def _addressed(self, device: str) -> None:
         if device != self._device:
-            raise MisaddressedError(f"addressed to {device}")
+            raise MisaddressedError("addressed to %s" % device)

@@ -14,13 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.centers import Centers
     from agent.clock import Clock
-    from agent.journal.keeper import Keeper
     from agent.journal.log import Journal
     from agent.link.outbox import Outbox
-    from agent.log import Log
     from agent.outgoing import Outgoing
+    from agent.parts import Centers, Keeper, Log
     from agent.wire.command import Command
 
     OnReceipt = Callable[[int, int, int], None]
@@ -41,7 +39,6 @@ class Obedience:
     def __init__(
         self,
         device: str,
-        state: str,
         centers: "Centers",
         journal: "Journal",
         keeper: "Keeper",
@@ -52,7 +49,6 @@ class Obedience:
         on_receipt: "OnReceipt",
         on_command: "OnCommand",
     ) -> None:
-        self._state = state
         self._centers = centers
         self._journal = journal
         self._keeper = keeper
@@ -167,7 +163,7 @@ class Obedience:
 
     def _replace_centers(self, asked: "Command") -> "dict[str, object]":
         keys = asked.args.get("keys")
-        self._centers.replace(keys if isinstance(keys, list) else [], self._state)
+        self._centers.replace(keys if isinstance(keys, list) else [])
         return {}
 
     def _refuse(self, leaf: str, error: WireError) -> None:

@@ -12,14 +12,11 @@ from agent.wire.errors import WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
     from typing import Any
 
-    from agent.journal.keeper import Keeper
     from agent.journal.log import Journal
-    from agent.link.link import Link
-    from agent.log import Log
+    from agent.parts import Keeper, Link, Log, Schedule
     from agent.seal import Sealed, Sealer, Stamp
 
     Waiting = tuple[Stamp, str, dict[str, object], int | None]
@@ -29,7 +26,7 @@ KEEP_RANK = {event.ALARM: 0, event.STATE: 2, event.TELEMETRY: 3}
 NEVER_EVICTED = ("journal.gap", "device.reset")
 MAX_UNSIGNED = 1000
 """Events that wait for a signature, at most; beyond that the oldest that is no alarm is dropped."""
-SIGN_AGAIN_S = 1.0
+SIGN_AGAIN_MS = 1000
 RANGES_PER_GAP = 500
 
 
@@ -38,7 +35,7 @@ class Outgoing:
 
     def __init__(
         self,
-        loop: "asyncio.AbstractEventLoop",
+        schedule: "Schedule",
         sealer: "Sealer",
         journal: "Journal",
         keeper: "Keeper",
@@ -46,7 +43,7 @@ class Outgoing:
         log: "Log",
         on_sealed: "Callable[[int, Sealed], None]",
     ) -> None:
-        self._loop = loop
+        self._schedule = schedule
         self._sealer = sealer
         self._journal = journal
         self._keeper = keeper
@@ -79,7 +76,7 @@ class Outgoing:
     def settled(self, boot: int, first: int, last: int) -> "list[tuple[int, int, str]]":
         """A receipt settles this range; the alarm events in it (boot, seq, type) that were open until now."""
         names = [name for name in self.open_alarms if name[0] == boot and first <= name[1] <= last]
-        return [(*name, self.open_alarms.pop(name)) for name in names]
+        return [(name[0], name[1], self.open_alarms.pop(name)) for name in names]
 
     def _sign(self, waiting: "Waiting") -> bool:
         """Seal and send; False if the key does not sign now."""
@@ -135,7 +132,7 @@ class Outgoing:
     def _wait(self, waiting: "Waiting") -> None:
         unsigned = self._unsigned
         if not unsigned:
-            self._loop.call_later(SIGN_AGAIN_S, self._sign_again)
+            self._schedule.at(self._schedule.now_ms() + SIGN_AGAIN_MS, self._sign_again)
         unsigned.append(waiting)
         if len(unsigned) > MAX_UNSIGNED:
             others = (n for n, one in enumerate(unsigned) if event.rank_of(one[1]) != event.ALARM)
@@ -149,7 +146,7 @@ class Outgoing:
         while unsigned and self._sign(unsigned[0]):
             unsigned.pop(0)
         if unsigned:
-            self._loop.call_later(SIGN_AGAIN_S, self._sign_again)
+            self._schedule.at(self._schedule.now_ms() + SIGN_AGAIN_MS, self._sign_again)
 
     def _declare_gaps(self) -> None:
         """Say what the journal had to evict, in a signed event; once that is kept, the journal may forget it."""

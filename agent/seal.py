@@ -41,7 +41,8 @@ class Sealer:
 
     def stamp(self) -> "Stamp":
         """This moment, for an event that happens now and may be sealed later: (at, quality, up)."""
-        return (*self._clock.now(), self._clock.up())
+        at, quality = self._clock.now()
+        return at, quality, self._clock.up()
 
     def seal(self, type_: str, data: "dict[str, object]", stamp: "Stamp") -> Sealed:
         """The next event of this boot, which happened at ``stamp``.

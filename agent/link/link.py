@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from agent.clock import Clock
     from agent.link.outbox import Outbox
-    from agent.log import Log
+    from agent.parts import Log
     from agent.seal import Sealed
 
 PRESENCE_EVERY_S = 600
@@ -51,7 +51,7 @@ class Link:
         outbox: "Outbox",
         clock: "Clock",
         log: "Log",
-        random: "Callable[[], float]",
+        random: "Callable[[], int]",
         presence: "Callable[[int, bool], bytes]",
         on_message: "Callable[[str, bytes], None]",
         on_change: "Callable[[bool], None]",

@@ -16,9 +16,9 @@ REFUSED_ROUNDS = 4
 
 
 class Path:
-    """The brokers' order and the waits between attempts. ``random`` returns a float in [0, 1)."""
+    """The brokers' order and the waits between attempts. ``random`` returns thousandths, 0 to 999."""
 
-    def __init__(self, brokers: int, least_ms: int, most_ms: int, random: "Callable[[], float]") -> None:
+    def __init__(self, brokers: int, least_ms: int, most_ms: int, random: "Callable[[], int]") -> None:
         self._brokers = brokers
         self._least_ms = least_ms
         self._most_ms = most_ms
@@ -73,4 +73,4 @@ class Path:
         return self._jittered(self._least_ms)
 
     def _jittered(self, wait_ms: int) -> int:
-        return int(wait_ms * (0.5 + self._random()))
+        return wait_ms * (500 + self._random()) // 1000

@@ -99,7 +99,7 @@ def start(tmp_path: Path, key: Key, time: Time, monkeypatch: pytest.MonkeyPatch)
             kind,
             key("device"),
             [b"certificate"],
-            Centers([key("center").public_der]),
+            Centers([key("center").public_der], str(folder)),
             journal,
             time.clock(journal.notes.get("time_floor", 0)),
             Service({}),

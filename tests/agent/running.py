@@ -272,7 +272,7 @@ class Running:
             if self.task.done():
                 self.task.result()
             connected = self.link.up == self.broker.plugged.is_set() and not self.agent._outbox.under_way
-            if connected and not self.journal.unkept_count and not self.agent._keeper.is_syncing:
+            if connected and not self.journal.unkept_count and not self.agent._disk.is_syncing:
                 return
         raise AssertionError("link and journal do not come to rest")
 

@@ -49,7 +49,7 @@ def test_a_file_without_a_key_is_named(tmp_path: Path, state: Path, content: byt
 def test_replaced_keys_count_at_once_and_after_a_restart(key: Any, tmp_path: Path, state: Path) -> None:
     paths = [pem_file(tmp_path / "a.pem", key("a"))]
     table = Centers.load(paths, str(state))
-    table.replace([key("b").public_der, key("c").public_der], str(state))
+    table.replace([key("b").public_der, key("c").public_der])
     for believed in (table, Centers.load(paths, str(state))):
         assert believed.find(key("a").kid) is None
         assert believed.find(key("b").kid) is not None
@@ -64,7 +64,7 @@ def test_bad_keys_change_nothing(key: Any, tmp_path: Path, state: Path, wrong: l
     table = Centers.load(paths, str(state))
     for asked in (wrong, [key("b").public_der, *wrong] if wrong else wrong, [key("b").public_der] * (MAX_KEYS + 1)):
         with pytest.raises(PublicKeyError):
-            table.replace(list(asked), str(state))
+            table.replace(list(asked))
     assert list(state.iterdir()) == []
     assert table.find(key("a").kid) is not None
     assert table.find(key("b").kid) is None
@@ -73,12 +73,12 @@ def test_bad_keys_change_nothing(key: Any, tmp_path: Path, state: Path, wrong: l
 def test_the_new_keys_are_on_the_disk_before_they_take_the_place_of_the_old(
     key: Any, tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = Centers([key("a").public_der])
+    table = Centers([key("a").public_der], str(state))
     done: list[str] = []
     steps: tuple[tuple[Any, str], ...] = ((os, "fsync"), (os, "replace"), (centers, "sync_directory"))
     for holder, name in steps:
         monkeypatch.setattr(holder, name, noting(done, name, getattr(holder, name)))
-    table.replace([key("b").public_der], str(state))
+    table.replace([key("b").public_der])
     assert done[:3] == ["fsync", "replace", "sync_directory"]
 
 
@@ -88,7 +88,7 @@ def test_a_disk_that_refuses_leaves_the_old_keys_in_force(
 ) -> None:
     paths = [pem_file(tmp_path / "a.pem", key("a"))]
     table = Centers.load(paths, str(state))
-    table.replace([key("b").public_der], str(state))
+    table.replace([key("b").public_der])
 
     def refuse(*_args: object, **_options: object) -> None:
         raise OSError(28, "No space left on device")
@@ -96,7 +96,7 @@ def test_a_disk_that_refuses_leaves_the_old_keys_in_force(
     with monkeypatch.context() as patched:
         patched.setattr(os, step, refuse)
         with pytest.raises(OSError, match="No space left"):
-            table.replace([key("c").public_der], str(state))
+            table.replace([key("c").public_der])
     for believed in (table, Centers.load(paths, str(state))):
         assert believed.find(key("b").kid) is not None
         assert believed.find(key("c").kid) is None
@@ -105,11 +105,11 @@ def test_a_disk_that_refuses_leaves_the_old_keys_in_force(
 def test_a_disk_that_takes_a_part_at_a_time_keeps_the_whole(
     key: Any, tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = Centers([key("a").public_der])
+    table = Centers([key("a").public_der], str(state))
     write = os.write
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", lambda fd, data: write(fd, data[:7]))
-        table.replace([key("b").public_der, key("c").public_der], str(state))
+        table.replace([key("b").public_der, key("c").public_der])
     kept = Centers.load([], str(state))
     assert kept.find(key("b").kid) is not None
     assert kept.find(key("c").kid) is not None

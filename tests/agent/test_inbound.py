@@ -17,7 +17,7 @@ NOW_MS = 1_800_000_000_000
 
 @pytest.fixture
 def inbound(key: Any) -> Inbound:
-    return Inbound(DEVICE, Centers([key("center").public_der, key("center-2").public_der]))
+    return Inbound(DEVICE, Centers([key("center").public_der, key("center-2").public_der], ""))
 
 
 def receipt_of(

@@ -36,7 +36,7 @@ def pull(monkeypatch: pytest.MonkeyPatch) -> Pull:
 def test_what_the_key_does_not_sign_waits_in_order_with_the_time_it_happened(
     play: Any, start: Start, time: Any, pull: Pull, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outgoing, "SIGN_AGAIN_S", 0.01)
+    monkeypatch.setattr(outgoing, "SIGN_AGAIN_MS", 10)
 
     async def scenario() -> None:
         async with start() as run:
@@ -61,7 +61,7 @@ def test_what_the_key_does_not_sign_waits_in_order_with_the_time_it_happened(
 def test_what_happens_after_the_key_signs_again_does_not_overtake_what_waits(
     play: Any, start: Start, pull: Pull, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outgoing, "SIGN_AGAIN_S", 0.05)
+    monkeypatch.setattr(outgoing, "SIGN_AGAIN_MS", 50)
 
     async def scenario() -> None:
         async with start() as run:
@@ -84,10 +84,11 @@ def test_what_waits_for_the_key_is_bounded_and_no_alarm_is_dropped(
     async def scenario() -> None:
         async with start() as run:
             plug_in = pull(run)
-            for name, value in (("button", 0), ("note", 1), ("note", 2), ("note", 3), ("more", 4), ("button", 5)):
+            for name, value in (("button", 0), ("note", 1), ("note", 2)):
                 await run.input(name, value)
             assert len(run.agent._outgoing._unsigned) == 3
-            await run.input("more", 6)
+            for name, value in (("note", 3), ("more", 4), ("button", 5), ("more", 6)):
+                await run.input(name, value)
             plug_in()
             run.agent._outgoing._sign_again()
             await run.settle()
@@ -102,14 +103,15 @@ def test_however_much_waits_the_key_is_tried_once_at_a_time(
     async def scenario() -> None:
         async with start() as run:
             out = run.agent._outgoing
-            tries: list[float] = []
-            monkeypatch.setattr(out._loop, "call_later", lambda wait_s, _callback: tries.append(wait_s))
+            tries: list[int] = []
+            monkeypatch.setattr(out._schedule, "now_ms", lambda: 0)
+            monkeypatch.setattr(out._schedule, "at", lambda due_ms, _callback: tries.append(due_ms))
             plug_in = pull(run)
             for n in range(3):
                 out.emit("test.passed", {"n": n})
-            assert tries == [outgoing.SIGN_AGAIN_S]
+            assert tries == [outgoing.SIGN_AGAIN_MS]
             out._sign_again()
-            assert tries == [outgoing.SIGN_AGAIN_S] * 2
+            assert tries == [outgoing.SIGN_AGAIN_MS] * 2
             plug_in()
             out._sign_again()
             assert len(tries) == 2, "nothing waits any more"
@@ -121,7 +123,7 @@ def test_however_much_waits_the_key_is_tried_once_at_a_time(
 def test_what_is_owed_from_before_goes_out_though_the_boot_cannot_be_signed_yet(
     play: Any, start: Start, key: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outgoing, "SIGN_AGAIN_S", 3600.0)
+    monkeypatch.setattr(outgoing, "SIGN_AGAIN_MS", 3_600_000)
 
     async def scenario() -> None:
         async with start(plugged=False) as run:

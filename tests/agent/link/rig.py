@@ -141,7 +141,7 @@ class Rig:
             self.outbox,
             clock,
             self.log,  # type: ignore[arg-type]  # says as much as the link needs
-            lambda: 0.5,
+            lambda: 500,
             lambda session, online: f"presence {session} {online}".encode(),
             lambda _leaf, _payload: None,
             self.changes.append,

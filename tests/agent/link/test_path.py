@@ -11,11 +11,11 @@ LEAST_MS = 1000
 MOST_MS = 300_000
 
 
-def middle() -> float:
-    return 0.5
+def middle() -> int:
+    return 500
 
 
-def path_of(brokers: int = 1, chance: Callable[[], float] = middle) -> Path:
+def path_of(brokers: int = 1, chance: Callable[[], int] = middle) -> Path:
     return Path(brokers, LEAST_MS, MOST_MS, chance)
 
 
@@ -38,8 +38,8 @@ def test_the_wait_doubles_up_to_the_longest_and_no_further() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_each_wait_is_spread_by_half_of_itself(seed: int) -> None:
-    chance = random.Random(seed).random
-    jittered, plain = path_of(2, chance), path_of(2)
+    draws = random.Random(seed)
+    jittered, plain = path_of(2, lambda: draws.randrange(1000)), path_of(2)
     spread = []
     for _ in range(40):
         wait_ms, want_ms = jittered.failed(), plain.failed()
