@@ -1,0 +1,170 @@
+"""Multiples of fixed points by a comb whose table lies in a file: 8 KB of flash a point, 64 bytes of RAM.
+
+Signed comb of 8 teeth, 32 columns: an odd scalar is a sum of 256 terms +2^i or -2^i, and a table holds the sums that one column can
+have with a positive last tooth. So every multiplication is 32 doublings and 32 additions, whatever the scalar: no digit is zero.
+The table is made on the board when it is first needed, which takes about 250 doublings and 140 inversions, and made again if its
+checksum does not fit.
+"""
+
+import errno
+import os
+from hashlib import sha256
+
+from devices.firmware.curve import INFINITY, N, P, add, affine, double
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from devices.firmware.curve import Affine, Point
+
+TEETH = 8
+COLUMNS = 32
+POINTS = 1 << (TEETH - 1)
+POINT_SIZE = 64
+TABLE_SIZE = POINTS * POINT_SIZE + 32
+"""Bytes of a table's file: its points, and SHA-256 over the fixed point and them."""
+_ALL_ONES = (1 << (TEETH * COLUMNS)) - 1
+
+
+class Comb:
+    """A fixed point, as its table in an open file."""
+
+    def __init__(self, file: "BinaryIO") -> None:
+        self._file = file
+        self._buffer = bytearray(POINT_SIZE)
+        view = memoryview(self._buffer)
+        self._x = view[:32]
+        self._y = view[32:]
+
+    def entry(self, index: int) -> "Affine":
+        """The table's point with this number.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        self._file.seek(index * POINT_SIZE)
+        if self._file.readinto(self._buffer) != POINT_SIZE:  # type: ignore[attr-defined]  # every binary file has it
+            raise OSError(errno.EIO)
+        return int.from_bytes(self._x, "big"), int.from_bytes(self._y, "big")
+
+    def close(self) -> None:
+        """Close the table's file."""
+        self._file.close()
+
+
+def opened(path: str, x: int, y: int) -> Comb:
+    """The comb of this point on the curve, from its table in the file ``path``, which is made if it is missing or damaged.
+
+    Raises:
+        OSError: the table cannot be written, or not be read back.
+    """
+    file = _whole(path, x, y)
+    if file is None:
+        fresh = path + ".new"
+        with open(fresh, "wb") as out:
+            _write(out, x, y)
+        os.rename(fresh, path)
+        file = _whole(path, x, y)
+        if file is None:
+            raise OSError(errno.EIO)
+    return Comb(file)
+
+
+def multiply(terms: "tuple[tuple[Comb, int], ...]") -> "Point":
+    """The sum of each comb's point times its scalar (0 to N-1). The doublings are shared.
+
+    Raises:
+        OSError: a table cannot be read.
+    """
+    coded = [(comb.entry, _columns(scalar)) for comb, scalar in terms]
+    point = INFINITY
+    column = COLUMNS
+    while column:
+        column -= 1
+        point = double(point)
+        for entry, codes in coded:
+            code = codes[column]
+            if code >= POINTS:
+                x, y = entry(code - POINTS)
+                point = add(point, x, y)
+            else:
+                x, y = entry(POINTS - 1 - code)
+                point = add(point, x, P - y)
+    return point
+
+
+def _columns(scalar: int) -> bytes:
+    """For each column one byte: bit t is set where the term of tooth t is positive. An even scalar is taken as scalar - N, which is odd."""
+    signs = ((scalar if scalar & 1 else scalar - N) + _ALL_ONES >> 1).to_bytes(TEETH * COLUMNS // 8, "little")
+    codes = bytearray(COLUMNS)
+    column = 0
+    while column < COLUMNS:
+        code = 0
+        at = column >> 3
+        shift = column & 7
+        tooth = 0
+        while tooth < TEETH:
+            code |= (signs[at] >> shift & 1) << tooth
+            at += COLUMNS >> 3
+            tooth += 1
+        codes[column] = code
+        column += 1
+    return bytes(codes)
+
+
+def _whole(path: str, x: int, y: int) -> "BinaryIO | None":
+    """The table's open file if all of it is there, and is this point's."""
+    try:
+        file = open(path, "rb")
+    except OSError:
+        return None
+    found = sha256(_bytes(x, y))
+    left = TABLE_SIZE
+    buffer = bytearray(POINT_SIZE)
+    view = memoryview(buffer)
+    while left > 32:
+        if file.readinto(buffer) != POINT_SIZE:
+            break
+        found.update(view)
+        left -= POINT_SIZE
+    if left == 32 and file.read(33) == found.digest():
+        return file
+    file.close()
+    return None
+
+
+def _write(out: "BinaryIO", x: int, y: int) -> None:
+    """The table's points in order, each from the one before: counting up turns one tooth to plus, and all teeth below it to minus."""
+    steps: "list[Affine]" = []
+    rest: "Point" = INFINITY
+    tooth = (x, y)
+    while True:
+        gap = add((rest[0], P - rest[1], rest[2]), tooth[0], tooth[1])
+        if len(steps) == TEETH - 1:
+            break
+        steps.append(affine(double(gap)))
+        rest = add(rest, tooth[0], tooth[1])
+        power: "Point" = (tooth[0], tooth[1], 1)
+        for _ in range(COLUMNS):
+            power = double(power)
+        tooth = affine(power)
+    digest = sha256(_bytes(x, y))
+    index = 0
+    while True:
+        point = affine(gap)
+        data = _bytes(point[0], point[1])
+        digest.update(data)
+        out.write(data)
+        index += 1
+        if index == POINTS:
+            break
+        turned = 0
+        while not index >> turned & 1:
+            turned += 1
+        gap = add((point[0], point[1], 1), steps[turned][0], steps[turned][1])
+    out.write(digest.digest())
+
+
+def _bytes(x: int, y: int) -> bytes:
+    return x.to_bytes(32, "big") + y.to_bytes(32, "big")

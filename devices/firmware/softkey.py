@@ -1,0 +1,102 @@
+"""A signing key in a file of the board's flash: made here, from the hardware's random source, and never sent anywhere.
+
+Whoever can read the flash has the key, unless flash encryption is on; a board with an `atecc608` gives its key to nobody.
+"""
+
+import os
+from hashlib import sha256
+
+from devices.firmware import p256, rfc6979
+from devices.firmware.curve import N
+from devices.firmware.keys import BoardKeyError, check_pair, kid_of, spki_of_point
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from devices.firmware.comb import Comb
+
+_SCALAR_SIZE = 32
+_CHECK_SIZE = 8
+_DRAWS = 16
+
+
+class SoftKey:
+    """A signer. ``generator`` is the comb of the base point."""
+
+    def __init__(self, scalar: int, generator: "Comb") -> None:
+        self._scalar = scalar
+        self._generator = generator
+        blind = next(rfc6979.numbers(scalar, bytes(32)))
+        x, y = p256.public_point(generator, scalar, blind)
+        self.public_der = spki_of_point(x, y)
+        self.kid = kid_of(self.public_der)
+
+    @classmethod
+    def load(cls, path: str, generator: "Comb") -> "Self":
+        """Read the key.
+
+        Raises:
+            BoardKeyError: the file is missing, unreadable or damaged.
+            OSError: the table of the base point cannot be read.
+        """
+        try:
+            with open(path, "rb") as file:
+                contents = file.read(_SCALAR_SIZE + _CHECK_SIZE + 1)
+        except OSError:
+            raise BoardKeyError("no key in %s: enrol this board" % path) from None
+        scalar = int.from_bytes(contents[:_SCALAR_SIZE], "big")
+        if contents != _contents(scalar) or not 0 < scalar < N:
+            raise BoardKeyError("the key in %s is damaged: erase the board and enrol it again" % path)
+        return cls(scalar, generator)
+
+    @classmethod
+    def generate(cls, path: str, generator: "Comb", random: "Callable[[int], bytes]") -> "Self":
+        """Make a key, let it prove itself, and keep it in a new file. ``random(n)`` gives n bytes of the hardware's random source.
+
+        Raises:
+            BoardKeyError: there is a key already, the random source is broken, or the new key does not verify what it signs.
+            OSError: the file or a table cannot be written.
+        """
+        try:
+            os.stat(path)
+        except OSError:
+            pass
+        else:
+            raise BoardKeyError(
+                "there is a key in %s already: erase it first if this board shall get a new identity" % path
+            )
+        scalar = _drawn(random)
+        key = cls(scalar, generator)
+        check_pair(key, generator, path + ".comb")
+        with open(path + ".new", "wb") as file:
+            file.write(_contents(scalar))
+        os.rename(path + ".new", path)
+        return cls.load(path, generator)
+
+    def sign(self, data: bytes) -> bytes:
+        """ECDSA P-256 with SHA-256 over ``data``: 64 bytes ``r || s``, the same for the same data (RFC 6979).
+
+        Raises:
+            OSError: the table of the base point cannot be read.
+        """
+        digest = sha256(data).digest()
+        return p256.sign(self._generator, self._scalar, digest, rfc6979.numbers(self._scalar, digest))
+
+
+def _contents(scalar: int) -> bytes:
+    number = scalar.to_bytes(_SCALAR_SIZE, "big")
+    return number + sha256(number).digest()[:_CHECK_SIZE]
+
+
+def _drawn(random: "Callable[[int], bytes]") -> int:
+    """A number from 1 to N-1, each equally likely (FIPS 186-5 appendix A.2.2): what is out of range is drawn again, never reduced."""
+    last = random(_SCALAR_SIZE)
+    for _ in range(_DRAWS):
+        drawn = random(_SCALAR_SIZE)
+        scalar = int.from_bytes(drawn, "big")
+        if len(drawn) == _SCALAR_SIZE and drawn != last and 0 < scalar < N:
+            return scalar
+        last = drawn
+    raise BoardKeyError("the random source repeats itself or gives nothing usable: replace the board")
