@@ -39,9 +39,7 @@ class Lane:
         self.rounds = 0
         self._fresh = 0
         self._newest = head
-        self._marker = 0
-        self._again = None
-        self._due = None
+        self._due = None  # a round begins anew once all of it is out
 
     def nothing_waits(self) -> bool:
         """Whether everything in this lane was sent at least once, so that a new event may go out at once."""
@@ -53,7 +51,7 @@ class Lane:
 
     def sent_directly(self, position: int) -> None:
         """A new event went out past the journal, and has this position there."""
-        self._fresh = self._newest = position
+        self._fresh = position
 
     def settled(self) -> None:
         """A receipt settled events of this lane: the path works."""

@@ -49,7 +49,7 @@ def test_a_press_while_offline_is_kept_hurried_and_delivered_when_there_is_a_lin
 def test_a_press_leaves_the_device_before_it_is_written_and_what_else_happens_after(
     play: Any, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The journal gives nothing meanwhile: both go from memory, and once."""
+    """The journal gives nothing meanwhile: all go from memory, and once."""
 
     async def scenario() -> None:
         async with start() as run:
@@ -73,13 +73,16 @@ def test_a_press_leaves_the_device_before_it_is_written_and_what_else_happens_af
             monkeypatch.setattr(run.journal, "append", written)
             monkeypatch.setattr(line, "publish", published)
             monkeypatch.setattr(line, "flush", left)
-            monkeypatch.setattr(run.journal, "next", lambda _lane, _after: None)
+            monkeypatch.setattr(run.agent._outbox, "_next_entry", lambda _lane, _after: None)
             before = len(run.broker.sent)
             await run.input("button")
             assert order == ["published", "left", "written"]
-            await run.input("note")
-            assert order[3:] == ["written", "published", "left"]
-            assert types(run.broker.sent[before:]) == ["alarm.raised", "test.passed"]
+            order.clear()
+            run.agent._input("many", 3, 0)
+            assert run.agent._outbox.under_way == 3
+            await run.settle()
+            assert order == ["written", "published"] * 3 + ["left"], "what one turn of the loop makes leaves together"
+            assert types(run.broker.sent[before:]) == ["alarm.raised"] + ["test.passed"] * 3
 
     play(scenario())
 

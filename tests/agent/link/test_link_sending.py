@@ -10,9 +10,10 @@ import pytest
 
 from agent.link import link as linking
 from agent.link.connection import Connection
+from agent.link.link import SUSPECT_BYTES
 from agent.seal import Sealed
 from agent.wire import event
-from tests.agent.link.rig import DEVICE, Broker, Rig, running
+from tests.agent.link.rig import DEVICE, Broker, Rig, packet, running
 
 ALARM_TOPIC = f"dabyl/v1/{DEVICE}/alarm"
 EVENT_TOPIC = f"dabyl/v1/{DEVICE}/event"
@@ -114,9 +115,9 @@ def test_what_waits_for_the_window_goes_in_order_and_alarms_pass_it(play: Any, s
                 await rig.until(lambda: len(broker.events()) == 4)
                 broker.acknowledge(1)
                 await rig.until(lambda: rig.outbox.under_way == 3)
+                assert not rig.emit(b"9"), "older ones wait"
                 assert rig.emit(b"alarm", alarm=True)
                 assert not rig.emit(b"late alarm", alarm=True), "no room"
-                assert not rig.emit(b"9")
                 await rig.until(lambda: len(broker.events()) == 5)
                 broker.acknowledges = True
                 broker.acknowledge(4)
@@ -224,7 +225,7 @@ def test_a_quiet_hour_before_an_event_is_not_held_against_the_broker(
                 monkeypatch.setattr(rig.outbox, "next", looked)
                 assert rig.emit(b"event")
                 await rig.until(lambda: looks >= 3)
-                assert rig.link.up
+                assert broker.versions == [5], "the connection was given up"
 
     play(scenario())
 
@@ -272,19 +273,84 @@ def test_a_connection_that_ends_before_a_turns_events_have_left_harms_nobody(
     play(scenario())
 
 
+def test_nothing_is_sent_before_the_broker_has_answered(play: Any, serve: Any, authority: Any) -> None:
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        received.append(await packet(reader))
+        await asyncio.sleep(60)
+
+    async def scenario() -> None:
+        async with serve(silent) as port:
+            rig = Rig([port], authority)
+            async with running(rig):
+                await rig.until(lambda: received)
+                assert not rig.emit(b"alarm", alarm=True)
+                assert not rig.emit(b"event")
+                assert rig.link._connection is not None
+                assert rig.link._connection._session.to_send(0) == b""
+
+    received: list[tuple[int, bytes]] = []
+    play(scenario())
+
+
 def test_what_is_too_large_for_the_broker_is_found_out_when_it_is_made(play: Any, serve: Any, authority: Any) -> None:
     async def scenario() -> None:
         broker = Broker(properties=b"\x27\x00\x00\x10\x00")
+        large = b"x" * 5000
         async with serve(broker) as port:
             rig = Rig([port], authority)
+            for envelope in (large, b"first"):
+                rig.emit(envelope)
             async with running(rig):
                 await acknowledged(rig)
+                assert broker.events() == [b"first"], "the rest goes on"
                 for alarm in (True, False):
-                    assert not rig.emit(b"x" * 5000, alarm=alarm)
-                assert rig.quarantined == [(1, 1, 5000), (1, 2, 5000)]
+                    assert not rig.emit(large, alarm=alarm)
+                expected = [(1, 1, 5000), (1, 3, 5000), (1, 4, 5000)]
+                assert rig.quarantined == expected
                 assert rig.emit(b"alarm", alarm=True)
                 assert rig.emit(b"event")
-                await rig.until(lambda: broker.events()[:2] == [b"alarm", b"event"])
+                await acknowledged(rig)
+                for rig.later_ms in (1000, 2000):  # its first wait begins, and is over
+                    rig.link.pump()
+                await rig.until(lambda: broker.events() == [b"first", b"alarm", b"event", b"alarm"])
+                assert rig.quarantined == expected, "told again with the next round"
+
+    play(scenario())
+
+
+def test_a_large_event_from_memory_on_which_the_broker_breaks_off_three_times_is_not_sent_any_more(
+    play: Any, serve: Any, authority: Any
+) -> None:
+    async def scenario() -> None:
+        broker = Broker(hangs_up=lambda payload: len(payload) >= SUSPECT_BYTES)
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            rig.link._path._least_ms = 5
+            async with running(rig):
+                await acknowledged(rig)
+                assert rig.emit(b"x" * SUSPECT_BYTES)
+                await rig.until(lambda: rig.quarantined == [(1, 1, SUSPECT_BYTES)])
+        assert len(broker.versions) == 3
+
+    play(scenario())
+
+
+def test_a_large_event_that_the_broker_took_once_is_suspected_anew(play: Any, serve: Any, authority: Any) -> None:
+    async def scenario() -> None:
+        broker = Broker()
+        broker.hangs_up = lambda payload: len(payload) >= SUSPECT_BYTES and len(broker.versions) in {1, 2, 4}
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            rig.link._path._least_ms = 5
+            async with running(rig):
+                await acknowledged(rig)
+                rig.emit(b"x" * SUSPECT_BYTES)
+                await rig.until(broker.events)
+                await acknowledged(rig)
+                rig.link._drop("pulled")
+                await rig.until(lambda: len(broker.events()) == 2)
+        assert rig.quarantined == []
+        assert len(broker.versions) == 5
 
     play(scenario())
 

@@ -62,6 +62,22 @@ def test_what_no_receipt_settles_goes_out_again_with_doubling_waits(
     assert all(0 <= wait - want <= 2 for wait, want in zip(waits, expected, strict=True)), waits
 
 
+def test_a_new_connection_begins_with_the_first_wait_again(journal: MemoryJournal) -> None:
+    outbox = journal.feed()
+    outbox.connected(0)
+    position = journal.add(ALARMS)
+    assert times_sent(outbox, position, ALARM_WAIT_MS << MAX_DOUBLINGS)
+    assert outbox.alarms.rounds >= MAX_DOUBLINGS
+    outbox.lost()
+    now_ms = ALARM_WAIT_MS << MAX_DOUBLINGS
+    outbox.connected(now_ms)
+    assert [at - now_ms for at, sent in wakes(outbox, now_ms, now_ms + 4 * ALARM_WAIT_MS) if sent] == [
+        0,
+        ALARM_WAIT_MS,
+        3 * ALARM_WAIT_MS,
+    ]
+
+
 def test_the_first_wait_of_a_later_alarm_is_as_short_as_that_of_the_first(journal: MemoryJournal) -> None:
     outbox = journal.feed()
     outbox.connected(0)
@@ -146,8 +162,9 @@ def test_events_that_are_no_alarms_never_make_the_path_doubtful(journal: MemoryJ
 
 def test_what_is_quarantined_is_not_sent_any_more_and_leaves_no_doubt(journal: MemoryJournal) -> None:
     outbox = journal.feed()
-    bad, good = journal.add(ALARMS), journal.add(ALARMS)
+    bad, worse, good = journal.add(ALARMS), journal.add(ALARMS), journal.add(ALARMS)
     outbox.quarantine(bad)
+    outbox.quarantine(worse)
     outbox.connected(0)
     assert pump(outbox, 0) == [good]
     journal.settle(good)

@@ -91,6 +91,17 @@ def test_a_round_that_is_due_while_the_rate_holds_back_does_not_wake_in_a_spin(j
     assert [now_ms for now_ms, _ in wakes(outbox, 0, 3 * EVENT_WAIT_MS)] == list(range(0, 3 * EVENT_WAIT_MS + 1, 1000))
 
 
+@pytest.mark.parametrize("rate", [3, 7, 300])
+def test_each_wake_for_a_backlog_finds_something_to_send(journal: MemoryJournal, rate: int) -> None:
+    for _ in range(1000):
+        journal.add(OTHERS)
+    outbox = journal.feed(window=1, rate=rate)
+    outbox.connected(0)
+    times = wakes(outbox, 0, 3000)
+    assert all(sent for _, sent in times)
+    assert 3 * rate - 1 <= len(times) <= 3 * rate + 1
+
+
 def test_an_alarms_round_is_woken_for_while_the_rate_holds_back(journal: MemoryJournal) -> None:
     for _ in range(3):
         journal.add(OTHERS)
@@ -117,9 +128,9 @@ def test_a_fast_rate_is_reached_with_a_look_every_tenth_of_a_second(journal: Mem
     for _ in range(5000):
         journal.add(OTHERS)
     outbox = journal.feed(window=20, rate=10_000)
-    outbox.connected(0)
-    assert len(pump(outbox, 0)) == 20
-    assert [len(pump(outbox, now_ms)) for now_ms in (100, 200, 300, 3_600_000)] == [1000] * 4
+    outbox.connected(1_000_000)
+    assert len(pump(outbox, 1_000_000)) == 20
+    assert [len(pump(outbox, 1_000_000 + later_ms)) for later_ms in (100, 200, 300, 3_600_000)] == [1000] * 4
 
 
 # What may go from memory
