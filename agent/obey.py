@@ -4,7 +4,7 @@ A command is carried out only once its number is durable, so that no power cut l
 """
 
 from agent.inbound import Inbound, Refused
-from agent.keys.errors import PublicKeyError
+from agent.keys.errors import KeysError
 from agent.limit import Limit
 from agent.wire import topics
 from agent.wire.errors import WireError
@@ -153,7 +153,7 @@ class Obedience:
                 if asked.name == "center-keys"
                 else self._on_command(asked.name, asked.args)
             )
-        except (PublicKeyError, OSError) as error:
+        except (KeysError, OSError) as error:
             self._outgoing.emit("command.failed", {"n": asked.n, "name": asked.name, "reason": str(error)[:200]})
             return
         if result is None:
