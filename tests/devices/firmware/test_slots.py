@@ -1,0 +1,90 @@
+"""Which copy of the firmware is started."""
+
+from pathlib import Path
+
+import pytest
+
+from devices.firmware.slots import MANIFEST, MAX_FAILED, Slots
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def put(root: Path, slot: str) -> None:
+    (root / slot).mkdir()
+    (root / slot / MANIFEST).write_text("{}")
+
+
+def test_a_new_board_starts_its_first_copy(root: Path) -> None:
+    put(root, "a")
+    assert Slots(str(root)).choose() == "a"
+    assert Slots(str(root)).path("a") == f"{root}/a"
+
+
+def test_the_named_copy_is_started_as_long_as_it_is_healthy(root: Path) -> None:
+    put(root, "a")
+    put(root, "b")
+    (root / "slot").write_text("b")
+    for _ in range(3 * MAX_FAILED):
+        slots = Slots(str(root))
+        assert slots.choose() == "b"
+        slots.healthy()
+
+
+def test_a_copy_that_fails_three_times_in_a_row_gives_way_to_the_other(root: Path) -> None:
+    put(root, "a")
+    put(root, "b")
+    chosen = [Slots(str(root)).choose() for _ in range(MAX_FAILED + 2)]
+    assert chosen == ["a"] * MAX_FAILED + ["b"] * 2
+    Slots(str(root)).healthy()
+    assert Slots(str(root)).choose() == "b", "and stays in use"
+
+
+def test_two_broken_copies_take_turns(root: Path) -> None:
+    put(root, "a")
+    put(root, "b")
+    chosen = [Slots(str(root)).choose() for _ in range(4 * MAX_FAILED)]
+    assert chosen == (["a"] * MAX_FAILED + ["b"] * MAX_FAILED) * 2
+
+
+def test_a_healthy_start_in_between_begins_the_count_anew(root: Path) -> None:
+    put(root, "a")
+    put(root, "b")
+    for n in range(3 * MAX_FAILED):
+        slots = Slots(str(root))
+        assert slots.choose() == "a"
+        if n % 2:
+            slots.healthy()
+
+
+def test_without_another_whole_copy_the_same_one_is_started_again_and_flash_is_left_alone(root: Path) -> None:
+    put(root, "a")
+    (root / "b").mkdir()  # half copied: no manifest
+    assert [Slots(str(root)).choose() for _ in range(MAX_FAILED)] == ["a"] * MAX_FAILED
+    for name in ("slot", "starts"):
+        if (root / name).exists():
+            (root / name).chmod(0o400)
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in root.iterdir() if path.is_file())
+    assert Slots(str(root)).choose() == "a"
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in root.iterdir() if path.is_file()) == before
+
+
+def test_a_half_copied_one_is_not_started_while_there_is_a_whole_one(root: Path) -> None:
+    (root / "a").mkdir()
+    put(root, "b")
+    assert Slots(str(root)).choose() == "b"
+
+
+@pytest.mark.parametrize("junk", ["", "c", "\x00", "aa", "999999999999999999999"])
+def test_damaged_notes_keep_nothing_from_starting(root: Path, junk: str) -> None:
+    put(root, "a")
+    put(root, "b")
+    (root / "slot").write_text(junk)
+    (root / "starts").write_text(junk)
+    assert Slots(str(root)).choose() == "a"
+
+
+def test_a_flash_that_takes_nothing_keeps_nothing_from_starting(tmp_path: Path) -> None:
+    assert Slots(str(tmp_path / "missing")).choose() == "a"
