@@ -318,6 +318,24 @@ def test_what_is_too_large_for_the_broker_is_found_out_when_it_is_made(play: Any
     play(scenario())
 
 
+def test_what_waits_behind_something_too_large_goes_with_the_same_acknowledgement(
+    play: Any, serve: Any, authority: Any
+) -> None:
+    async def scenario() -> None:
+        broker = Broker(acknowledges=False, properties=b"\x27\x00\x00\x10\x00")
+        async with serve(broker) as port:
+            rig = Rig([port], authority, window=1)
+            async with running(rig):
+                await rig.until(lambda: broker.messages)
+                for envelope in (b"first", b"x" * 5000, b"last"):
+                    rig.emit(envelope)
+                await rig.until(lambda: broker.events() == [b"first"])
+                broker.acknowledge(2)  # presence is the other one
+                await rig.until(lambda: broker.events() == [b"first", b"last"])
+
+    play(scenario())
+
+
 def test_a_large_event_from_memory_on_which_the_broker_breaks_off_three_times_is_not_sent_any_more(
     play: Any, serve: Any, authority: Any
 ) -> None:
