@@ -7,9 +7,11 @@ steps the patterns. It decides nothing about alarms. Without PWM a lamp is on at
 
 import time
 
+from devices.common.patterns import duty_at
+from devices.common.settings import SettingsError
 from devices.gpio import pin_factory
-from devices.sos_button.patterns import PATTERNS, duty_at
-from devices.sos_button.settings import SettingsError, completed
+from devices.sos_button.patterns import PATTERNS
+from devices.sos_button.settings import completed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

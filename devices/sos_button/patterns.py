@@ -1,44 +1,14 @@
-"""What lamp, strobe, siren and relay do, as data, and which duty a pattern has at a moment.
+"""What lamp, strobe, siren and relay do, as data (see ``devices.common.patterns``). Runs on MicroPython and CPython alike.
 
-A pattern is a tuple of (duration_ms, duty in percent) that repeats for ever; a single step of duration 0 is steady. It drives nothing.
-Runs on MicroPython and CPython alike. What each pattern means to the people in front of it stands in docs/devices/sos-button.md, which
-a test holds equal to this table.
+What each pattern means to the people in front of it stands in docs/devices/sos-button.md, which a test holds equal to this table.
 """
 
+from devices.common.patterns import lamp
+
 PATTERNS: "dict[str, dict[str, tuple[tuple[int, int], ...]]]" = {
-    "lamp": {
-        # Two steps in ten seconds: each step wakes the processor, and an idle device should sleep.
-        "idle": ((500, 50), (9500, 5)),
-        "offline": ((100, 60), (3900, 0)),
-        "pressed": ((60, 100), (60, 0)),
-        "sending": ((250, 100), (250, 0)),
-        "sending-no-link": ((100, 100), (100, 0)),
-        "received": ((1600, 100), (400, 0)),
-        "acknowledged": ((0, 100),),
-        "dispatched": ((1700, 100), (100, 20), (100, 100), (100, 20)),
-        "closed": ((500, 60), (500, 20)),
-        "test-armed": ((100, 100), (100, 0), (100, 100), (700, 0)),
-        "test-passed": ((150, 20), (150, 60), (150, 100), (150, 60)),
-        "identify": ((100, 100), (100, 0), (100, 100), (100, 0), (100, 100), (500, 0)),
-        "fault": ((100, 60), (200, 0), (100, 60), (2600, 0)),
-        "tamper": ((100, 60), (200, 0), (100, 60), (200, 0), (100, 60), (2300, 0)),
-    },
+    # Idle: two steps in ten seconds, for each step wakes the processor, and an idle device should sleep.
+    "lamp": lamp({"idle": ((500, 50), (9500, 5))}),
     "strobe": {"off": ((0, 0),), "alarm": ((50, 100), (950, 0))},
     "siren": {"off": ((0, 0),), "alarm": ((800, 100), (200, 0))},
     "relay": {"off": ((0, 0),), "on": ((0, 100),)},
 }
-
-
-def duty_at(pattern: "tuple[tuple[int, int], ...]", elapsed_ms: int) -> "tuple[int, int | None]":
-    """Return the duty in percent ``elapsed_ms`` after the pattern began, and the milliseconds until the next step (None: steady)."""
-    cycle_ms = 0
-    for duration_ms, _duty in pattern:
-        cycle_ms += duration_ms
-    if cycle_ms == 0:
-        return pattern[0][1], None
-    left_ms = elapsed_ms % cycle_ms
-    for duration_ms, duty in pattern:
-        if left_ms < duration_ms:
-            return duty, duration_ms - left_ms
-        left_ms -= duration_ms
-    raise AssertionError("a moment lies within its cycle")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from devices.common.pictures import INK, QUIET, STYLE, filled, lamp_svg, lamp_table, settings_table
 from devices.sos_button import SETTINGS
 from devices.sos_button.patterns import PATTERNS
 
@@ -53,34 +54,10 @@ PARTS = {
     "relay_pin": ("Camera / intercom relay", "relay board with its own supply", "on for relay_s after each press"),
 }
 
-SPAN_MS = 6000
-INK = "#1d2733"
-QUIET = "#5b6875"
-STYLE = "font-family='DejaVu Sans, Verdana, sans-serif'"
 
-
-def lamp_svg() -> str:
-    """The lamp's language: for each pattern a blinking lamp, six seconds of its light, and what it means."""
-    row, left, width = 46, 190, 420
-    height = 44 + row * len(MEANINGS) + 24
-    lines = [
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1010 {height}' {STYLE} font-size='13'>",
-        "<title>Lamp patterns of the SOS button</title>",
-        f"<rect width='1010' height='{height}' fill='#ffffff'/>",
-        f"<text x='{left}' y='26' fill='{QUIET}'>six seconds of light</text>",
-        f"<text x='{left + width + 24}' y='26' fill='{QUIET}'>what a passer-by understands</text>",
-    ]
-    for number, (name, (passer_by, _installer)) in enumerate(MEANINGS.items()):
-        top = 40 + row * number
-        lines.append(f"<text x='52' y='{top + 24}' fill='{INK}' font-weight='bold'>{escape(name)}</text>")
-        lines.append(_blinking(PATTERNS["lamp"][name], 28, top + 19))
-        lines.append(f"<rect x='{left}' y='{top}' width='{width}' height='36' fill='#eef1f4'/>")
-        lines.append(f"<path d='{_course(PATTERNS['lamp'][name], left, top + 36, width, 34)}' fill='#e8920c'/>")
-        lines.append(f"<text x='{left + width + 24}' y='{top + 24}' fill='{INK}'>{escape(passer_by)}</text>")
-    for second in range(SPAN_MS // 1000 + 1):
-        x = left + width * second * 1000 // SPAN_MS
-        lines.append(f"<text x='{x}' y='{height - 10}' fill='{QUIET}' text-anchor='middle'>{second} s</text>")
-    return "\n".join([*lines, "</svg>", ""])
+def lamp() -> str:
+    """The lamp's language as a picture."""
+    return lamp_svg("SOS button", "a passer-by", PATTERNS["lamp"], MEANINGS)
 
 
 def wiring_svg() -> str:
@@ -115,76 +92,17 @@ def wiring_svg() -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
-def lamp_table() -> str:
-    """The lamp's language as a table in words."""
-    lines = [
-        "| pattern | what a passer-by sees and understands | what an installer or officer reads |",
-        "|---|---|---|",
-    ]
-    lines += [f"| `{name}` | {passer_by} | {installer} |" for name, (passer_by, installer) in MEANINGS.items()]
-    return "\n".join(lines) + "\n"
-
-
-def settings_table() -> str:
-    """All settings with defaults and ranges."""
-    lines = ["| setting | default | range | meaning |", "|---|---|---|---|"]
-    for name, (kind, default, minimum, maximum, meaning) in SETTINGS.items():
-        shown, allowed = (
-            (str(default).lower(), "true, false") if kind is bool else (str(default), f"{minimum} … {maximum}")
-        )
-        lines.append(f"| `{name}` | {shown} | {allowed} | {meaning} |")
-    return "\n".join(lines) + "\n"
-
-
-def filled(page: str) -> str:
-    """The page with its tables drawn anew between ``<!-- name -->`` and ``<!-- /name -->``. Raises ValueError if a mark is missing."""
-    for name, table in (("lamp", lamp_table()), ("settings", settings_table())):
-        before, begin, rest = page.partition(f"<!-- {name} -->\n")
-        _old, end, after = rest.partition(f"<!-- /{name} -->\n")
-        if not begin or not end:
-            raise ValueError(
-                f"the page lacks the marks <!-- {name} --> and <!-- /{name} -->; put them around its table"
-            )
-        page = before + begin + table + end + after
-    return page
+def tables() -> dict[str, str]:
+    """The page's tables by their marks."""
+    return {"lamp": lamp_table("a passer-by", MEANINGS), "settings": settings_table(SETTINGS)}
 
 
 def main(folder: Path) -> None:
     """Write both pictures and both tables into a folder that holds sos-button.md."""
-    (folder / "sos-button-lamp.svg").write_text(lamp_svg(), encoding="utf-8")
+    (folder / "sos-button-lamp.svg").write_text(lamp(), encoding="utf-8")
     (folder / "sos-button-wiring.svg").write_text(wiring_svg(), encoding="utf-8")
     page = folder / "sos-button.md"
-    page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-def _course(pattern: tuple[tuple[int, int], ...], x: int, y: int, width: int, height: int) -> str:
-    """An SVG path over SPAN_MS of a pattern, its foot at (x, y)."""
-    path = [f"M{x} {y}"]
-    at_ms = step = 0
-    while at_ms < SPAN_MS:
-        duration_ms, duty = pattern[step % len(pattern)]
-        path.append(f"V{y - height * duty / 100:g}")
-        at_ms = SPAN_MS if duration_ms == 0 else min(SPAN_MS, at_ms + duration_ms)
-        path.append(f"H{x + width * at_ms / SPAN_MS:g}")
-        step += 1
-    return "".join(path) + f"V{y}z"
-
-
-def _blinking(pattern: tuple[tuple[int, int], ...], x: int, y: int) -> str:
-    """A round lamp that plays the pattern."""
-    lamp = f"<circle cx='{x}' cy='{y}' r='12' fill='#f4f0e6' stroke='{QUIET}'/><circle cx='{x}' cy='{y}' r='11' fill='#e8920c'"
-    cycle_ms = sum(duration_ms for duration_ms, _duty in pattern)
-    if cycle_ms == 0:
-        return f"{lamp} opacity='{pattern[0][1] / 100:g}'/>"
-    values, times, at_ms = [], [], 0
-    for duration_ms, duty in pattern:
-        values.append(f"{duty / 100:g}")
-        times.append(f"{at_ms / cycle_ms:.4g}")
-        at_ms += duration_ms
-    return (
-        f"{lamp}><animate attributeName='opacity' values='{';'.join(values)}' keyTimes='{';'.join(times)}' "
-        f"dur='{cycle_ms}ms' calcMode='discrete' repeatCount='indefinite'/></circle>"
-    )
+    page.write_text(filled(page.read_text(encoding="utf-8"), tables()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 sys.path.insert(0, sys.argv[1])
 
 from agent.effects import EMIT
-from devices.sos_button.gesture import Debouncer
+from devices.common.contact import Debouncer
+from devices.common.patterns import duty_at
+from devices.common.settings import SettingsError
 from devices.sos_button.logic import SosButton
-from devices.sos_button.patterns import PATTERNS, duty_at
-from devices.sos_button.settings import SettingsError
+from devices.sos_button.patterns import PATTERNS
 
 
 def told(value: object) -> str:

@@ -12,10 +12,10 @@ from gpiozero.exc import GPIOPinInUse
 from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
 from agent.effects import EMIT
+from devices.common.settings import SettingsError
 from devices.sos_button import KIND, SETTINGS, make_binding, make_logic
 from devices.sos_button.linux import Binding, PinError, monotonic_ms
 from devices.sos_button.patterns import PATTERNS
-from devices.sos_button.settings import SettingsError
 
 Inputs = list[tuple[str, int, int]]
 ALL = {"tamper_pin": 5, "supply_pin": 6, "strobe_pin": 22, "siren_pin": 23, "relay_pin": 24}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from devices.sos_button.settings import SettingsError
+from devices.common.settings import SettingsError
 
 Make = Callable[..., Any]
 

@@ -8,6 +8,10 @@ capacity, four fifths of it usable in the cold, over the average current. Lithiu
 the end, so no voltage model can see 30 days ahead there: replace them by date.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 # millivolts of one cell, per mille of charge left at that voltage or above
 CHARGE_LEFT = (
     (1500, 900),
@@ -38,7 +42,7 @@ def days_left(millivolts: int, cells: int, capacity_mah: int, draw_ua: int) -> i
 class Battery:
     """One battery, judged reading by reading. ``low`` is the standing judgement."""
 
-    def __init__(self, settings: "dict[str, int]") -> None:
+    def __init__(self, settings: "Mapping[str, int]") -> None:
         self._limit_mv = settings["battery_low_mv"]
         self._cells = settings["battery_cells"]
         self._capacity_mah = settings["battery_mah"]

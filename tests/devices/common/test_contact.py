@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.sos_button.gesture import CLEARED, PRESS, RELEASE, STUCK, Debouncer
+from devices.common.contact import CLEARED, PRESS, RELEASE, STUCK, Debouncer
 
 Edge = tuple[int, int]  # level, at_ms
 

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.sos_button.battery import CHARGE_LEFT, LOW_DAYS, Battery, days_left
+from devices.common.battery import CHARGE_LEFT, LOW_DAYS, Battery, days_left
 
 
 def battery(**settings: int) -> Battery:
