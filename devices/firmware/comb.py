@@ -27,70 +27,55 @@ TABLE_SIZE = POINTS * POINT_SIZE + 32
 _ALL_ONES = (1 << (TEETH * COLUMNS)) - 1
 
 
-class Comb:
-    """A fixed point, as its table in an open file."""
-
-    def __init__(self, file: "BinaryIO") -> None:
-        self._file = file
-        self._buffer = bytearray(POINT_SIZE)
-        view = memoryview(self._buffer)
-        self._x = view[:32]
-        self._y = view[32:]
-
-    def entry(self, index: int) -> "Affine":
-        """The table's point with this number.
-
-        Raises:
-            OSError: the file cannot be read.
-        """
-        self._file.seek(index * POINT_SIZE)
-        if self._file.readinto(self._buffer) != POINT_SIZE:  # type: ignore[attr-defined]  # every binary file has it
-            raise OSError(errno.EIO)
-        return int.from_bytes(self._x, "big"), int.from_bytes(self._y, "big")
-
-    def close(self) -> None:
-        """Close the table's file."""
-        self._file.close()
-
-
-def opened(path: str, x: int, y: int) -> Comb:
-    """The comb of this point on the curve, from its table in the file ``path``, which is made if it is missing or damaged.
+def make_sure(path: str, x: int, y: int) -> str:
+    """``path``, where now the table of this point on the curve lies: it is made if it is missing or damaged.
 
     Raises:
         OSError: the table cannot be written, or not be read back.
     """
-    file = _whole(path, x, y)
-    if file is None:
+    if not _whole(path, x, y):
         fresh = path + ".new"
         with open(fresh, "wb") as out:
             _write(out, x, y)
         os.rename(fresh, path)
-        file = _whole(path, x, y)
-        if file is None:
+        if not _whole(path, x, y):
             raise OSError(errno.EIO)
-    return Comb(file)
+    return path
 
 
-def multiply(terms: "tuple[tuple[Comb, int], ...]") -> "Point":
-    """The sum of each comb's point times its scalar (0 to N-1). The doublings are shared.
+def multiply(terms: "tuple[tuple[str, int], ...]") -> "Point":
+    """The sum of points times scalars (0 to N-1), given as (path of the point's table, scalar). The doublings are shared.
 
     Raises:
         OSError: a table cannot be read.
     """
-    coded = [(comb.entry, _columns(scalar)) for comb, scalar in terms]
+    coded: "list[tuple[BinaryIO, bytes]]" = []
+    try:
+        for path, scalar in terms:
+            coded.append((open(path, "rb"), _columns(scalar)))
+        return _sum(coded)
+    finally:
+        for file, _ in coded:
+            file.close()
+
+
+def _sum(coded: "list[tuple[BinaryIO, bytes]]") -> "Point":
+    buffer = bytearray(POINT_SIZE)
+    view = memoryview(buffer)
+    half = POINT_SIZE >> 1
     point = INFINITY
     column = COLUMNS
     while column:
         column -= 1
         point = double(point)
-        for entry, codes in coded:
+        for file, codes in coded:
             code = codes[column]
-            if code >= POINTS:
-                x, y = entry(code - POINTS)
-                point = add(point, x, y)
-            else:
-                x, y = entry(POINTS - 1 - code)
-                point = add(point, x, P - y)
+            positive = code >= POINTS
+            file.seek((code - POINTS if positive else POINTS - 1 - code) * POINT_SIZE)
+            if file.readinto(buffer) != POINT_SIZE:  # type: ignore[attr-defined]  # every binary file has it
+                raise OSError(errno.EIO)
+            y = int.from_bytes(view[half:], "big")
+            point = add(point, int.from_bytes(view[:half], "big"), y if positive else P - y)
     return point
 
 
@@ -113,25 +98,19 @@ def _columns(scalar: int) -> bytes:
     return bytes(codes)
 
 
-def _whole(path: str, x: int, y: int) -> "BinaryIO | None":
-    """The table's open file if all of it is there, and is this point's."""
-    try:
-        file = open(path, "rb")
-    except OSError:
-        return None
-    found = sha256(_bytes(x, y))
-    left = TABLE_SIZE
+def _whole(path: str, x: int, y: int) -> bool:
+    """True if all of the table is there, and it is this point's."""
+    digest = sha256(_bytes(x, y))
     buffer = bytearray(POINT_SIZE)
-    view = memoryview(buffer)
-    while left > 32:
-        if file.readinto(buffer) != POINT_SIZE:
-            break
-        found.update(view)
-        left -= POINT_SIZE
-    if left == 32 and file.read(33) == found.digest():
-        return file
-    file.close()
-    return None
+    try:
+        with open(path, "rb") as file:
+            for _ in range(POINTS):
+                if file.readinto(buffer) != POINT_SIZE:
+                    return False
+                digest.update(buffer)
+            return file.read(33) == digest.digest()
+    except OSError:
+        return False
 
 
 def _write(out: "BinaryIO", x: int, y: int) -> None:

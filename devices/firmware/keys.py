@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from agent.wire.cose import Signer as WireSigner
-    from devices.firmware.comb import Comb
     from devices.firmware.curve import Affine
 
     class Signer(WireSigner, Protocol):
@@ -88,7 +87,7 @@ def certificate_request(signer: "Signer", device_id: str) -> bytes:
     return _der(_SEQUENCE, info + _ECDSA_SHA256 + _der(_BIT_STRING, b"\x00" + signature))
 
 
-def check_pair(signer: "Signer", generator: "Comb", scratch: str) -> None:
+def check_pair(signer: "Signer", generator: str, scratch: str) -> None:
     """Let the key sign once, and verify that against its public key, by way of a table in the file ``scratch``, which is removed again.
 
     Raises:
@@ -96,16 +95,22 @@ def check_pair(signer: "Signer", generator: "Comb", scratch: str) -> None:
         OSError: no room for the table, or the signer's trouble.
     """
     x, y = point_of_spki(signer.public_der)
-    table = comb.opened(scratch, x, y)
     try:
-        fits = p256.verify(generator, table, signer.sign(SPKI_PREFIX), sha256(SPKI_PREFIX).digest())
+        comb.make_sure(scratch, x, y)
+        fits = p256.verify(generator, scratch, signer.sign(SPKI_PREFIX), sha256(SPKI_PREFIX).digest())
     finally:
-        table.close()
-        os.remove(scratch)
+        _remove(scratch)
     if not fits:
         raise BoardKeyError(
             "the key's signature does not fit its public key: the hardware is faulty, replace the board"
         )
+
+
+def _remove(path: str) -> None:
+    try:
+        os.remove(path)
+    except OSError:
+        pass
 
 
 def _integer(number: bytes) -> bytes:

@@ -1,4 +1,5 @@
-"""ECDSA on P-256 (FIPS 186-5 section 6.4) over a digest of 32 bytes, with combs for the base point and the public key.
+"""ECDSA on P-256 (FIPS 186-5 section 6.4) over a digest of 32 bytes. ``generator`` and ``key`` are paths: of the tables that
+`comb.make_sure` made for the base point and for the public key.
 
 Signing takes the same steps for every key and nonce, and blinds both inversions. Python's integers themselves are not constant-time:
 see docs/devices/firmware-keys.md for what that means.
@@ -13,12 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devices.firmware.comb import Comb
-
 SIGNATURE_SIZE = 64
 
 
-def public_point(generator: "Comb", scalar: int, blind: int) -> "tuple[int, int]":
+def public_point(generator: str, scalar: int, blind: int) -> "tuple[int, int]":
     """The base point times a secret scalar from 1 to N-1, affine. ``blind`` is a random number of that range.
 
     Raises:
@@ -31,7 +30,7 @@ def public_point(generator: "Comb", scalar: int, blind: int) -> "tuple[int, int]
     return x, y
 
 
-def sign(generator: "Comb", scalar: int, digest: bytes, numbers: "Iterator[int]") -> bytes:
+def sign(generator: str, scalar: int, digest: bytes, numbers: "Iterator[int]") -> bytes:
     """64 bytes ``r || s``. ``numbers`` gives secret numbers from 1 to N-1, never the same row for two digests (see `rfc6979`).
 
     Raises:
@@ -47,7 +46,7 @@ def sign(generator: "Comb", scalar: int, digest: bytes, numbers: "Iterator[int]"
             return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-def verify(generator: "Comb", key: "Comb", signature: bytes, digest: bytes) -> bool:
+def verify(generator: str, key: str, signature: bytes, digest: bytes) -> bool:
     """True if ``signature`` is of ``digest`` by ``key``. A signature of a wrong length or out of range is a wrong one, no error.
 
     Raises:

@@ -15,17 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-    from devices.firmware.comb import Comb
-
 _SCALAR_SIZE = 32
 _CHECK_SIZE = 8
 _DRAWS = 16
 
 
 class SoftKey:
-    """A signer. ``generator`` is the comb of the base point."""
+    """A signer. ``generator`` is the path of the base point's table (see `comb`)."""
 
-    def __init__(self, scalar: int, generator: "Comb") -> None:
+    def __init__(self, scalar: int, generator: str) -> None:
         self._scalar = scalar
         self._generator = generator
         blind = next(rfc6979.numbers(scalar, bytes(32)))
@@ -34,7 +32,7 @@ class SoftKey:
         self.kid = kid_of(self.public_der)
 
     @classmethod
-    def load(cls, path: str, generator: "Comb") -> "Self":
+    def load(cls, path: str, generator: str) -> "Self":
         """Read the key.
 
         Raises:
@@ -52,7 +50,7 @@ class SoftKey:
         return cls(scalar, generator)
 
     @classmethod
-    def generate(cls, path: str, generator: "Comb", random: "Callable[[int], bytes]") -> "Self":
+    def generate(cls, path: str, generator: str, random: "Callable[[int], bytes]") -> "Self":
         """Make a key, let it prove itself, and keep it in a new file. ``random(n)`` gives n bytes of the hardware's random source.
 
         Raises:

@@ -15,7 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from devices.firmware.comb import Comb
     from devices.firmware.curve import Affine
 
     Verify = Callable[[bytes, bytes], bool]
@@ -28,14 +27,16 @@ _TABLE = ".center"
 class Trust:
     """The key table for receipts and commands, kept in ``folder``. ``find`` is what ``agent.wire.cose.verify`` asks.
 
+    ``generator`` is the path of the base point's table (see `comb`).
+
     Raises:
         BoardKeyError: no keys there, or a damaged file.
     """
 
-    def __init__(self, folder: str, generator: "Comb") -> None:
+    def __init__(self, folder: str, generator: str) -> None:
         self._folder = folder
         self._generator = generator
-        self._tables: "dict[bytes, Comb]" = {}
+        self._tables: "dict[bytes, str]" = {}
         path = folder + "/" + FILE
         try:
             with open(path, "rb") as file:
@@ -92,19 +93,17 @@ class Trust:
         self._points = points
         self._drop_tables()
 
-    def _table(self, kid: bytes) -> "Comb":
+    def _table(self, kid: bytes) -> str:
         table = self._tables.get(kid)
         if table is None:
             x, y = self._points[kid]
-            table = comb.opened("%s/%s%s" % (self._folder, hexlify(kid).decode(), _TABLE), x, y)
+            table = comb.make_sure("%s/%s%s" % (self._folder, hexlify(kid).decode(), _TABLE), x, y)
             self._tables[kid] = table
         return table
 
     def _drop_tables(self) -> None:
-        """Close and remove the tables of keys that are believed no longer, and tables left half made. What stays is removed next time."""
-        for kid in list(self._tables):
-            if kid not in self._points:
-                self._tables.pop(kid).close()
+        """Remove the tables of keys that are believed no longer, and tables left half made. What stays is removed next time."""
+        self._tables = {kid: path for kid, path in self._tables.items() if kid in self._points}
         ours = [hexlify(kid).decode() + _TABLE for kid in self._points]
         try:
             for name in os.listdir(self._folder):
