@@ -120,6 +120,10 @@ def _integer(number: bytes) -> bytes:
 
 
 def _der(tag: int, contents: bytes) -> bytes:
-    """One DER element of at most 255 bytes (X.690 section 8.1.3)."""
+    """One DER element of at most 65535 bytes (X.690 section 8.1.3)."""
     size = len(contents)
-    return (bytes((tag, size)) if size < 0x80 else bytes((tag, 0x81, size))) + contents
+    if size < 0x80:
+        return bytes((tag, size)) + contents
+    if size < 0x100:
+        return bytes((tag, 0x81, size)) + contents
+    return bytes((tag, 0x82, size >> 8, size & 0xFF)) + contents
