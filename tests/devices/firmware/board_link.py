@@ -1,0 +1,149 @@
+"""A link on a board, for tests: runs on MicroPython, is told what to do on standard input, and says what happens as lines of JSON.
+
+``micropython board_link.py <folder> <settings>``, the last a file of JSON; in the folder are root.der, key.der and chain0.der, chain1.der …
+"""
+
+# ruff: noqa: T201, UP031, PTH123, SIM105, PERF401, D101, D107  it runs on MicroPython
+import asyncio
+import json
+import sys
+import time
+
+from agent.clock import Clock
+from agent.link.errors import LinkError
+from agent.link.outbox import Outbox
+from agent.seal import Sealed
+from agent.wire import event
+from devices.firmware import dial
+from devices.firmware import link as linking
+from devices.firmware.link import Link
+
+
+def say(what: str, **facts: object) -> None:
+    """A line for the test."""
+    facts["what"] = what
+    print(json.dumps(facts))
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Notes:
+    tracing = False
+
+    def info(self, message: str, **facts: object) -> None:
+        say("log", said=message, **facts)
+
+    warning = info
+
+
+class Board:
+    def __init__(self, folder: str, settings: "Any") -> None:
+        self.entries: "Any" = []
+        self.flash_ms = settings.get("flash_ms", 0)
+        self.signs = True
+        chain = []
+        for n in range(settings["chain"]):
+            chain.append(read("%s/chain%d.der" % (folder, n)))
+        tls = dial.context(read(folder + "/root.der"), chain, read(folder + "/key.der"))
+        linking.PRESENCE_EVERY_MS = settings.get("presence_ms", linking.PRESENCE_EVERY_MS)
+        clock = Clock(time.ticks_ms, lambda: int(time.time() * 1000), lambda: True)
+        self.outbox = Outbox(
+            self.next,
+            lambda: len(self.entries),
+            settings["window"],
+            1000,
+            settings["alarm_retry_ms"],
+            settings["event_retry_ms"],
+        )
+        self.link = Link(
+            settings["device"],
+            [tuple(broker) for broker in settings["brokers"]],
+            tls,
+            settings,
+            self.outbox,
+            clock,
+            Notes(),
+            lambda: 500,
+            self.presence,
+            lambda leaf, payload: say("message", leaf=leaf, size=len(payload), starts=payload[:40].decode()),
+            lambda up: say("change", up=up),
+            lambda boot, seq, size: say("quarantined", seq=seq, size=size),
+        )
+
+    def presence(self, session: int, online: bool) -> bytes:
+        if not self.signs:
+            raise LinkError("the key does not sign")
+        return b"presence %d %s" % (session, online)
+
+    def next(self, lane: int, after: int) -> "Any":
+        for entry in self.entries[after:]:
+            if (entry[1] > 0) == (lane == 1):
+                return entry
+        return None
+
+    def emit(self, alarm: bool, payload: bytes) -> None:
+        at = len(self.entries) + 1
+        sealed = Sealed(
+            1, at, event.ALARM if alarm else event.STATE, "alarm.raised" if alarm else "test.passed", b"", payload
+        )
+        mid = self.link.express(sealed)
+        time.sleep_ms(self.flash_ms)  # type: ignore[attr-defined]
+        self.entries.append((at, sealed.rank, 1, at, payload))
+        if mid is None:
+            self.link.queue(at, sealed)
+        else:
+            self.link.adopt(mid, at, sealed)
+        say("emitted", direct=mid is not None)
+
+    async def listen(self) -> None:
+        """One command a line: ``alarm TEXT``, ``event TEXT``, ``large SIZE``, ``hurry``, ``announce``, ``mute``, ``status``, ``stop``."""
+        stdin = asyncio.StreamReader(sys.stdin.buffer)
+        while True:
+            words = (await stdin.readline()).decode().split()
+            if not words or words[0] == "stop":
+                break
+            if words[0] in ("alarm", "event"):
+                self.emit(words[0] == "alarm", words[1].encode())
+            elif words[0] == "large":
+                self.emit(False, b"x" * int(words[1]))
+            elif words[0] == "mute":
+                self.signs = False
+            elif words[0] == "hang":
+                time.sleep_ms(int(words[1]))
+            elif words[0] == "status":
+                say(
+                    "status",
+                    up=self.link.up,
+                    session=self.link.session,
+                    broker=self.link.broker,
+                    behind_ms=self.link.behind_ms,
+                    under_way=self.outbox.under_way,
+                )
+            else:
+                getattr(self.link, words[0])()
+
+
+def read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+async def main() -> None:
+    board = Board(sys.argv[1], json.loads(read(sys.argv[2])))
+    say("started")
+    running = asyncio.create_task(board.link.run())
+    await board.listen()
+    running.cancel()
+    try:
+        await running
+    except asyncio.CancelledError:
+        pass
+    await board.link.stop()
+    await asyncio.sleep_ms(50)
+    say("stopped")
+
+
+asyncio.run(main())
