@@ -1,0 +1,121 @@
+# The board's side of its two sockets: records in and out, and a thread that plays the interrupt controller.
+#
+# The thread allocates nothing for a record without a payload: it reads into a ring and asks for `_deliver`, which runs between two byte codes
+# of the main thread, as a handler does on an ESP32. When MicroPython's queue of such calls is full it asks again, so no edge is ever lost.
+import json
+import os
+import struct
+import sys
+import time
+
+import _thread
+import micropython
+
+RECORD = "<BBHiIq"
+SIZE = 20
+SLOTS = 64
+PAYLOAD_MAX = 65535
+
+SETUP, DRIVE, ADC, AIR, FIRE, FAULTS, PING = 1, 2, 3, 4, 5, 6, 7
+INPUT, OUTPUT, WATCHDOG, TIMER, HALT, RTC, CLOCK, FLASH, PONG, UP = 16, 17, 18, 19, 20, 21, 22, 23, 24, 25
+I2C, NVS, ROUTE = 32, 33, 34
+RESET, DEEPSLEEP, POWER_CUT, SOFT_RESET = 1, 2, 3, 4
+
+_events = _calls = None
+_ring = bytearray(SLOTS * SIZE)
+_payloads = [None] * SLOTS
+_head = 0  # written by the thread only
+_tail = 0  # written by the main thread only
+_halted = False
+masked = False
+handlers = {}  # kind -> function(number, value, extra, payload)
+
+
+def say(kind, number=0, value=0, extra=0, payload=b""):
+    """Tell the host. One write a record, so that a handler between two byte codes cannot come in between."""
+    _events.write(struct.pack(RECORD, kind, number, len(payload), value, extra, time.ticks_us()) + payload)
+
+
+def call(kind, number=0, value=0, extra=0, payload=b""):
+    """Ask the host and wait for its answer: (value, payload)."""
+    _calls.write(struct.pack(RECORD, kind, number, len(payload), value, extra, time.ticks_us()) + payload)
+    head = struct.unpack(RECORD, _read(_calls, SIZE))
+    return head[3], _read(_calls, head[2]) if head[2] else b""
+
+
+def halt(why, value=0, extra=0, payload=b""):
+    """Tell the host why this run is over, and stand still until the host ends the process. No handler runs any more."""
+    global _halted
+    _halted = True
+    say(HALT, why, value, extra, payload)
+    while True:
+        try:
+            _calls.read(1)
+        except BaseException:  # Ctrl-C does not start a board that stands still
+            pass
+
+
+def _read(file, n):
+    data = file.read(n)
+    while data is not None and 0 < len(data) < n:
+        more = file.read(n - len(data))
+        if not more:
+            break
+        data += more
+    if not data or len(data) < n:
+        raise OSError(104)  # the host is gone; the kernel's hang-up of the console ends this process
+    return data
+
+
+def _listen():
+    global _head
+    slots = [memoryview(_ring)[i * SIZE : (i + 1) * SIZE] for i in range(SLOTS)]
+    while True:
+        while _head - _tail >= SLOTS:
+            time.sleep_us(50)
+        slot = _head % SLOTS
+        view = slots[slot]
+        n = _events.readinto(view)
+        if not n:
+            return
+        while n < SIZE:
+            n += _events.readinto(view[n:])
+        length = view[2] | view[3] << 8
+        _payloads[slot] = _read(_events, length) if length else None
+        _head += 1
+        while True:
+            try:
+                micropython.schedule(_deliver, _head)
+                break
+            except RuntimeError:  # the queue is full
+                time.sleep_us(50)
+
+
+def _deliver(end):
+    global _tail
+    while _tail < end and not _halted and not masked:
+        slot = _tail % SLOTS
+        kind, number, _length, value, extra, _time = struct.unpack_from(RECORD, _ring, slot * SIZE)
+        payload = _payloads[slot]
+        _payloads[slot] = None
+        _tail += 1
+        try:
+            handlers[kind](number, value, extra, payload)
+        except Exception as error:  # a handler's error is printed, as on a board, and the next one still runs
+            sys.print_exception(error)
+
+
+def start():
+    """Open the sockets and return what the board finds at this start, a map."""
+    global _events, _calls
+    events, calls = os.getenv("DABYL_BOARD").split(",")
+    _events = open(int(events), "r+b")
+    _calls = open(int(calls), "r+b")
+    head = struct.unpack(RECORD, _read(_events, SIZE))
+    return json.loads(_read(_events, head[2]))
+
+
+def listen():
+    """Let interrupts in, now that all their handlers are there."""
+    handlers[PING] = lambda number, value, extra, payload: say(PONG, 0, value)
+    _thread.start_new_thread(_listen, ())
