@@ -48,6 +48,23 @@ def affine(point: "Point", blind: int = 1) -> "Affine":
     return x * zz % P, y * zz * z % P
 
 
+def affines(points: "list[Point]") -> "list[Affine]":
+    """The coordinates of points, none infinite, at the price of one inversion (Montgomery's trick)."""
+    products = [1]
+    for _, _, z in points:
+        products.append(products[-1] * z % P)
+    rest = inverse(products[-1], P)
+    found = []
+    for index in range(len(points) - 1, -1, -1):
+        x, y, z = points[index]
+        alone = rest * products[index] % P
+        rest = rest * z % P
+        zz = alone * alone % P
+        found.append((x * zz % P, y * zz * alone % P))
+    found.reverse()
+    return found
+
+
 def double(point: "Point") -> "Point":
     """Twice a point (dbl-2001-b of the Explicit-Formulas Database, a = -3)."""
     x, y, z = point

@@ -182,6 +182,14 @@ class TestCurve:
             assert curve.affine(curve.add(seven, *times(4))) == times(11)
         assert curve.affine(curve.add(curve.double(INFINITY), x, y)) == (x, y)
 
+    def test_many_points_become_affine_together(self) -> None:
+        rng = random.Random(6)
+        points = [
+            (x * z * z % P, y * z**3 % P, z) for x, y, z in ((*times(k), rng.randrange(1, P)) for k in range(1, 18))
+        ]
+        assert curve.affines(points) == [times(k) for k in range(1, 18)]
+        assert curve.affines(points[:1]) == [times(1)]
+
     def test_inverses_with_and_without_a_blind(self) -> None:
         rng = random.Random(4)
         for modulus in (N, P):
@@ -201,11 +209,12 @@ class TestComb:
         assert comb.multiply(((generator, 0),))[2] == 0
 
     def test_the_scalars_whose_last_addition_meets_itself(self, generator: str) -> None:
-        # The last column adds -D, a sum of +-2^(32 t); the sum before it equals -D where the scalar is N - 2 D.
+        # A sum that equals the term +-D to be added, D = 2^shift * (a sum of +-2^(32 t)), ends at 2 D; one that is its opposite, at 0.
         for number in range(comb.POINTS):
             column = (1 << 224) + sum((1 << 32 * tooth) * (1 if number >> tooth & 1 else -1) for tooth in range(7))
-            for scalar in (N - 2 * column, 2 * column):
-                assert curve.affine(comb.multiply(((generator, scalar),))) == times(scalar)
+            for shift in (0, 16):
+                for scalar in (-2 * (column << shift) % N, 2 * (column << shift) % N):
+                    assert curve.affine(comb.multiply(((generator, scalar),))) == times(scalar)
 
     @pytest.mark.parametrize("q", [1, 2, 3, N - 1, N - 2, 1 << 32, RFC_KEY])
     def test_sums_of_two_multiples(self, generator: str, table: Open, q: int) -> None:
@@ -240,12 +249,12 @@ class TestComb:
             counts.clear()
             comb.multiply(((generator, scalar),))
             steps.add(len(counts))
-        assert steps == {2 * comb.COLUMNS}
+        assert steps == {16 + 32}
 
     def test_a_table_has_the_size_that_is_told(self, generator_path: Path) -> None:
-        assert generator_path.stat().st_size == comb.TABLE_SIZE == 8224
+        assert generator_path.stat().st_size == comb.TABLE_SIZE == 16416
 
-    @pytest.mark.parametrize("where", [0, 31, 32, 4096, 8191, 8192, 8223])
+    @pytest.mark.parametrize("where", [0, 31, 32, 8191, 8192, 16383, 16384, 16415])
     def test_a_damaged_table_is_made_again(self, tmp_path: Path, generator_path: Path, where: int) -> None:
         good = generator_path.read_bytes()
         path = tmp_path / "g.comb"
@@ -256,7 +265,7 @@ class TestComb:
         assert path.read_bytes() == good
 
     @pytest.mark.parametrize(
-        "change", [lambda b: b[:-1], lambda b: b + b"\x00", lambda _: b"", lambda b: b[:64], lambda b: b[:8192]]
+        "change", [lambda b: b[:-1], lambda b: b + b"\x00", lambda _: b"", lambda b: b[:64], lambda b: b[:16384]]
     )
     def test_a_table_of_another_length_is_made_again(
         self, tmp_path: Path, generator_path: Path, change: Callable[[bytes], bytes]
