@@ -20,6 +20,7 @@ PACKET_OVERHEAD = 256
 """Bytes of an MQTT packet around a message, at most: fixed header, topic, identifier, properties."""
 MAX_RECEIVED = 16384
 """Bytes of a packet that the broker may send at most. Receipts and commands have a few hundred, and the heap of a board is small."""
+HUNG_UP = "the broker hung up"
 _READ_BYTES = 1024
 
 
@@ -80,8 +81,8 @@ class Connection:
         except (OSError, ValueError) as error:
             reason = self._why(error)
             # Numbers below zero are Mbed TLS's, and ValueError is its verdict on a certificate.
-            no = isinstance(error, ValueError) or (error.errno or 0) < 0
-            self._error = LinkError("TLS handshake failed: " + reason, refused=no and reason != "the broker hung up")
+            refused = (isinstance(error, ValueError) or (error.errno or 0) < 0) and reason != HUNG_UP
+            self._error = LinkError("no connection: " + reason, refused)
             self.close(reason)
         self.shaken = self.lost is None
         while not self._connected and self.lost is None:
@@ -163,7 +164,7 @@ class Connection:
 
     async def _take(self) -> None:
         """Wait for the next bytes, and hand up what they complete."""
-        ended = "the broker hung up"
+        ended = HUNG_UP
         try:
             came = await self._reader.read(_READ_BYTES)
         except OSError as error:

@@ -14,6 +14,7 @@ import tls
 
 from agent.link.errors import LinkError
 from devices.firmware import role
+from devices.firmware.connection import HUNG_UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,11 +109,11 @@ def why(error: "BaseException") -> str:
     """What went wrong on a connection, in words where there are any."""
     number = error.errno if isinstance(error, OSError) else None
     if number in _HUNG_UP:
-        return "the broker hung up"
+        return HUNG_UP
     if number == _FATAL:
         return "the certificate is not a broker's (no name %s)" % role.BROKER.decode()
     if number is None or number == _NOT_BELIEVED:
         return "the broker's certificate is not believed: " + "; ".join(str(error).strip().split("\n"))
     if number > 0:
         return errno.errorcode.get(number) or "error %d" % number
-    return error.args[1] if len(error.args) > 1 else "TLS error -0x%04x" % -number
+    return "TLS: " + (error.args[1] if len(error.args) > 1 else "error -0x%04x" % -number)

@@ -1,10 +1,11 @@
 """One connection, driven for tests on either interpreter: says what happens as lines of JSON.
 
-``python board_connection.py <folder> <settings>``, the last a file of JSON. It opens the connection, publishes ``payloads`` (a text each, or a size), and goes on
+``python board_connection.py <folder> <settings>``, the last a file of JSON. It opens the connection,
+publishes ``payloads`` (a text each, or a size), and goes on
 until it has received ``wanted`` acknowledgements and ``messages`` messages, or the connection is over.
 """
 
-# ruff: noqa: T201, UP031, PTH123, PERF401  it runs on MicroPython
+# ruff: noqa: T201, UP031, PTH123, PERF401, PLC0415, C901, ASYNC110  it runs on MicroPython
 import asyncio
 import json
 import sys
@@ -29,7 +30,7 @@ def say(what: str, **facts: object) -> None:
 
 def now_ms() -> int:
     """Monotonic milliseconds."""
-    return time.ticks_ms() if BOARD else time.monotonic_ns() // 1_000_000  # type: ignore[attr-defined,no-any-return]
+    return time.ticks_ms() if BOARD else time.monotonic_ns() // 1_000_000  # type: ignore[attr-defined]
 
 
 def read(path: str) -> bytes:

@@ -3,8 +3,9 @@
 ``micropython board_link.py <folder> <settings>``, the last a file of JSON; in the folder are root.der, key.der and chain0.der, chain1.der …
 """
 
-# ruff: noqa: T201, UP031, PTH123, SIM105, PERF401, D101, D107  it runs on MicroPython
+# ruff: noqa: T201, UP031, PTH123, SIM105, PERF401, D101, D209, ARG005, UP037  it runs on MicroPython
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -14,7 +15,7 @@ from agent.link.errors import LinkError
 from agent.link.outbox import Outbox
 from agent.seal import Sealed
 from agent.wire import event
-from devices.firmware import dial
+from devices.firmware import dial, feed
 from devices.firmware import link as linking
 from devices.firmware.link import Link
 
@@ -48,8 +49,13 @@ class Board:
         for n in range(settings["chain"]):
             chain.append(read("%s/chain%d.der" % (folder, n)))
         tls = dial.context(read(folder + "/root.der"), chain, read(folder + "/key.der"))
+        feed.STALLED_MS = settings.get("stalled_ms", feed.STALLED_MS)
         linking.PRESENCE_EVERY_MS = settings.get("presence_ms", linking.PRESENCE_EVERY_MS)
-        clock = Clock(time.ticks_ms, lambda: int(time.time() * 1000), lambda: True)
+        clock = Clock(
+            time.ticks_ms,  # type: ignore[attr-defined]
+            lambda: int(time.time() * 1000),
+            lambda: True,
+        )
         self.outbox = Outbox(
             self.next,
             lambda: len(self.entries),
@@ -72,6 +78,7 @@ class Board:
             lambda up: say("change", up=up),
             lambda boot, seq, size: say("quarantined", seq=seq, size=size),
         )
+        self.link._path._least_ms = settings.get("least_ms", settings["retry_min_ms"])
 
     def presence(self, session: int, online: bool) -> bytes:
         if not self.signs:
@@ -99,8 +106,9 @@ class Board:
         say("emitted", direct=mid is not None)
 
     async def listen(self) -> None:
-        """One command a line: ``alarm TEXT``, ``event TEXT``, ``large SIZE``, ``hurry``, ``announce``, ``mute``, ``status``, ``stop``."""
-        stdin = asyncio.StreamReader(sys.stdin.buffer)
+        """One command a line: ``alarm TEXT``, ``event TEXT``, ``large SIZE``, ``hurry``, ``announce``, ``mute``, ``unmute``,
+        ``status``, ``stop``."""
+        stdin = asyncio.StreamReader(sys.stdin.buffer)  # type: ignore[arg-type]
         while True:
             words = (await stdin.readline()).decode().split()
             if not words or words[0] == "stop":
@@ -109,10 +117,8 @@ class Board:
                 self.emit(words[0] == "alarm", words[1].encode())
             elif words[0] == "large":
                 self.emit(False, b"x" * int(words[1]))
-            elif words[0] == "mute":
-                self.signs = False
-            elif words[0] == "hang":
-                time.sleep_ms(int(words[1]))
+            elif words[0] in ("mute", "unmute"):
+                self.signs = words[0] == "unmute"
             elif words[0] == "status":
                 say(
                     "status",
@@ -121,9 +127,16 @@ class Board:
                     broker=self.link.broker,
                     behind_ms=self.link.behind_ms,
                     under_way=self.outbox.under_way,
+                    free=free(),
                 )
             else:
                 getattr(self.link, words[0])()
+
+
+def free() -> int:
+    """Bytes of the heap."""
+    gc.collect()
+    return gc.mem_free()  # type: ignore[attr-defined,no-any-return]
 
 
 def read(path: str) -> bytes:
@@ -142,7 +155,7 @@ async def main() -> None:
     except asyncio.CancelledError:
         pass
     await board.link.stop()
-    await asyncio.sleep_ms(50)
+    await asyncio.sleep_ms(50)  # type: ignore[attr-defined]
     say("stopped")
 
 

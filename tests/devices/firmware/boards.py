@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import ssl
 import subprocess
@@ -75,6 +76,7 @@ class Program:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         self._reader = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
@@ -117,7 +119,8 @@ class Program:
 
     def kill(self) -> None:
         """As a power cut does."""
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # faketime has a child
         self._process.wait(PATIENCE_S)
         self._reader.join(PATIENCE_S)
         for pipe in (self._process.stdin, self._process.stdout):
@@ -137,11 +140,8 @@ class Program:
                 self._news.notify_all()
 
 
-Handler = Callable[[ssl.SSLSocket], None]
-
-
 @contextlib.contextmanager
-def serving(handler: Callable[[Any], None], tls: ssl.SSLContext | None, *, small: bool = False) -> Iterator[int]:
+def serving(handler: Callable[[Any], object], tls: ssl.SSLContext | None, *, small: bool = False) -> Iterator[int]:
     """A server that gives each connection to ``handler``, on a thread each; its port. ``small``: the kernel keeps little for it."""
     listener = socket.socket()
     if small:

@@ -197,7 +197,8 @@ def test_what_is_queued_together_leaves_in_one_record(run: Run, tls: ssl.SSLCont
         (Broker(connack=b"\x20\x03\x00\x88\x00"), "the broker refused: server unavailable", False, False),
         (Broker(connack=b"\x20\x03\x00\x84\x00"), "the broker refused: unsupported protocol version", False, True),
         (Broker(code=0x87), "the broker refused the subscription: not authorised", True, False),
-        (Broker(connack=b"\x30\x00"), "the connection ended: the broker sent what is no MQTT: packet 0x30 before the answer to CONNECT", False, False),
+        (Broker(connack=b"\x30\x00"),
+         "the connection ended: the broker sent what is no MQTT: packet 0x30 before the answer to CONNECT", False, False),
     ],
     ids=["not authorised", "busy", "version", "subscription", "nonsense"],
 )  # fmt: skip
