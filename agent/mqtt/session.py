@@ -78,8 +78,8 @@ class Session:
         if self._subscribing[0]:
             raise MqttError("a subscription is under way")
         mid = self._next_mid()
-        self._subscribing = (mid, len(topics))
         self._out.append(packets.subscribe(self.version, mid, topics))
+        self._subscribing = (mid, len(topics))
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> int:
         """Queue a message with QoS 1; its packet identifier, which is free again once the message is acknowledged.

@@ -100,6 +100,10 @@ class Told:
         """All acknowledgements, in order."""
         return [one for batch in self.batches for one in batch]
 
+    def arrived(self, topic: str, payload: bytes) -> None:
+        """A message."""
+        self.messages.append((topic, payload))
+
     async def until(self, condition: Callable[[], object]) -> None:
         while not condition():  # noqa: ASYNC110  the condition is about plain lists
             await asyncio.sleep(0.005)
@@ -117,7 +121,7 @@ async def dialled(tls: ssl.SSLContext, port: int, told: Told, protocol: Any = V5
         protocol,
         keepalive_s,
         WILL,
-        lambda topic, payload: told.messages.append((topic, payload)),
+        told.arrived,
         told.batches.append,
         told.lost.append,
     )

@@ -83,12 +83,13 @@ def test_what_the_broker_takes_is_read_from_its_answer(play: Any, serve: Any, co
         (b"\x20\x02\x00\x01", V5, False, True),
         (b"\x20\x05\x00\x00\x02\x24\x00", V5, True, False),
         (b"\x20\x05\x00\x00\x02\x25\x00", V5, True, False),
+        (b"\x20\x02\x00\x04", V311, True, False),
         (b"\x20\x02\x00\x05", V311, True, False),
         (b"\x20\x02\x00\x03", V311, False, False),
     ],
     ids=[
         *("not authorised", "unavailable", "version", "old broker's version", "no QoS 1", "nothing retained"),
-        *("3 not authorised", "3 unavailable"),
+        *("3 bad password", "3 not authorised", "3 unavailable"),
     ],
 )
 def test_a_refusal_is_told_apart_from_trouble(
@@ -109,11 +110,12 @@ def test_a_refusal_is_told_apart_from_trouble(
     play(scenario())
 
 
-def test_a_refused_subscription_is_a_refusal(play: Any, serve: Any, connect: Connect) -> None:
+@pytest.mark.parametrize(("code", "reason"), [(0x80, "unspecified error"), (0x87, "not authorised")])
+def test_a_refused_subscription_is_a_refusal(play: Any, serve: Any, connect: Connect, code: int, reason: str) -> None:
     async def scenario() -> None:
-        async with serve(Broker(code=0x87)) as port:
+        async with serve(Broker(code=code)) as port:
             connection = await connect(port, Told())
-            with pytest.raises(LinkError, match="subscription") as error:
+            with pytest.raises(LinkError, match=f"the broker refused the subscription: {reason}") as error:
                 await connection.open([RECEIPTS])
             assert error.value.refused
             connection.close("over")
@@ -134,6 +136,24 @@ def test_a_broker_that_hangs_up_unasked_has_not_answered(play: Any, serve: Any, 
             assert not connection.answered
             assert len(told.lost) == 1
             assert connection.publish("x", b"") is None
+
+    play(scenario())
+
+
+def test_a_broker_that_hangs_up_instead_of_the_second_answer(play: Any, serve: Any, connect: Connect) -> None:
+    async def scenario() -> None:
+        async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await packet(reader)
+            writer.write(CONNACK5)
+            await packet(reader)
+
+        told = Told()
+        async with serve(hang_up) as port:
+            connection = await connect(port, told)
+            with pytest.raises(LinkError, match="the connection ended: the broker hung up"):
+                await connection.open([RECEIPTS])
+            assert connection.answered
+        assert told.lost == ["the broker hung up"]
 
     play(scenario())
 
@@ -213,7 +233,8 @@ def test_whatever_bytes_a_broker_sends_end_in_one_loss(play: Any, serve: Any, co
 def test_an_attempt_may_be_given_up_in_the_middle(play: Any, serve: Any, connect: Connect) -> None:
     async def scenario() -> None:
         class Slow(Broker):
-            async def __call__(self, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+            async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                self.writer = writer
                 self.packets.append(await packet(reader))
                 await reader.read()
 
@@ -226,6 +247,8 @@ def test_an_attempt_may_be_given_up_in_the_middle(play: Any, serve: Any, connect
             with pytest.raises(asyncio.CancelledError):
                 await opening
             assert told.lost == []
+            broker.writer.write(CONNACK5)
+            await told.until(lambda: connection.answered)
             connection.close("no answer in time")
         assert told.lost == ["no answer in time"]
 

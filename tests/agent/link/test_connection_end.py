@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agent.link.errors import LinkError
 from tests.agent.link.scripted_broker import (
     EVENT,
     RECEIPTS,
@@ -124,11 +125,13 @@ def test_what_cannot_be_sent_ends_it_once_and_not_from_inside(
                 arrived(connection)
             with raw(connection) as line:
                 line.shutdown(socket.SHUT_WR)
+            broker.writer.transport.pause_reading()  # type: ignore[attr-defined]  # so it stays, though it hears no more
             for _ in range(3):
                 connection.publish(EVENT, b"x" * 1000)
                 connection.flush()
                 assert told.lost == []
             await told.until_lost()
+            broker.writer.transport.abort()
             await asyncio.sleep(0.01)
         assert len(told.lost) == 1
         assert told.lost[0] in (["server shutting down"] if words else HUNG_UP)
@@ -164,6 +167,20 @@ def test_a_broker_that_answers_pings_lives_until_it_falls_silent(play: Any, serv
             await connect(port, told, keepalive_s=1)
             await told.until_lost()
             assert [first for first, _ in broker.packets[2:]] == [0xC0, 0xC0, 0xC0]
+        assert told.lost == ["the broker is silent"]
+
+    play(scenario())
+
+
+def test_a_broker_that_never_answers_at_all(play: Any, serve: Any, tls: ssl.SSLContext) -> None:
+    async def scenario() -> None:
+        async def mute(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+
+        told = Told()
+        async with serve(mute) as port:
+            with pytest.raises(LinkError, match="the broker is silent"):
+                await opened(tls, port, told, 1)
         assert told.lost == ["the broker is silent"]
 
     play(scenario())

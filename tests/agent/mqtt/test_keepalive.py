@@ -144,6 +144,7 @@ def test_a_broker_that_never_answers_connect_is_dead_too() -> None:
 def test_the_clock_may_start_anywhere() -> None:
     session = Session(V5, 4096, 9_000_000)
     session.connect("sos-0001", 60, "will", b"")
+    assert session.keepalive(9_000_000) == 45_000
     session.to_send(9_000_000)
     session.receive(connack(V5), 9_000_100)
     assert session.keepalive(9_000_100) == 44_900

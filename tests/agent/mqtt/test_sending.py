@@ -57,12 +57,25 @@ def test_all_identifiers_but_one_can_be_in_flight_and_that_one_is_for_a_subscrip
     assert session.publish(COMMAND, b"") == LAST, "free again, and next after the last one"
 
 
+def test_a_subscriptions_identifier_is_not_a_messages_even_when_the_numbers_go_round() -> None:
+    session = connected(V5)
+    session.subscribe([RECEIPT])
+    session._mid = LAST
+    assert session.publish(COMMAND, b"") == 2
+    session.receive(suback(V5, 1), 0)
+    session._mid = LAST
+    assert session.publish(COMMAND, b"") == 1
+
+
 def test_a_message_that_does_not_fit_takes_no_identifier() -> None:
     session = connected(V5)
     with pytest.raises(MqttError, match="does not fit MQTT"):
         session.publish("x" * 65536, b"")
+    with pytest.raises(MqttError, match="does not fit MQTT"):
+        session.subscribe(["x" * 65536])
     assert session._in_flight == set()
     assert session.to_send(0) == b""
+    session.subscribe([RECEIPT])
 
 
 Do = st.one_of(
