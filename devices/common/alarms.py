@@ -9,6 +9,9 @@ and CPython alike.
 Receipts that name other events of this boot (the escalations) change nothing. Alarms of earlier boots that the runtime or a receipt
 names are adopted as open. An escalation of an earlier boot cannot be told from an alarm there, so an adopted one that the center has
 only received is let go when an adopted alarm before it, of the same boot, is closed.
+
+Where the kind has levels, an alarm's level only rises, and a rise goes out at once, whatever the allowance. An alarm is a drill's or real
+for good: no press of one belongs to the other. Whether an adopted alarm was a drill's nobody knows here, so it is real.
 """
 
 from agent.effects import EMIT
@@ -27,7 +30,9 @@ EARLY_MAX = 8
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Effect = tuple[object, ...]
+    from typing import Any
+
+    Effect = tuple[Any, ...]
 
 
 class Alarm:
@@ -41,13 +46,23 @@ class Alarm:
         self.follows_closed = False
         self.count = 1
         self.told = 1
+        self.level = 0
+        self.told_level = 0
+        self.drill = False
+        self.over = False  # its drill has ended
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to tell."""
+        return self.count != self.told or self.level != self.told_level
 
 
 class AlarmBook:
-    """All alarms of one button. Tags of its emit effects are 1 and up; tag 0 is nobody's."""
+    """All alarms of one button. Tags of its emit effects are 1 and up; tag 0 is nobody's. ``levels`` are words, the lowest first."""
 
-    def __init__(self, window_ms: int) -> None:
+    def __init__(self, window_ms: int, levels: "tuple[str, ...]" = ()) -> None:
         self._window_ms = window_ms
+        self._levels = levels
         self._open: list[Alarm] = []
         self._current: Alarm | None = None
         self._last_press_ms = 0
@@ -67,20 +82,59 @@ class AlarmBook:
             return self._current.state
         return self._open[-1].state if self._open else None
 
-    def press(self, now_ms: int, data: "dict[str, object]") -> "tuple[bool, list[Effect]]":
-        """Count a press. Returns whether it raised a new alarm (with ``data``), and the effects."""
+    def level(self) -> int:
+        """The level of the alarm that presses belong to, 0 without one."""
+        return 0 if self._current is None or self._current.state >= CLOSED else self._current.level
+
+    def real(self) -> bool:
+        """Whether an alarm is open that is no drill's."""
+        return any(not alarm.drill for alarm in self._open)
+
+    def press(
+        self, now_ms: int, data: "dict[str, object]", level: int = 0, drill: bool = False, presses: int = 1
+    ) -> "tuple[bool, list[Effect]]":
+        """Count a press. Returns whether it raised a new alarm (with ``data``), and the effects.
+
+        ``presses`` is 0 for one that was counted before and is held: it counts again only where it raises an alarm.
+        """
         alarm = self._current
-        belongs = alarm is not None and alarm.state < CLOSED and now_ms - self._last_press_ms <= self._window_ms
+        belongs = (
+            alarm is not None
+            and alarm.state < CLOSED
+            and alarm.drill == drill
+            and now_ms - self._last_press_ms <= self._window_ms
+        )
         self._last_press_ms = now_ms
         if alarm is not None and belongs:
-            alarm.count += 1
+            alarm.count += presses
+            alarm.level = max(alarm.level, level)
             return False, self._escalate(alarm, now_ms)
         alarm = Alarm(None, None, UNRECEIPTED, False)
+        alarm.level = alarm.told_level = level
+        alarm.drill = drill
         self._tag += 1
         self._sealing[self._tag] = alarm
         self._keep(alarm)
         self._current = alarm
+        self._mark(alarm, data)
         return True, [(EMIT, self._tag, "alarm.raised", data)]
+
+    def end_drill(self, now_ms: int) -> "list[Effect]":
+        """Tell what the drill's alarms have not told yet, and let them go: presses from now on belong to a real one."""
+        effects: list[Effect] = []
+        for alarm in list(self._open):
+            if alarm.drill:
+                alarm.over = True
+                effects.extend(self._tell(alarm))
+                if alarm.seq is not None:
+                    self._let_go(alarm)
+        if self._current is not None and self._current.drill:
+            self._current = None
+            for alarm in self._open:
+                if not alarm.drill and self._current is None:
+                    self._current = alarm
+                    self._last_press_ms = now_ms
+        return effects
 
     def adopt(self, boot: int, seq: int, state: int, now_ms: int) -> None:
         """Take an alarm of an earlier run as open; further presses escalate the first one adopted."""
@@ -107,6 +161,9 @@ class AlarmBook:
         alarm.boot = boot
         alarm.seq = seq
         effects = self._escalate(alarm, now_ms)
+        if alarm.over:
+            effects.extend(self._tell(alarm))
+            self._let_go(alarm)
         early = self._early
         self._early = []
         for at_boot, at_seq, state in early:
@@ -141,7 +198,7 @@ class AlarmBook:
     def next_tick_ms(self) -> "int | None":
         """When the next held-back escalation is due, None if none is."""
         for alarm in self._open:
-            if alarm.count != alarm.told and alarm.seq is not None:
+            if alarm.pending and alarm.seq is not None:
                 return self._allowed_ms()
         return None
 
@@ -160,11 +217,11 @@ class AlarmBook:
         if len(self._open) <= OPEN_MAX:
             return
         for old in self._open:  # rather forget one the center has than one it may not have
-            if old is not self._current and old.state > UNRECEIPTED and old.count == old.told:
+            if old is not self._current and old.state > UNRECEIPTED and not old.pending:
                 self._open.remove(old)
                 return
         for old in self._open:
-            if old is not self._current and old.seq is not None and old.count == old.told:
+            if old is not self._current and old.seq is not None and not old.pending:
                 self._open.remove(old)
                 return
 
@@ -187,7 +244,7 @@ class AlarmBook:
                     and other.state <= RECEIVED
                 ):
                     other.follows_closed = True
-                    if other.state == RECEIVED and other.count == other.told:
+                    if other.state == RECEIVED and not other.pending:
                         other.state = CLOSED
                         self._let_go(other)
         return effects
@@ -198,17 +255,28 @@ class AlarmBook:
             self._remember_closed(alarm.boot, alarm.seq)
 
     def _escalate(self, alarm: Alarm, now_ms: int) -> "list[Effect]":
-        if alarm.count == alarm.told or alarm.seq is None or now_ms < self._allowed_ms():
+        if not alarm.pending or alarm.seq is None:
+            return []
+        if alarm.level == alarm.told_level and now_ms < self._allowed_ms():
             return []
         self._full_ms = max(self._full_ms, now_ms) + ESCALATION_GAP_MS
         return self._tell(alarm)
 
     def _tell(self, alarm: Alarm) -> "list[Effect]":
-        if alarm.count == alarm.told or alarm.seq is None:
+        if not alarm.pending or alarm.seq is None:
             return []
         alarm.told = alarm.count
+        alarm.told_level = alarm.level
         data = {"alarm": [alarm.boot, alarm.seq], "count": alarm.count, "exact": not alarm.adopted}
+        self._mark(alarm, data)
         return [(EMIT, 0, "alarm.escalated", data)]
+
+    def _mark(self, alarm: Alarm, data: "dict[str, object]") -> None:
+        # The level of an adopted alarm may be higher than what is known here: rather no word than one too low.
+        if self._levels and (alarm.level > 0 or not alarm.adopted):
+            data["level"] = self._levels[alarm.level]
+        if alarm.drill:
+            data["drill"] = True
 
 
 def _number(alarm: Alarm) -> int:

@@ -48,6 +48,11 @@ class Debouncer:
         return self._settled == 1
 
     @property
+    def held_since_ms(self) -> "int | None":
+        """The first contact of the press that lasts, None while the contact is open, be it for a moment."""
+        return self._pressed_ms if self._settled and self._raw else None
+
+    @property
     def stuck(self) -> bool:
         """Whether the present press was reported as stuck."""
         return self._stuck
