@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
+# PKCS#8 (RFC 5208) around ECPrivateKey (RFC 5915) with its public key: head, 32 bytes scalar, middle, point.
+_PKCS8_HEAD = (
+    b"\x30\x81\x87\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
+    b"\x04\x6d\x30\x6b\x02\x01\x01\x04\x20"
+)
+_PKCS8_MIDDLE = b"\xa1\x44\x03\x42\x00"
+_POINT_SIZE = 65
 _SCALAR_SIZE = 32
 _CHECK_SIZE = 8
 _DRAWS = 16
@@ -81,6 +88,11 @@ class SoftKey:
         """
         digest = sha256(data).digest()
         return p256.sign(self._generator, self._scalar, digest, rfc6979.numbers(self._scalar, digest))
+
+    def private_der(self) -> bytes:
+        """The private key as PKCS#8 DER, which MicroPython's TLS wants. It is for this board's own connection, and nobody else."""
+        number = self._scalar.to_bytes(_SCALAR_SIZE, "big")
+        return _PKCS8_HEAD + number + _PKCS8_MIDDLE + self.public_der[-_POINT_SIZE:]
 
 
 def _contents(scalar: int) -> bytes:

@@ -28,30 +28,36 @@ def generator(generator_path: Path) -> str:
 
 
 @pytest.fixture
-def both_interpreters(tmp_path: Path) -> Callable[[str], str]:
-    """Runs a script on CPython and on MicroPython with a board's heap, in an empty folder each, and returns what both of them printed."""
+def on_micropython(tmp_path: Path) -> Callable[[str], str]:
+    """Runs a script on MicroPython with a board's heap, in an empty folder, and returns what it printed."""
+    micropython = str(Path(sys.prefix) / "bin" / "micropython")
+    return lambda source: printed([micropython, "-X", "heapsize=" + BOARD_HEAP], source, tmp_path / "on-micropython")
+
+
+@pytest.fixture
+def both_interpreters(tmp_path: Path, on_micropython: Callable[[str], str]) -> Callable[[str], str]:
+    """Runs a script on CPython and on MicroPython, and returns what both of them printed."""
 
     def run(source: str) -> str:
-        script = tmp_path / "script.py"
-        script.write_text(source)
-        micropython = str(Path(sys.prefix) / "bin" / "micropython")
-        environment = {**os.environ, "MICROPYPATH": str(ROOT), "PYTHONPATH": str(ROOT)}
-        told: list[str] = []
-        for command in ([sys.executable], [micropython, "-X", "heapsize=" + BOARD_HEAP]):
-            folder = tmp_path / f"run-{len(told)}"
-            folder.mkdir()
-            done = subprocess.run(
-                [*command, str(script)],
-                cwd=folder,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=100,
-                check=False,
-            )
-            assert (done.returncode, done.stderr) == (0, ""), done.stdout[-300:]
-            told.append(done.stdout)
-        assert told[1] == told[0]
-        return told[0]
+        ours = printed([sys.executable], source, tmp_path / "on-cpython")
+        assert on_micropython(source) == ours
+        return ours
 
     return run
+
+
+def printed(interpreter: list[str], source: str, folder: Path) -> str:
+    """What ``source`` prints, run in the new folder; it must neither fail nor complain."""
+    folder.mkdir()
+    environment = {**os.environ, "MICROPYPATH": str(ROOT), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*interpreter, "-c", source],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout[-300:]
+    return done.stdout

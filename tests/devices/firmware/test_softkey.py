@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, derive_private_key
+from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from agent.keys import p256 as agent_p256
 from agent.keys import pem
@@ -20,7 +21,9 @@ from devices.firmware import keys, p256
 from devices.firmware.curve import N
 from devices.firmware.keys import BoardKeyError, certificate_request
 from devices.firmware.softkey import SoftKey
+from provisioning.authority.authority import Authority
 
+NOW_MS = 1_790_000_000_000
 SCALAR = 0x1F2E3D4C5B6A79881122334455667788990A0B0C0D0E0F102132435465768798
 
 
@@ -165,6 +168,13 @@ class TestLoading:
         with pytest.raises(BoardKeyError, match=r"no key in .*device\.key: enrol"):
             SoftKey.load(str(path), generator)
 
+    def test_tls_gets_the_same_key(self, stored: Path, generator: str) -> None:
+        key = SoftKey.load(str(stored), generator)
+        private = load_der_private_key(key.private_der(), None)
+        assert isinstance(private, EllipticCurvePrivateKey)
+        assert private.private_numbers().private_value == SCALAR
+        assert FileKey(private).public_der == key.public_der
+
 
 class TestRequests:
     """Certificate requests."""
@@ -262,6 +272,38 @@ try:
 except BoardKeyError as error:
     print(error)
 """
+
+
+TLS = """
+import tls
+from binascii import unhexlify
+from devices.firmware import comb, curve
+from devices.firmware.softkey import SoftKey
+
+with open("device.key", "wb") as file:
+    file.write(unhexlify("%s"))
+key = SoftKey.load("device.key", comb.make_sure("g.comb", *curve.G))
+context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+context.load_cert_chain(unhexlify("%s"), key.private_der())
+try:
+    context.load_cert_chain(unhexlify("%s"), key.private_der()[:-1])
+except ValueError:
+    print("refused when it is torn")
+"""
+
+
+@pytest.mark.micropython
+def test_the_authority_certifies_the_key_and_a_boards_tls_takes_both(
+    stored: Path, generator: str, on_micropython: Callable[[str], str]
+) -> None:
+    request = certificate_request(SoftKey.load(str(stored), generator), "sos-0042")
+    authority = Authority.create(stored.parent / "ca", "Test", NOW_MS)
+    issued = authority.issue_device(pem.encoded("CERTIFICATE REQUEST", request), "sos-0042", NOW_MS)
+    certificate = pem.blocks(issued.chain_pem, 4)[0][1].hex()
+
+    told = on_micropython(TLS % (contents(SCALAR).hex(), certificate, certificate))
+
+    assert told == "refused when it is torn\n"
 
 
 @pytest.mark.micropython
