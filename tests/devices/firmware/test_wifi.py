@@ -1,0 +1,221 @@
+"""Wi-Fi of a board: which network is joined when, by a driver that does what the test says and a clock that the test moves."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devices.firmware import wifi
+from devices.firmware.wifi import JOINED, JOINING, WAITING, Wifi
+from tests.devices.firmware import radio
+from tests.devices.firmware.boards import MICROPYTHON, ROOT
+
+KNOWN = [("home", "secret"), ("spare", "other"), ("phone", "third")]
+
+
+class Notes:
+    """What is logged."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, dict[str, Any]]] = []
+
+    def info(self, message: str, **facts: Any) -> None:
+        self.said.append((message, facts))
+
+    warning = info
+
+
+class Rig:
+    """Wi-Fi, its driver, and a clock moved by hand."""
+
+    def __init__(self, known: list[tuple[str, str]] | None = None, least_dbm: int | None = None) -> None:
+        self.ms = 1000
+        self.notes = Notes()
+        self.changes: list[bool] = []
+        self.wifi = Wifi(
+            radio, known or KNOWN, lambda: self.ms, self.notes, lambda: 500, self.changes.append, least_dbm
+        )
+        self.wlan = self.wifi._wlan
+
+    def go(self, ms: int) -> None:
+        """Let time pass, looking as often as the board does."""
+        end = self.ms + ms
+        while self.ms < end:
+            self.wifi.step()
+            self.ms += wifi.LOOK_MS
+
+    def joins(self) -> list[str]:
+        return [call[5:] for call in self.wlan.calls if call.startswith("join ")]
+
+    def reasons(self) -> list[str]:
+        return [facts["reason"] for _, facts in self.notes.said if "reason" in facts]
+
+
+def test_the_preferred_network_is_joined_and_the_drivers_own_reconnecting_is_off() -> None:
+    rig = Rig()
+    rig.wlan.air = {"home": -50, "spare": -40}
+    assert (rig.wifi.state, rig.wifi.name) == (WAITING, "home")
+    rig.wifi.step()
+    assert rig.wifi.state == JOINING
+    rig.go(60_000)
+    assert (rig.wifi.state, rig.wifi.name, rig.changes) == (JOINED, "home", [True])
+    assert rig.wlan.calls == ["off", "on", "reconnects 0", "join home"]
+    assert rig.notes.said == [("wifi joined", {"network": "home"})]
+
+
+def test_a_network_that_is_out_of_reach_is_passed_over_and_all_are_tried_in_turn() -> None:
+    rig = Rig()
+    rig.wlan.air = {"phone": -70}
+    rig.go(3000)
+    assert (rig.wifi.state, rig.joins()) == (JOINED, ["home", "spare", "phone"])
+    assert rig.reasons() == ["not in reach", "not in reach"]
+    assert [facts["next"] for message, facts in rig.notes.said if message == "wifi not joined"] == ["spare", "phone"]
+
+
+def test_waits_grow_from_round_to_round_up_to_a_minute() -> None:
+    rig = Rig()
+    rig.go(3_600_000)
+    waits = [facts["retry_ms"] for _, facts in rig.notes.said]
+    assert waits[:9] == [500, 500, 500, 500, 500, 1000, 500, 500, 2000]
+    assert max(waits) == wifi.MOST_WAIT_MS
+    assert rig.joins()[:4] == ["home", "spare", "phone", "home"]
+    assert rig.changes == []
+
+
+def test_a_wrong_password_is_said_and_waits_longer_for_its_round() -> None:
+    rig = Rig([("home", "wrong")])
+    rig.wlan.air = {"home": -50}
+    rig.wlan.secrets = {"home": "secret"}
+    rig.go(1000)
+    assert rig.notes.said[0] == ("wifi not joined", {"reason": "wrong password", "next": "home", "retry_ms": 8000})
+    rig.wlan.secrets = {}
+    rig.go(10_000)
+    assert rig.wifi.state == JOINED
+
+
+def test_an_access_point_that_gives_no_address_costs_one_timeout() -> None:
+    rig = Rig()
+    rig.wlan.air = {"spare": -50}
+    rig.wlan.silent = True
+    rig.go(wifi.JOIN_MS)
+    assert rig.wifi.state == JOINING
+    rig.wlan.silent = False
+    rig.go(2000)
+    assert rig.reasons() == ["no answer in time"]
+    assert (rig.wifi.state, rig.wifi.name) == (JOINED, "spare")
+
+
+def test_a_network_that_is_gone_is_left_for_another_and_the_preferred_one_comes_back_after_a_good_time() -> None:
+    rig = Rig()
+    rig.wlan.air = {"home": -50, "spare": -50}
+    rig.go(5000)
+    del rig.wlan.air["home"]
+    rig.go(5000)
+    assert (rig.joins(), rig.changes, rig.reasons()) == (["home", "spare"], [True, False, True], ["gone"])
+    rig.go(200_000)
+    rig.wlan.air = {"home": -50}
+    rig.go(5000)
+    assert (rig.joins(), rig.changes) == (["home", "spare", "home"], [True, False, True, False, True])
+
+
+def test_a_network_that_is_weak_for_long_is_left_and_somebody_who_walks_by_is_not_seen() -> None:
+    rig = Rig(least_dbm=-80)
+    rig.wlan.air = {"home": -85, "spare": -60}
+    rig.go(1000)
+    for _ in range(5):
+        rig.go((wifi.WEAK_LOOKS - 10) * wifi.LOOK_MS)
+        rig.wlan.air["home"] = -80
+        rig.go(wifi.LOOK_MS)
+        rig.wlan.air["home"] = -81
+    assert rig.joins() == ["home"]
+    rig.go((wifi.WEAK_LOOKS + 10) * wifi.LOOK_MS)
+    assert (rig.joins(), rig.reasons()) == (["home", "spare"], ["too weak"])
+    rig.go(3_600_000)
+    assert rig.joins() == ["home", "spare"]
+
+
+@pytest.mark.parametrize(("known", "least_dbm"), [([("home", "secret")], -80), (KNOWN, None)])
+def test_a_weak_network_is_kept_where_there_is_no_other_or_nobody_minds(known: Any, least_dbm: int | None) -> None:
+    rig = Rig(known, least_dbm)
+    rig.wlan.air = {"home": -90}
+    rig.go(100_000)
+    assert (rig.wifi.state, rig.joins()) == (JOINED, ["home"])
+
+
+def test_a_network_that_leads_nowhere_can_be_left() -> None:
+    rig = Rig()
+    rig.wlan.air = {"home": -50, "spare": -50}
+    rig.wifi.leave("no broker")
+    assert rig.notes.said == [], "there is nothing to leave"
+    rig.go(1000)
+    rig.wifi.leave("no broker")
+    assert (rig.wifi.state, rig.changes) == (WAITING, [True, False])
+    rig.go(2000)
+    assert (rig.wifi.state, rig.wifi.name) == (JOINED, "spare")
+    assert rig.notes.said[1] == ("wifi left", {"reason": "no broker", "next": "spare", "retry_ms": 500})
+
+
+def test_an_alarm_skips_one_wait() -> None:
+    rig = Rig([("home", "secret")])
+    rig.go(400_000)
+    while rig.wifi.state != WAITING or rig.wifi._next_ms - rig.ms < 30_000:
+        rig.go(wifi.LOOK_MS)
+    tried = len(rig.joins())
+    rig.go(2000)
+    assert len(rig.joins()) == tried
+    rig.wifi.hurry()
+    rig.go(5000)
+    assert len(rig.joins()) == tried + 1
+
+
+def test_a_driver_that_fails_is_switched_off_and_on() -> None:
+    rig = Rig()
+    rig.wlan.air = {"home": -50, "spare": -50}
+    rig.wlan.breaks = 1
+    rig.go(3000)
+    assert rig.wlan.calls == ["off", "on", "reconnects 0", "off", "on", "reconnects 0", "join spare"]
+    assert "Wifi Internal Error" in rig.reasons()[0]
+    assert rig.wifi.state == JOINED
+
+
+def test_a_port_without_reconnecting_of_its_own_is_not_asked_for_it_twice() -> None:
+    rig = Rig()
+    rig.wlan.air = {"home": -50}
+    rig.wlan.knows_reconnects = False
+    rig.go(1000)
+    assert (rig.wifi.state, rig.wlan.calls) == (JOINED, ["off", "on", "join home"])
+
+
+@pytest.mark.micropython
+def test_it_runs_on_a_board(tmp_path: Path) -> None:
+    script = tmp_path / "wifi.py"
+    script.write_text(
+        "import asyncio, sys, time\n"
+        "from devices.firmware import wifi\n"
+        "from tests.devices.firmware import radio\n"
+        "class Notes:\n"
+        "    def info(self, message, **facts): print(message, sorted(facts.items()))\n"
+        "    warning = info\n"
+        "wifi.LOOK_MS = 1\n"
+        "one = wifi.Wifi(radio, [('home', ''), ('spare', '')], time.ticks_ms, Notes(), lambda: 0, lambda up: print(up))\n"
+        "one._wlan.air = {'spare': -50}\n"
+        "async def main():\n"
+        "    task = asyncio.create_task(one.run())\n"
+        "    while one.state != wifi.JOINED: await asyncio.sleep_ms(1)\n"
+        "asyncio.run(main())\n",
+        encoding="ascii",
+    )
+    done = subprocess.run(
+        [str(MICROPYTHON), str(script)],
+        env={**os.environ, "MICROPYPATH": f"{ROOT}:.frozen"},
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.stdout.decode().splitlines() == [
+        "wifi not joined [('next', 'spare'), ('reason', 'not in reach'), ('retry_ms', 250)]",
+        "wifi joined [('network', 'spare')]",
+        "True",
+    ], done.stderr
