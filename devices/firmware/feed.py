@@ -61,7 +61,8 @@ class Feed:
     def end(self) -> None:
         """The connection is over."""
         self._connection = None
-        self._suspect(self._outbox.lost())
+        self._outbox.lost()
+        self._suspect()
 
     def express(self, sealed: "Sealed") -> "int | None":
         """Send a new event from memory; its packet identifier, or None if it has to queue.
@@ -133,11 +134,11 @@ class Feed:
         self._outbox.begin(position)
         self._sent[mid] = (position, boot, seq, size)
 
-    def _suspect(self, under_way: "set[int]") -> None:
+    def _suspect(self) -> None:
         """Blame the largest message that was under way; quarantine it when the connection broke on it again and again."""
         worst = None
         for sent in self._sent.values():
-            if sent[0] in under_way and sent[3] >= SUSPECT_BYTES and (worst is None or sent[3] > worst[3]):
+            if sent[3] >= SUSPECT_BYTES and (worst is None or sent[3] > worst[3]):
                 worst = sent
         self._sent = {}
         if worst is None:

@@ -211,6 +211,18 @@ def test_what_was_acknowledged_before_the_connection_broke_is_not_suspected() ->
     assert rig.quarantined == []
 
 
+def test_a_connection_that_broke_before_anything_was_sent_blames_nothing() -> None:
+    rig = Rig()
+    rig.emit(b"a" * SUSPECT_BYTES)
+    rig.connect()
+    rig.feed.pump()
+    rig.feed.end()
+    for _ in range(2 * SUSPICIONS):
+        rig.connect()
+        rig.feed.end()
+    assert rig.quarantined == []
+
+
 def test_a_refusal_makes_room_and_is_told() -> None:
     rig = Rig(window=1)
     rig.connect()

@@ -136,6 +136,15 @@ def test_a_network_that_is_weak_for_long_is_left_and_somebody_who_walks_by_is_no
     assert rig.joins() == ["home", "spare"]
 
 
+def test_each_network_has_its_own_time_to_be_found_too_weak() -> None:
+    rig = Rig(least_dbm=-80)
+    rig.wlan.air = {"home": -85, "spare": -85}
+    rig.go((wifi.WEAK_LOOKS + 10) * wifi.LOOK_MS)
+    assert rig.joins() == ["home", "spare"]
+    rig.go((wifi.WEAK_LOOKS - 20) * wifi.LOOK_MS)
+    assert rig.joins() == ["home", "spare"]
+
+
 @pytest.mark.parametrize(("known", "least_dbm"), [([("home", "secret")], -80), (KNOWN, None)])
 def test_a_weak_network_is_kept_where_there_is_no_other_or_nobody_minds(known: Any, least_dbm: int | None) -> None:
     rig = Rig(known, least_dbm)
