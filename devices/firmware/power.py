@@ -1,0 +1,130 @@
+"""A board's power: what its battery has, and what a badge does between two signs of life, which is to sleep with its radio off.
+
+In deep sleep the memory is lost but for a record in the RTC's memory, below; the journal on flash holds all that matters, so a board that
+finds no record, or a damaged one, only joins its network slower and believes less about the time. It decides, and leaves the sleeping
+itself to `deep_sleep`. MicroPython subset.
+"""
+
+from binascii import crc32
+from struct import calcsize, pack, unpack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+READINGS = 5
+GRACE_MS = 3000
+"""Awake at least so long after a wake-up: another press is likely, and commands come with the connection."""
+GIVE_UP_MS = 30_000
+"""So long is tried to reach the center for what is no alarm; then it waits in the journal for the next wake-up."""
+ALARM_RETRY_MS = 60_000
+"""A badge with an alarm that nobody has answered sleeps this long between two tries."""
+ALARM_TRY_MS = 120_000
+SHORTEST_MS = 1000
+"""Below this, going to sleep and starting again takes longer than staying awake."""
+PRESSED_MS = 60_000
+"""A wake pin held longer than this (an object lies on the badge) no longer keeps it awake; it must be let go before it wakes again."""
+
+_VERSION = 1
+_FORMAT = ">BBQIB6sB"
+_LOW = 1
+_RECORD_BYTES = calcsize(_FORMAT) + 4
+
+
+def battery_mv(adc: "Any", upper_ohm: int, lower_ohm: int) -> int:
+    """Millivolts above a divider, the middle one of some readings of a ``machine.ADC``.
+
+    Args:
+        adc: reads microvolts (``read_uv``, calibrated by the chip's fuses).
+        upper_ohm: from the battery to the pin; 0 without a divider.
+        lower_ohm: from the pin to ground.
+    """
+    readings = sorted([adc.read_uv() for _ in range(READINGS)])
+    return int(readings[READINGS // 2] * (upper_ohm + lower_ohm) // (lower_ohm * 1000))
+
+
+class Kept:
+    """What a board knows across a deep sleep.
+
+    Args:
+        time_ms: Unix time when the sleep ends by itself, 0 if it is not known.
+        heartbeat_ms: from then to the next heartbeat.
+        broker: place of the broker that worked last.
+        channel: of the access point, 0 if unknown.
+        bssid: its address, 6 bytes.
+        low: the battery was low.
+    """
+
+    def __init__(
+        self,
+        time_ms: int,
+        heartbeat_ms: int,
+        broker: int = 0,
+        channel: int = 0,
+        bssid: bytes = bytes(6),
+        low: bool = False,
+    ) -> None:
+        self.time_ms = time_ms
+        self.heartbeat_ms = heartbeat_ms
+        self.broker = broker
+        self.channel = channel
+        self.bssid = bssid
+        self.low = low
+
+    def encode(self) -> bytes:
+        """For ``machine.RTC().memory``: version u8, flags u8 (1 low), time u64 ms, heartbeat u32 ms, broker u8, BSSID, channel u8, CRC-32."""
+        body = pack(
+            _FORMAT,
+            _VERSION,
+            _LOW if self.low else 0,
+            self.time_ms,
+            min(self.heartbeat_ms, 0xFFFFFFFF),
+            self.broker,
+            self.bssid,
+            self.channel,
+        )
+        return body + pack(">I", crc32(body))
+
+
+def decode(memory: bytes) -> "Kept | None":
+    """What `Kept.encode` made, or None for anything else, such as the rubbish after a power cut."""
+    if len(memory) != _RECORD_BYTES or pack(">I", crc32(memory[:-4])) != memory[-4:]:
+        return None
+    version, flags, time_ms, heartbeat_ms, broker, bssid, channel = unpack(_FORMAT, memory[:-4])
+    if version != _VERSION:
+        return None
+    return Kept(time_ms, heartbeat_ms, broker, channel, bssid, flags & _LOW > 0)
+
+
+def sleep_ms(awake_ms: int, heartbeat_ms: int, alarms: int, waiting: int, pressed_ms: int, settling: bool) -> int:
+    """How long to sleep now; 0 to stay awake.
+
+    Args:
+        awake_ms: since the wake-up or the last press.
+        heartbeat_ms: until the next heartbeat is due.
+        alarms: alarms that no receipt has settled, or that are open and may still be answered.
+        waiting: other events that no receipt has settled.
+        pressed_ms: how long the wake pin has been active, 0 if it is not.
+        settling: something is written, or an answer is being shown.
+    """
+    if settling or awake_ms < GRACE_MS or 0 < pressed_ms < PRESSED_MS:
+        return 0
+    if alarms:
+        return min(ALARM_RETRY_MS, max(heartbeat_ms, SHORTEST_MS)) if awake_ms >= ALARM_TRY_MS else 0
+    if waiting and awake_ms < GIVE_UP_MS:
+        return 0
+    return heartbeat_ms if heartbeat_ms >= SHORTEST_MS else 0
+
+
+def deep_sleep(machine: "Any", esp32: "Any", pin: "Any", active_low: bool, sleep_ms: int, kept: "Kept") -> None:
+    """Sleep until the time is over or the pin is active; the board then starts anew. Never returns on a board.
+
+    The EXT1 wake-up is used because it works with the RTC's peripherals off; the pin needs a pull resistor of its own (docs), for the
+    internal ones are off as well. A pin that is active now would wake the board at once, so it does not wake it this time.
+    """
+    machine.RTC().memory(kept.encode())
+    if bool(pin.value()) != active_low:
+        esp32.wake_on_ext1((), esp32.WAKEUP_ANY_HIGH)
+    else:
+        esp32.wake_on_ext1((pin,), esp32.WAKEUP_ALL_LOW if active_low else esp32.WAKEUP_ANY_HIGH)
+    machine.deepsleep(sleep_ms)
