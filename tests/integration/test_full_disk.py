@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from center.continuity import declared_gaps
 from simulators.gpio.physics import CLEAN
 from simulators.site import BUTTON_PIN, TAMPER_PIN
 from tests.integration.ground import Button, Ground
@@ -92,12 +93,41 @@ def test_where_nothing_more_can_be_written_alarms_go_out_all_the_same(ground: Gr
     button.wait_verified({button.press_and_wait()})
     before = resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
     button.press()
+    agent.wait_said(message=IN_TROUBLE)
+    for _ in range(3):  # whatever the disk says, and not only before it has said it
+        button.wait_presses_verified()
+        button.wait_settled()
+        button.press()
     button.wait_presses_verified()
     button.wait_settled()
-    agent.wait_said(message=IN_TROUBLE)
     resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, before)
     agent.wait_said(message=WELL)
     until(lambda: set(button.sealed()) <= button.kept(), "everything is kept", agent)
+    button.wait_verified(set(button.sealed()))
+    assert ground.verdict(button.name)["whole"]
+
+
+def test_what_waited_in_memory_for_the_disk_is_kept_once_it_is_well_and_outlives_the_agent(ground: Ground) -> None:
+    button = ground.button()
+    agent = button.start()
+    button.wait_verified({button.press_and_wait()})
+    ground.site.broker.stop()
+    try:
+        before = resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        button.press_and_wait()
+        agent.wait_said(message=IN_TROUBLE)
+        button.board.tamper(TAMPER_PIN, opened=True)
+        until(lambda: button.sealed("tamper."), "the enclosure is told", agent)
+        made = set(button.sealed())
+        assert not made <= button.kept()
+        resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, before)
+        agent.wait_said(message=WELL)
+        until(lambda: made <= button.kept(), "everything is kept", agent)
+        button.kill()
+    finally:
+        ground.site.broker.start()
+    button.start()
+    button.wait_verified(made)
     assert ground.verdict(button.name)["whole"]
 
 
@@ -114,14 +144,19 @@ def test_with_a_read_only_disk_it_starts_under_a_volatile_boot_and_the_alarm_arr
         button.wait_verified(set(button.sealed()))
         button.agent.end()
         subprocess.run(["/bin/mount", "-o", "remount,ro", str(state)], check=True)
-        button.start()
-        button.agent.wait_said(message=IN_TROUBLE)
-        name = button.press_and_wait()
-        assert name[0] >= VOLATILE
-        button.wait_presses_verified()
-        button.wait_lamp("received")
+        boots = set()
+        for _ in range(2):
+            button.start()
+            button.agent.wait_said(message=IN_TROUBLE)
+            boot, _seq = button.press_and_wait()
+            assert boot >= VOLATILE
+            boots.add(boot)
+            button.wait_presses_verified()
+            button.wait_lamp("received")
+            button.wait_verified(set(button.sealed()))
+            button.agent.end()
+        assert len(boots) == 2, "nobody can tell two boots of one number apart"
         assert ground.incidents(button.name) == []
-        button.agent.end()
 
 
 def test_a_journal_that_is_full_gives_up_telemetry_says_which_and_never_an_alarm(ground: Ground) -> None:
@@ -136,6 +171,7 @@ def test_a_journal_that_is_full_gives_up_telemetry_says_which_and_never_an_alarm
         button.board.press(BUTTON_PIN, bounce=CLEAN)
         until(lambda: button.sealed("journal.gap"), "the journal gives something up, and says so", button.agent)
         until(lambda: len(button.sealed("alarm.")) > 20, "alarms go on", button.agent)
+        declared = set(button.sealed("journal.gap"))
     finally:
         ground.site.broker.start()
     made = set(button.sealed())
@@ -152,4 +188,13 @@ def test_a_journal_that_is_full_gives_up_telemetry_says_which_and_never_an_alarm
     assert len(given_up) > 100
     assert given_up <= set(button.sealed("count.") + button.sealed("health.")), "telemetry, and nothing else"
     button.wait_verified(made - given_up)
+    unsent = {
+        (gap.boot, number)
+        for one in ground.stored(button.name)
+        if (one.boot, one.seq) in declared
+        for gap in declared_gaps(one)
+        for number in range(gap.first, gap.last + 1)
+    }
+    assert unsent, "what was given up during the outage"
+    assert not unsent & set(button.verified()), "nothing is called given up that was still there to be sent"
     assert max(button.verified().values()) == 1
