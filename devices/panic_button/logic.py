@@ -201,11 +201,12 @@ class PanicButton:
     def _start_drill(self, until: object, now_ms: int) -> "tuple[dict[str, object] | None, list[Effect]]":
         if self._alarms.real() or self._button.pressed:
             return {"ok": False, "why": "an alarm is open or the button is held; close the alarm first"}, []
-        if self._drill.end_ms is None:
-            self._gestures.forget()
+        fresh = self._drill.end_ms is None
         why = self._drill.start(until, now_ms)
         if why is not None:
             return {"ok": False, "why": why}, []
+        if fresh:
+            self._gestures.forget()
         return {"ok": True, "until": until}, self._told([(EMIT, 0, "drill.started", {"until": until})], now_ms)
 
     def _end_drill(self, by: str, now_ms: int) -> "list[Effect]":

@@ -114,6 +114,17 @@ def test_presses_before_a_drill_are_no_part_of_its_gestures(driven: Make) -> Non
     assert device.alarms()[-1] == ("raised", "assist-pending", 1, True)
 
 
+def test_a_drill_that_is_refused_cuts_no_gesture(driven: Make) -> None:
+    device = driven()
+    device.set("clock", NOON)
+    device.press()
+    device.press()
+    device.receipt(1, 4)
+    assert device.command("drill", {"until": NOON})["ok"] is False
+    device.press()
+    assert device.alarms()[-1] == ("raised", "staff", 1, None)
+
+
 def test_another_end_for_a_drill_that_is_on_cuts_no_gesture(driven: Make) -> None:
     device = driven()
     drilling(device)
