@@ -143,7 +143,7 @@ class Atecc608:
         self._i2c.writeto(self._address, _WORD_COMMAND + packet + crc16(packet))
         group = self._polled(size + 3)
         count = group[0]
-        if not 4 <= count <= len(group) or crc16(group[: count - 2]) != group[count - 2 : count]:
+        if crc16(group[: count - 2]) != group[count - 2 : count]:
             raise OSError(errno.EIO)
         answer = group[1 : count - 2]
         if len(answer) == 1 and answer[0] in _REFUSALS:

@@ -60,8 +60,6 @@ def verify(generator: str, key: str, signature: bytes, digest: bytes) -> bool:
         return False
     w = inverse(s, N)
     x, _, z = multiply(((generator, int.from_bytes(digest, "big") * w % N), (key, r * w % N)))
-    if not z:
-        return False
     zz = z * z % P
-    # The x of the point modulo N is r: without an inversion, x is r or, where that is below P, r + N.
+    # The x of the point modulo N is r: without an inversion, x is r or, where that is below P, r + N. Infinity, (1, 1, 0), fits none.
     return (r * zz - x) % P == 0 or (r + N < P and ((r + N) * zz - x) % P == 0)

@@ -55,6 +55,29 @@ def fits(signer: Atecc608, data: bytes) -> bool:
     return verifier(signer.public_der)(signer.sign(data), data)
 
 
+class NoisyBus(Bus):
+    """Turns a bit of one transmission, except of wake pulses."""
+
+    def __init__(self, chip: Chip, rng: random.Random) -> None:
+        super().__init__(chip)
+        self._rng = rng
+        self.passed = 0
+        self.hit = -1
+
+    def writeto(self, address: int, data: bytes) -> int:
+        return super().writeto(address, self._turned(data) if address else data)
+
+    def readfrom(self, address: int, size: int) -> bytes:
+        return self._turned(super().readfrom(address, size))
+
+    def _turned(self, data: bytes) -> bytes:
+        self.passed += 1
+        if self.passed - 1 != self.hit:
+            return data
+        at = self._rng.randrange(len(data))
+        return data[:at] + bytes((data[at] ^ 1 << self._rng.randrange(8),)) + data[at + 1 :]
+
+
 def command(opcode: int, param1: int = 0, param2: int = 0, data: bytes = b"") -> bytes:
     group = bytes((7 + len(data), opcode, param1, param2 & 0xFF, param2 >> 8)) + data
     return b"\x03" + group + crc(group)
@@ -228,6 +251,16 @@ class TestFaults:
         clock.sleep_ms(later_ms)
         assert fits(signer, b"x")
 
+    def test_a_session_that_somebody_else_began_is_not_gone_on_with(
+        self, chip: Chip, clock: Clock, signer: Atecc608
+    ) -> None:
+        woken(chip, clock)
+        chip.write(command(0x30))
+        clock.sleep_ms(1200)
+        chip.commands.clear()
+        assert fits(signer, b"x")
+        assert chip.commands == [0x16, 0x41]
+
     def test_a_command_cut_off_by_a_reset_does_not_join_the_next(
         self, chip: Chip, clock: Clock, signer: Atecc608
     ) -> None:
@@ -239,6 +272,17 @@ class TestFaults:
     def test_slow_and_quick_chips(self, signer: Atecc608, monkeypatch: pytest.MonkeyPatch, execution_ms: int) -> None:
         monkeypatch.setattr(sys.modules[Chip.__module__], "_EXECUTION_MS", {0x16: 20, 0x41: execution_ms})
         assert fits(signer, b"x")
+
+    def test_a_wrong_bit_anywhere_on_the_bus_never_gives_a_wrong_signature(self, chip: Chip, clock: Clock) -> None:
+        rng = random.Random(8)
+        noisy = NoisyBus(chip, rng)
+        signer = Atecc608(noisy, clock.sleep_ms)
+        noisy.passed = 0
+        signer.sign(b"x")
+        transmissions = noisy.passed
+        for number in range(transmissions * 12):
+            noisy.passed, noisy.hit = 0, number % transmissions
+            assert fits(signer, b"event %d" % number), number
 
     def test_random_noise_never_gives_a_wrong_signature(self, chip: Chip, signer: Atecc608) -> None:
         rng = random.Random(4)
@@ -350,14 +394,18 @@ class TestChip:
         assert (answer[0], answer[1]) == (4, status)
         assert answer[2:] == crc(answer[:2])
 
-    def test_an_unlocked_chip_makes_no_key_and_signs_nothing(self, clock: Clock) -> None:
-        chip = Chip(clock.now_ms, random.Random(7).randbytes, locked=False)
-        for sent in (command(0x40, 4), command(0x16, 0x43, 0, bytes(32)), command(0x41, 0xA0)):
-            woken(chip, clock)
-            chip.write(sent)
+    @pytest.mark.parametrize(("unlocked", "statuses"), [(87, [0x0F, 0x0F, 0x0F]), (86, [None, 0x00, 0x0F])])
+    def test_an_unlocked_chip_signs_nothing(
+        self, chip: Chip, clock: Clock, unlocked: int, statuses: list[int | None]
+    ) -> None:
+        chip.config[unlocked] = 0x55
+        woken(chip, clock)
+        sent = [command(0x40, 4), command(0x16, 0x43, 0, bytes(32)), command(0x41, 0xA0)]
+        for one, status in zip(sent, statuses, strict=True):
+            chip.write(one)
             clock.sleep_ms(200)
-            assert chip.read(4)[1] == 0x0F
-            chip.write(b"\x01")
+            answer = chip.read(4)
+            assert (answer[1] if answer[0] == 4 else None) == status
 
     def test_a_digest_signs_once(self, chip: Chip, clock: Clock) -> None:
         woken(chip, clock)

@@ -359,6 +359,8 @@ class TestSigning:
         os.truncate(path, 40)
         with pytest.raises(OSError, match="5"):
             signed(used, RFC_KEY, b"\x11" * 32)
+        with pytest.raises(OSError, match="5"):
+            p256.verify(used, used, raw(1, 1), b"\x11" * 32)
 
 
 class TestHostileSignatures:
@@ -405,12 +407,18 @@ class TestHostileSignatures:
                 assert p256.verify(generator, key, pair, self.DIGEST) == openssl_says(RFC_POINT, pair, self.DIGEST)
         assert p256.verify(generator, key, raw(r, N - s), self.DIGEST)  # malleable, as ECDSA is
 
-    def test_r_plus_n_is_another_form_of_r_and_refused(self, generator: str, table: Open) -> None:
+    def test_other_forms_of_the_same_numbers_are_refused(self, generator: str, table: Open) -> None:
         point, r = next((p, p[0]) for p in map(point_with_x, range(3, 99)) if p)
         key = key_for(point, r, 1234567, 99)
         digest = (99).to_bytes(32, "big")
         assert p256.verify(generator, table(*key), raw(r, 1234567), digest)
-        assert not p256.verify(generator, table(*key), raw(r + N, 1234567), digest)
+        for other in (
+            raw(r + N, 1234567),
+            raw(r, 1234567 + N),
+            raw(r, 0)[:32] + b"\x00" + raw(0, 1234567)[32:],
+            raw(r, 1234567)[:32] + b"\x12\xd6\x87",
+        ):
+            assert not p256.verify(generator, table(*key), other, digest)
 
     def test_a_point_whose_x_is_beyond_n_counts_with_x_less_n(self, generator: str, table: Open) -> None:
         point = next(p for p in map(point_with_x, range(N + 1, N + 99)) if p)
@@ -419,6 +427,7 @@ class TestHostileSignatures:
 
         assert openssl_says(key, raw(r, s), digest)
         assert p256.verify(generator, table(*key), raw(r, s), digest)
+        assert not p256.verify(generator, table(*key), raw(point[0], s), digest)
 
     def test_r_plus_n_beyond_p_is_not_taken_for_its_remainder(self, generator: str, table: Open) -> None:
         point = next(p for p in map(point_with_x, range(3, 99)) if p)

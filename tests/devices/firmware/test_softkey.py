@@ -97,6 +97,11 @@ class TestGenerating:
             SoftKey.generate(str(path), generator, lambda _: stuck)
         assert list(path.parent.iterdir()) == []
 
+    @pytest.mark.parametrize("size", [0, 1, 31, 33])
+    def test_draws_of_another_length_make_no_key(self, path: Path, generator: str, size: int) -> None:
+        with pytest.raises(BoardKeyError, match="random source"):
+            SoftKey.generate(str(path), generator, lambda _: os.urandom(size))
+
     def test_a_key_that_does_not_verify_what_it_signs_is_not_kept(
         self, path: Path, generator: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -234,7 +239,15 @@ class TestPublicKeys:
 
     def test_only_the_one_form_with_a_point_on_the_curve(self) -> None:
         der = FileKey(derive_private_key(SCALAR, SECP256R1())).public_der
-        bad = [der[:-1], der + b"\x00", b"", bytes(91), der[:26] + b"\x02" + der[27:], der[:27] + bytes(64)]
+        bad = [
+            der[:-1],
+            der + b"\x00",
+            b"",
+            bytes(91),
+            der[:26] + b"\x02" + der[27:],
+            der[:27] + bytes(64),
+            der[:27] + b"more" + der[27:],
+        ]
         bad += [der[:at] + bytes((der[at] ^ 1,)) + der[at + 1 :] for at in range(91)]
         for wrong in bad:
             with pytest.raises(BoardKeyError):

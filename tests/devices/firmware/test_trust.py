@@ -126,6 +126,13 @@ class TestReplacing:
         assert believed(Trust(str(folder), generator)) == [1, 2]
         assert (folder / trust.FILE).read_bytes() == DERS[2] + DERS[1]
 
+    def test_a_key_may_come_back(self, folder: Path, generator: str) -> None:
+        table = Trust(str(folder), generator)
+        assert believed(table) == [0]
+        table.replace([DERS[1]])
+        table.replace([DERS[0]])
+        assert believed(table) == [0]
+
     @pytest.mark.parametrize(
         "wrong",
         [
