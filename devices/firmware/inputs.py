@@ -8,6 +8,7 @@ person may have pressed and let go, and so is what the ring had no room for; oth
 left out. MicroPython subset.
 """
 
+import asyncio
 from array import array
 
 TYPE_CHECKING = False
@@ -99,6 +100,18 @@ class Inputs:
     def read(self) -> "dict[str, int]":
         """The present levels."""
         return {contact.name: contact.level() for contact in self._contacts}
+
+    async def run(self) -> None:
+        """Look after each interrupt, and every `LOOK_MS` in any case."""
+        asyncio.create_task(self._remind())  # noqa: RUF006  MicroPython's loop keeps its tasks
+        while True:
+            await self._flag.wait()
+            self.look()
+
+    async def _remind(self) -> None:
+        while True:
+            await asyncio.sleep_ms(LOOK_MS)  # type: ignore[attr-defined]  # MicroPython's own
+            self._flag.set()
 
     def look(self) -> None:
         """Tell what came since the last look."""

@@ -72,7 +72,7 @@ class Kept:
         self.low = low
 
     def encode(self) -> bytes:
-        """For ``machine.RTC().memory``: version u8, flags u8 (1 low), time u64 ms, heartbeat u32 ms, broker u8, BSSID, channel u8, CRC-32."""
+        """For ``machine.RTC().memory``, big-endian: version, flags (1 low), time u64, heartbeat u32, broker, BSSID, channel, CRC-32."""
         body = pack(
             _FORMAT,
             _VERSION,
