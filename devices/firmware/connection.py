@@ -170,8 +170,6 @@ class Connection:
         except OSError as error:
             came = b""
             ended = self._why(error)
-        if self.lost is not None:
-            return
         if not came:
             self.close(ended)
             return

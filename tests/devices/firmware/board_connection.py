@@ -75,7 +75,7 @@ async def main() -> None:
     async def looks() -> None:
         while connection.lost is None:
             connection.look()
-            await asyncio.sleep(0 if settings.get("busy") else 1)
+            await asyncio.sleep(settings.get("look_s", 1))
 
     async def ends() -> None:
         while len(acknowledged) < settings["wanted"] or len(heard) < settings.get("messages", 0):

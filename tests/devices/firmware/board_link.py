@@ -11,6 +11,7 @@ import sys
 import time
 
 from agent.clock import Clock
+from agent.link import path
 from agent.link.errors import LinkError
 from agent.link.outbox import Outbox
 from agent.seal import Sealed
@@ -49,6 +50,7 @@ class Board:
         for n in range(settings["chain"]):
             chain.append(read("%s/chain%d.der" % (folder, n)))
         tls = dial.context(read(folder + "/root.der"), chain, read(folder + "/key.der"))
+        path.STABLE_MS = settings.get("stable_ms", path.STABLE_MS)
         feed.STALLED_MS = settings.get("stalled_ms", feed.STALLED_MS)
         linking.PRESENCE_EVERY_MS = settings.get("presence_ms", linking.PRESENCE_EVERY_MS)
         clock = Clock(

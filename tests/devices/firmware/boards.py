@@ -146,6 +146,9 @@ def serving(handler: Callable[[Any], object], tls: ssl.SSLContext | None, *, sma
     listener = socket.socket()
     if small:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_MAXSEG, 600
+        )  # by which the other side's kernel sizes its buffer
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     opened: list[socket.socket] = []

@@ -153,12 +153,15 @@ def test_messages_pass_whole_both_ways_through_mosquitto(
 
 
 @pytest.mark.parametrize("board", BOTH)
-def test_a_broker_that_is_slow_to_read_gets_every_byte_in_order(run: Run, tls: ssl.SSLContext, board: bool) -> None:
+@pytest.mark.parametrize("look_s", [0, 60])
+def test_a_broker_that_is_slow_to_read_gets_every_byte_in_order(
+    run: Run, tls: ssl.SSLContext, board: bool, look_s: int
+) -> None:
     broker = Broker()
     broker.reading.clear()
     sizes = [9000 + n for n in range(60)]
     with serving(broker, tls, small=True) as port:
-        program = run(board, port, payloads=sizes, wanted=len(sizes), busy=True, heap="8M")
+        program = run(board, port, payloads=sizes, wanted=len(sizes), look_s=look_s, heap="8M")
         program.until("published", len(sizes))
         broker.reading.set()
         program.until("over", reason="done")
@@ -266,6 +269,16 @@ def test_a_connection_is_kept_alive_and_a_silent_broker_given_up(run: Run, tls: 
         assert program.until("over")["reason"] == "the broker is silent"
         assert broker.packets[-1] == (0xC0, b"")
         assert program.finish() == 0
+
+
+@pytest.mark.parametrize("board", BOTH)
+def test_a_message_is_acknowledged_at_once(run: Run, tls: ssl.SSLContext, board: bool) -> None:
+    topic = TOPIC.encode() + b"receipt"
+    broker = Broker(then=bytes([0x32, len(topic) + 6]) + len(topic).to_bytes(2) + topic + b"\x00\x07\x00x")
+    with serving(broker, tls) as port:
+        program = run(board, port, look_s=60)
+        program.until("message")
+        until(lambda: (0x40, b"\x00\x07") in broker.packets, "the acknowledgement")
 
 
 @pytest.mark.parametrize("board", BOTH)

@@ -31,6 +31,7 @@ SETTINGS: dict[str, Any] = {
     "connect_timeout_s": 10,
     "keepalive_s": 30,
 }
+OLD_VERSION = "the broker does not speak MQTT 5, trying 3.1.1"
 mosquitto = pytest.mark.mosquitto
 Start = Callable[..., Program]
 
@@ -227,6 +228,7 @@ def test_a_device_of_a_foreign_authority_is_refused(
     board = start(tmp_path / "board", broker.port)
     told = board.until("log", said="no connection")
     assert told["reason"].startswith("no connection: ")
+    assert not board.of("log", said=OLD_VERSION)
     assert not board.of("change")
 
 
@@ -236,7 +238,7 @@ def test_a_broker_that_speaks_only_3_1_1_is_spoken_to_in_it(start: Start, tmp_pa
     with made.broker:
         voice = Voice(made.broker.port, made.center_identity, CENTER, ("dabyl/v1/+/alarm",))
         board = start(tmp_path / "board", made.broker.port, chain=2)
-        board.until("log", said="the broker does not speak MQTT 5, trying 3.1.1")
+        board.until("log", said=OLD_VERSION)
         board.until("change", up=True)
         board.tell("alarm one")
         until(lambda: voice.of(DEVICES[0], "alarm") == [b"one"], "the alarm")
@@ -361,9 +363,15 @@ def test_a_board_at_the_year_2000_believes_no_certificate_and_says_why(
 def test_a_server_that_accepts_and_says_nothing_costs_one_timeout(
     start: Start, tls: ssl.SSLContext, identity: pathlib.Path, secured: bool
 ) -> None:
-    silence = threading.Event()
+    gone = threading.Event()
+
+    def mutely(connection: Any) -> None:
+        while connection.recv(1000):
+            pass
+        gone.set()
+
     with (
-        serving(lambda _: silence.wait(30), tls if secured else None) as mute,
+        serving(mutely, tls if secured else None) as mute,
         serving(Broker(), tls) as port,
     ):
         board = start(identity, mute, port, connect_timeout_s=2)
@@ -372,7 +380,7 @@ def test_a_server_that_accepts_and_says_nothing_costs_one_timeout(
         assert board.until("log", said="no connection")["reason"] == "no answer in time"
         board.until("log", said="connected", broker=f"{HOST}:{port}")
         assert (board.status()["broker"], board.status()["session"]) == (2, 2)
-        silence.set()
+        assert gone.wait(10), "nothing of the attempt is left"
 
 
 def test_a_server_that_speaks_no_tls_or_is_not_there_is_passed_over(
@@ -391,6 +399,7 @@ def test_a_server_that_speaks_no_tls_or_is_not_there_is_passed_over(
         assert reasons[1] == "no-such-host.invalid: the name cannot be resolved"
         assert reasons[2].startswith("no connection: ")
         assert board.status()["broker"] == 4
+        assert not board.of("log", said=OLD_VERSION), "that is no matter of MQTT"
 
 
 # What it does on a connection
@@ -405,6 +414,20 @@ def test_a_broker_that_hangs_up_on_version_5_is_tried_in_the_old_one_at_once_and
         until(lambda: len(versions) >= 4, "four attempts")
         board.until("log", said="no connection")
     assert versions[:4] == [5, 4, 5, 4]
+
+
+def test_a_broker_that_hangs_up_after_its_answer_is_not_asked_for_another_version(
+    start: Start, tls: ssl.SSLContext, identity: pathlib.Path
+) -> None:
+    versions: list[int] = []
+
+    def broker(connection: Any) -> None:
+        versions.append(packet(connection)[1][6])
+        connection.sendall(b"\x20\x03\x00\x00\x00")
+
+    with serving(broker, tls) as port:
+        start(identity, port, retry_min_ms=1).until("log", 2, said="no connection")
+    assert set(versions) == {5}
 
 
 def test_a_broker_that_acknowledges_nothing_is_left_and_everything_sent_again(
@@ -426,7 +449,7 @@ def test_an_alarm_without_receipts_moves_to_the_next_broker(
 ) -> None:
     first, second = Broker(), Broker()
     with serving(first, tls) as one, serving(second, tls) as two:
-        board = start(identity, one, two, alarm_retry_ms=30)
+        board = start(identity, one, two, alarm_retry_ms=30, stable_ms=0)
         board.tell("alarm help")
         board.until("log", said="connection lost", reason="no receipt for an alarm comes over this broker")
         until(lambda: b"help" in second.of("alarm"), "over the second broker")

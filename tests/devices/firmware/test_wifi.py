@@ -179,6 +179,14 @@ def test_an_alarm_skips_one_wait() -> None:
     assert len(rig.joins()) == tried + 1
 
 
+def test_alarms_without_end_do_not_make_it_hammer() -> None:
+    rig = Rig([("home", "secret")])
+    for _ in range(100):
+        rig.wifi.hurry()
+        rig.go(100)
+    assert 10 < len(rig.joins()) < 30
+
+
 def test_a_driver_that_fails_is_switched_off_and_on() -> None:
     rig = Rig()
     rig.wlan.air = {"home": -50, "spare": -50}
