@@ -2,7 +2,7 @@
 
 Signed comb of 8 teeth and 32 columns in two blocks: an odd scalar is a sum of 256 terms +2^i or -2^i, and a table holds the sums that a
 column can have with a positive last tooth. So every multiplication is 16 doublings and 32 additions, whatever the scalar: no digit is
-zero. The table is made on the board when it is first needed, about as long as 15 signatures take, and made again if its checksum does
+zero. The table is made on the board when it is first needed, about as long as 20 signatures take, and made again if its checksum does
 not fit.
 """
 

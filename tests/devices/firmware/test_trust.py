@@ -316,3 +316,55 @@ def test_a_board_believes_and_refuses_the_same(both_interpreters: Callable[[str]
     assert lines[5:7] == ["2", "3"]
     assert lines[7:10] == ["None", "[False, True, False]", "[False, False, True]"]
     assert os.linesep.join(lines[-4:-1]) == os.linesep.join(lines[7:10])
+
+
+FLASH = """
+import os
+import vfs
+from devices.firmware import comb, curve
+from devices.firmware.softkey import SoftKey
+from devices.firmware.trust import Trust
+
+class Ram:
+    def __init__(self):
+        self.data = bytearray(48 * 4096)
+
+    def readblocks(self, block, buffer, offset=0):
+        at = block * 4096 + offset
+        buffer[:] = self.data[at : at + len(buffer)]
+
+    def writeblocks(self, block, buffer, offset=0):
+        at = block * 4096 + offset
+        self.data[at : at + len(buffer)] = buffer
+
+    def ioctl(self, operation, argument):
+        return {4: 48, 5: 4096, 6: 0}.get(operation)
+
+flash = Ram()
+vfs.VfsLfs2.mkfs(flash)
+vfs.mount(flash, "/flash")
+generator = comb.make_sure("/flash/generator.comb", *curve.G)
+first, second = [SoftKey.generate("/flash/%d.key" % n, generator, os.urandom) for n in (1, 2)]
+with open("/flash/centers.der", "wb") as file:
+    file.write(first.public_der)
+table = Trust("/flash", generator)
+while table.prepare():
+    pass
+signature = first.sign(b"data")
+print(table.find(first.kid)(signature, b"data"), table.find(second.kid))
+table.replace([second.public_der])
+vfs.umount("/flash")
+vfs.mount(flash, "/flash")
+table = Trust("/flash", generator)
+print(table.find(first.kid), table.find(second.kid)(second.sign(b"data"), b"data"))
+with open(generator, "r+b") as file:
+    file.seek(5000)
+    file.write(b"damaged")
+comb.make_sure(generator, *curve.G)
+print(SoftKey.load("/flash/1.key", generator).sign(b"data") == signature)
+"""
+
+
+@pytest.mark.micropython
+def test_all_of_it_works_on_the_file_system_of_a_board(on_micropython: Callable[[str], str]) -> None:
+    assert on_micropython(FLASH).splitlines() == ["True None", "None True", "True"]
