@@ -325,22 +325,25 @@ from devices.firmware import comb, curve
 from devices.firmware.softkey import SoftKey
 from devices.firmware.trust import Trust
 
-class Ram:
+class Flash:
     def __init__(self):
-        self.data = bytearray(48 * 4096)
+        with open("flash.bin", "wb") as file:
+            for _ in range(48):
+                file.write(bytes(4096))
+        self.file = open("flash.bin", "r+b")
 
     def readblocks(self, block, buffer, offset=0):
-        at = block * 4096 + offset
-        buffer[:] = self.data[at : at + len(buffer)]
+        self.file.seek(block * 4096 + offset)
+        self.file.readinto(buffer)
 
     def writeblocks(self, block, buffer, offset=0):
-        at = block * 4096 + offset
-        self.data[at : at + len(buffer)] = buffer
+        self.file.seek(block * 4096 + offset)
+        self.file.write(buffer)
 
     def ioctl(self, operation, argument):
         return {4: 48, 5: 4096, 6: 0}.get(operation)
 
-flash = Ram()
+flash = Flash()
 vfs.VfsLfs2.mkfs(flash)
 vfs.mount(flash, "/flash")
 generator = comb.make_sure("/flash/generator.comb", *curve.G)
