@@ -75,13 +75,13 @@ class Board:
         self._firmware = firmware
         self._heap_bytes = heap_kb * 1024 + SIMULATOR_HEAP_BYTES
         self._buses = dict(buses or {})
-        self._folder = tempfile.TemporaryDirectory(prefix="board-")
         self._changed = asyncio.Event()
         self._pongs = self._pings = 0
         self._uid = uid
         self.nvs: dict[str, dict[str, int | str]] = {}
         self.pins = Pins(contacts or {}, seed, self._send, self._moved)
         self.radio = Radio(points, hosts or {}, self._send)
+        self._folder = tempfile.TemporaryDirectory(prefix="board-")
         self.flash = Flash(flash or pathlib.Path(self._folder.name, "flash"), flash_blocks, self._send)
         self.console = Console(self._notify)
         self._life = Life(self._start, self._make, self.pins, self.console, self._notify)
@@ -295,6 +295,8 @@ class Board:
             self._life.clock_us = int(record.payload)
         elif record.kind == records.PONG:
             self._pongs = record.value
+            if self._life.run is not None:
+                self._life.run.hear()
         else:
             if record.kind == records.HALT and record.number == records.POWER_CUT:
                 self.flash.power_lost()
@@ -317,7 +319,8 @@ class Board:
                 acknowledged = bus.writeto(record.number, record.payload)
             return acknowledged, bus.readfrom(record.number, record.value) if record.value > 0 else b""
         except OSError as error:
-            return -(error.errno or NO_DEVICE), b""
+            code = error.args[0] if error.args else None  # MicroPython's way; CPython sets errno for two arguments only
+            return -(code if isinstance(code, int) else NO_DEVICE), b""
 
     def _moved(self) -> None:
         self._life.look_for_wake()

@@ -97,6 +97,7 @@ class Life:
         """Take the power."""
         async with self._power:
             await self._stop()
+            self._lose_power()
             self.sleep = None
             self.state = "off"
         self._changed()

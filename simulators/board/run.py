@@ -85,7 +85,7 @@ class Run:
             os.close(terminal)
             far_events.close()
             far_calls.close()
-        asyncio.get_running_loop().add_reader(self._console, self._printed)
+        asyncio.get_running_loop().add_reader(self._console, self.hear)
         reader, writer = await asyncio.open_connection(sock=events)
         questions, answers = await asyncio.open_connection(sock=calls)
         writer.write(records.packed(records.SETUP, payload=json.dumps(setup()).encode()))
@@ -150,7 +150,7 @@ class Run:
         await self.ended()
         await self._tasks[0]
         await _cancelled(self._tasks[1])  # an answer that nobody will read
-        self._printed()
+        self.hear()
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._console)
         loop.remove_writer(self._console)
@@ -171,7 +171,8 @@ class Run:
         finally:
             writer.close()
 
-    def _printed(self) -> None:
+    def hear(self) -> None:
+        """Take in what the console has printed so far."""
         while True:
             try:
                 data = os.read(self._console, CONSOLE_BYTES)

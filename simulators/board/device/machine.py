@@ -129,16 +129,14 @@ def deepsleep(time_ms=0):
 
 
 def lightsleep(time_ms=None):
-    """Stand still for a time or until a wake pin is at its level; interrupts of that time are handled afterwards."""
+    """Stand still for a time or until a wake pin is at its level."""
     import esp32
 
     began = time.ticks_ms()
-    state = disable_irq()
     while time_ms is None or time.ticks_diff(time.ticks_ms(), began) < time_ms:
         time.sleep_ms(1)
         if sim_pins.wakes(esp32._wake["ext0"]) or sim_pins.wakes(esp32._wake["ext1"]):
             break
-    enable_irq(state)
 
 
 def idle():

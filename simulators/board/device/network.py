@@ -66,7 +66,7 @@ class WLAN:
         self._left = self._settings["reconnects"]
         self._joined = None
         self._reason = 0
-        self._try()
+        self._try(time.ticks_ms())
 
     def disconnect(self):
         self._wanted = self._joined = self._until = None
@@ -140,9 +140,9 @@ class WLAN:
             return self.ifconfig()[:2]
         raise ValueError("unknown config param")
 
-    def _try(self):
+    def _try(self, now):
         found = _access_point(self._wanted[0])
-        self._until = time.ticks_add(time.ticks_ms(), found["join_ms"] if found else _NOT_FOUND_MS)
+        self._until = time.ticks_add(now, found["join_ms"] if found else _NOT_FOUND_MS)
 
     def _look(self):
         """Let happen what happened since somebody looked last."""
@@ -154,22 +154,21 @@ class WLAN:
                 self._joined = None
                 self._reason = STAT_BEACON_TIMEOUT
                 self._left = self._settings["reconnects"]
-                self._try()
-        if self._until is None or time.ticks_diff(self._until, time.ticks_ms()) > 0:
-            return
-        self._until = None
-        found = _access_point(self._wanted[0])
-        if found is None:
-            self._reason = STAT_NO_AP_FOUND
-        elif found["key"] != self._wanted[1]:
-            self._reason = STAT_WRONG_PASSWORD
-        else:
-            self._reason = 0
-            self._joined = found
-            return
-        if self._left:
-            self._left -= 1
-            self._try()
+                self._try(time.ticks_ms())
+        while self._until is not None and time.ticks_diff(self._until, time.ticks_ms()) <= 0:
+            began, self._until = self._until, None
+            found = _access_point(self._wanted[0])
+            if found is None:
+                self._reason = STAT_NO_AP_FOUND
+            elif found["key"] != self._wanted[1]:
+                self._reason = STAT_WRONG_PASSWORD
+            else:
+                self._reason = 0
+                self._joined = found
+                return
+            if self._left:
+                self._left -= 1
+                self._try(began)
 
 
 def _access_point(ssid):
@@ -197,10 +196,8 @@ def country(code=None):
 
 
 def _changed(_number, _value, _extra, payload):
-    import json
-
     global _air
-    _air = json.loads(payload)
+    _air = sim_bus.json.loads(payload)
 
 
 _mac = bytes(6)

@@ -27,7 +27,8 @@ _payloads = [None] * SLOTS
 _head = 0  # written by the thread only
 _tail = 0  # written by the main thread only
 _halted = False
-masked = False
+masked = False  # by machine.disable_irq
+busy = False  # within the flash's driver
 handlers = {}  # kind -> function(number, value, extra, payload)
 
 
@@ -93,6 +94,12 @@ def _listen():
 
 def _deliver(end):
     global _tail
+    if busy:
+        try:
+            micropython.schedule(_deliver, end)
+        except RuntimeError:  # full of calls for what came later, which will find this
+            pass
+        return
     while _tail < end and not _halted and not masked:
         slot = _tail % SLOTS
         kind, number, _length, value, extra, _time = struct.unpack_from(RECORD, _ring, slot * SIZE)

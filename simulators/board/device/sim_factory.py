@@ -9,7 +9,7 @@ import sim_bus
 import sim_flash
 import vfs
 
-sim_bus.say = lambda *record: None  # wear begins at the customer's
+sim_bus._events = open("/dev/null", "wb")  # wear begins at the customer's
 host = vfs.VfsPosix(_folder)
 
 

@@ -1,6 +1,11 @@
 # A NOR flash of 4 KB blocks in a file of the host: what a power cut leaves of it is what the file holds. Each erase and each program is told
 # to the host, which keeps the wear; faults are planned by the host in numbers of such operations.
+#
+# No interrupt is served within an operation, as a real driver runs no Python; and nothing is allocated, because the collector closes files
+# that were left open, with the heap locked.
 import os
+import struct
+import time
 
 import sim_bus
 import vfs
@@ -8,6 +13,8 @@ import vfs
 BLOCK = 4096
 _PROGRAM, _ERASE, _FAILURE = 1, 2, 3
 _EIO = 5
+_ERASED = b"\xff" * BLOCK
+_record = bytearray(sim_bus.SIZE)
 
 
 class Flash:
@@ -24,7 +31,7 @@ class Flash:
         self._file = open(path, "r+b")
         self._blocks = self._file.seek(0, 2) // BLOCK
         self.plan(faults)
-        sim_bus.handlers[sim_bus.FAULTS] = lambda number, value, extra, payload: self.plan(_map(payload))
+        sim_bus.handlers[sim_bus.FAULTS] = lambda number, value, extra, payload: self.plan(sim_bus.json.loads(payload))
 
     def plan(self, faults):
         """Which operations from now on go wrong; what is not named stays planned."""
@@ -36,38 +43,79 @@ class Flash:
         self._bad = faults.get("bad_blocks", self._bad)
 
     def readblocks(self, block, buffer, offset=0):
-        self._file.seek(block * BLOCK + offset)
-        self._file.readinto(buffer)
+        try:
+            self._read(block, buffer, offset)
+        except KeyboardInterrupt:
+            _interrupt_later()
+            self._read(block, buffer, offset)
 
     def writeblocks(self, block, buffer, offset=None):
+        try:
+            self._write(block, buffer, offset)
+        except KeyboardInterrupt:
+            _interrupt_later()
+            self._write(block, buffer, offset)
+
+    def ioctl(self, operation, argument):
+        try:
+            return self._control(operation, argument)
+        except KeyboardInterrupt:
+            _interrupt_later()
+            return self._control(operation, argument)
+
+    def _read(self, block, buffer, offset):
+        sim_bus.busy = True
+        self._file.seek(block * BLOCK + offset)
+        self._file.readinto(buffer)
+        sim_bus.busy = False
+
+    def _write(self, block, buffer, offset):
         if offset is None:
             for i in range(len(buffer) // BLOCK):
-                self.ioctl(6, block + i)
+                self._change(_ERASE, block + i, 0, _ERASED)
             offset = 0
         self._change(_PROGRAM, block, offset, buffer)
 
-    def ioctl(self, operation, argument):
+    def _control(self, operation, argument):
         if operation == 4:
             return self._blocks
         if operation == 5:
             return BLOCK
         if operation == 6:
-            self._change(_ERASE, argument, 0, b"\xff" * BLOCK)
+            self._change(_ERASE, argument, 0, _ERASED)
         return 0
 
     def _change(self, what, block, offset, data):
+        sim_bus.busy = True
+        failed = self._changed(what, block, offset, data)
+        sim_bus.busy = False
+        if failed:
+            raise OSError(_EIO)
+
+    def _changed(self, what, block, offset, data):
         if self._cut_after == 0:
             data = self._torn(block, offset, data)
-        if block in self._bad or self._fails():
-            sim_bus.say(sim_bus.FLASH, _FAILURE, block)
-            raise OSError(_EIO)
-        self._file.seek(block * BLOCK + offset)
-        self._file.write(data)
-        sim_bus.say(sim_bus.FLASH, what, block, len(data))
-        if self._cut_after == 0:
+        failed = block in self._bad or self._fails()
+        if not failed:
+            self._file.seek(block * BLOCK + offset)
+            self._file.write(data)
+        struct.pack_into(
+            sim_bus.RECORD,
+            _record,
+            0,
+            sim_bus.FLASH,
+            _FAILURE if failed else what,
+            0,
+            block,
+            len(data),
+            time.ticks_us(),
+        )
+        sim_bus._events.write(_record)
+        if self._cut_after == 0 and not failed:
             sim_bus.halt(sim_bus.POWER_CUT)
         if self._cut_after > 0:
             self._cut_after -= 1
+        return failed
 
     def _fails(self):
         if self._fail_count and self._fail_after:
@@ -81,7 +129,8 @@ class Flash:
         done = self._chance() % (len(data) + 1)
         rest = bytearray(len(data) - done)
         if self._tear == "old":
-            self.readblocks(block, rest, offset + done)
+            self._file.seek(block * BLOCK + offset + done)
+            self._file.readinto(rest)
         elif self._tear == "random":
             for i in range(len(rest)):
                 rest[i] = self._chance() & 255
@@ -94,6 +143,11 @@ class Flash:
         return self._random >> 8
 
 
+def _interrupt_later():
+    """Ctrl-C must not leave LittleFS in the middle of its C code; the operation is done again, and Ctrl-C comes once more."""
+    os.system("(sleep 0.01; kill -INT $PPID) &")
+
+
 def mount(flash):
     """Mount the flash at "/", made new where there is no file system on it."""
     vfs.umount("/")
@@ -103,9 +157,3 @@ def mount(flash):
         vfs.VfsLfs2.mkfs(flash)
         vfs.mount(flash, "/")
     os.chdir("/")
-
-
-def _map(payload):
-    import json
-
-    return json.loads(payload)

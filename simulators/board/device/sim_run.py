@@ -4,6 +4,7 @@ import os
 import sys
 
 import esp32
+import flashbdev
 import machine
 import network
 import select
@@ -21,7 +22,7 @@ def run(names):
     network._air = setup.pop("air")
     network._mac = bytes.fromhex(setup["uid"])
     esp32._stored.update(setup.pop("nvs"))
-    flash = sim_flash.Flash(os.getenv("DABYL_BOARD_FLASH"), setup.pop("faults"))
+    flash = flashbdev.bdev = sim_flash.Flash(os.getenv("DABYL_BOARD_FLASH"), setup.pop("faults"))
     machine._start(setup)
     sim_flash.mount(flash)
     sys.path[:] = ["", ".frozen", "/lib"]

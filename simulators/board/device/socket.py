@@ -11,7 +11,7 @@ def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):
         raise OSError(-202)  # EAI_FAIL, as lwIP without a network
     if isinstance(host, bytes):
         host = host.decode()
-    here, _payload = sim_bus.call(sim_bus.ROUTE, 0, port, 0, host.encode())
+    here, _payload = sim_bus.call(sim_bus.ROUTE, extra=port, payload=host.encode())
     if here <= 0:
         raise OSError(-202)
     return usocket.getaddrinfo("127.0.0.1", here, usocket.AF_INET, type or usocket.SOCK_STREAM)

@@ -1,0 +1,138 @@
+"""The serial port of a board, with the real mpremote at its other end."""
+
+import asyncio
+import os
+import pathlib
+import sys
+
+import pytest
+
+from simulators.board.board import Board
+from simulators.board.life import HARD_RESET, SOFT_RESET
+from simulators.board.serial import SerialPort
+from tests.simulators.board.conftest import Firmware
+
+pytestmark = pytest.mark.micropython
+
+
+async def mpremote(port: SerialPort, *arguments: str) -> str:
+    """What mpremote prints; it must succeed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "mpremote", "connect", port.path, *arguments,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        said, _ = await asyncio.wait_for(process.communicate(), 30)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, said
+    return said.decode()
+
+
+def test_mpremote_runs_code_and_handles_files(firmware: Firmware, tmp_path: pathlib.Path) -> None:
+    big = tmp_path / "big.bin"
+    big.write_bytes(os.urandom(40_000))
+    back = tmp_path / "back.bin"
+
+    async def scenario() -> None:
+        async with Board(firmware("print('up')")) as board, SerialPort(board) as port:
+            assert await mpremote(port, "exec", "print(6 * 7)") == "42\n"
+            assert (
+                await mpremote(port, "eval", "__import__('machine').unique_id()")
+                == "b'\\xa0\\xb1\\xc2\\xd3\\xe4\\xf5'\n"
+            )
+            await mpremote(port, "fs", "mkdir", "lib", "+", "fs", "cp", os.fspath(big), ":lib/big.bin")
+            assert (await mpremote(port, "fs", "ls", "lib")).split() == ["ls", ":lib", "40000", "big.bin"]
+            assert "big.bin" in await mpremote(port, "fs", "tree")
+            await mpremote(port, "fs", "cp", ":lib/big.bin", os.fspath(back))
+            assert back.read_bytes() == big.read_bytes()
+            await mpremote(port, "fs", "rm", ":lib/big.bin")
+            assert "big.bin" not in await mpremote(port, "fs", "tree")
+            await board.power_cut()
+            await board.printed("up")
+            assert (await mpremote(port, "fs", "cat", ":main.py")) == "print('up')"
+
+    asyncio.run(scenario())
+
+
+def test_mpremote_interrupts_resets_and_deploys(firmware: Firmware, tmp_path: pathlib.Path) -> None:
+    newer = tmp_path / "main.py"
+    newer.write_text("print('newer')\n")
+
+    async def scenario() -> None:
+        main = "print('begins')\nn = 0\nwhile True:\n    n += 1\n"
+        async with Board(firmware(main)) as board, SerialPort(board) as port:
+            await board.printed("begins")
+            assert int(await mpremote(port, "resume", "exec", "print(n)")) > 0  # Ctrl-C, no reset
+            assert len(board.boots) == 1
+            await board.power_cut()
+            await board.printed("begins")
+            await mpremote(port, "soft-reset")
+            assert board.boots[-1].cause == SOFT_RESET
+            assert "begins" not in "".join(
+                board.console.of_boot(len(board.boots))
+            )  # from raw mode main.py is not started
+            await mpremote(port, "fs", "cp", os.fspath(newer), ":main.py", "+", "reset")
+            await board.until(lambda: board.boots[-1].cause == HARD_RESET, 20, "the reset")
+            await board.printed("newer")
+
+    asyncio.run(scenario())
+
+
+def test_ctrl_c_in_the_middle_of_flash_writes_does_no_harm(firmware: Firmware) -> None:
+    main = """
+        n = 0
+        def forever():
+            global n
+            while True:
+                n += 1
+                with open("file", "w") as file:
+                    file.write("%06d" % n * 100)
+        while True:
+            try:
+                forever()
+            except KeyboardInterrupt:
+                try:
+                    with open("file") as file:
+                        print("interrupted", len(file.read()) in (0, 600))
+                except KeyboardInterrupt:
+                    pass
+    """
+
+    async def scenario() -> None:
+        async with Board(firmware(main)) as board:
+            for number in range(1, 21):
+                await asyncio.sleep(0.013)
+                board.type(b"\x03")
+                await board.until(lambda n=number: board.console.tail().count("True") >= min(n, 5), 20, "Ctrl-C")  # type: ignore[misc]
+            said = board.console.tail()
+            assert "False" not in said
+            assert "Error" not in said
+
+    asyncio.run(scenario())
+
+
+def test_what_nobody_reads_is_bounded_and_the_newest_stays(firmware: Firmware) -> None:
+    async def scenario() -> bytes:
+        main = "for n in range(4000):\n    print('line', n, 'x' * 40)\nprint('last line')"
+        async with Board(firmware(main)) as board, SerialPort(board) as port:
+            await board.printed("last line")
+            assert len(port._unread) <= 65536
+            descriptor = os.open(port.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            heard = b""
+            try:
+                while b"last line" not in heard:
+                    await asyncio.sleep(0.01)
+                    try:
+                        heard += os.read(descriptor, 65536)
+                    except BlockingIOError:
+                        continue
+            finally:
+                os.close(descriptor)
+            return heard
+
+    heard = asyncio.run(scenario())
+    assert b"line 3999 " in heard
+    assert len(heard) < 100_000
