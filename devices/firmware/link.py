@@ -248,7 +248,6 @@ class Link:
         leaf = topic.rsplit("/", 1)[-1]
         if leaf in (topics.RECEIPT, topics.COMMAND):
             self._on_message(leaf, payload)
-            self.pump()
 
     def _feed_acknowledged(self, acknowledged: "list[tuple[int, int]]") -> None:
         self._feed.acknowledged(acknowledged)

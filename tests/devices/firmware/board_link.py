@@ -52,6 +52,7 @@ class Board:
         tls = dial.context(read(folder + "/root.der"), chain, read(folder + "/key.der"))
         path.STABLE_MS = settings.get("stable_ms", path.STABLE_MS)
         feed.STALLED_MS = settings.get("stalled_ms", feed.STALLED_MS)
+        linking.LOOK_MS = settings.get("look_ms", linking.LOOK_MS)
         linking.PRESENCE_EVERY_MS = settings.get("presence_ms", linking.PRESENCE_EVERY_MS)
         clock = Clock(
             time.ticks_ms,  # type: ignore[attr-defined]

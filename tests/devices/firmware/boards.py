@@ -111,6 +111,11 @@ class Program:
         self.tell("status")
         return self.until("status", count + 1)
 
+    def sockets(self) -> int:
+        """How many sockets it has open."""
+        folder = pathlib.Path(f"/proc/{self._process.pid}/fd")
+        return sum(str(one.readlink()).startswith("socket:") for one in folder.iterdir())
+
     def finish(self) -> int:
         """Wait for its end; its exit code."""
         code = self._process.wait(PATIENCE_S)
@@ -156,7 +161,8 @@ def serving(handler: Callable[[Any], object], tls: ssl.SSLContext | None, *, sma
     def serve(plain: socket.socket) -> None:
         with contextlib.suppress(OSError, EOFError):
             if tls is None:
-                handler(plain)
+                with plain:
+                    handler(plain)
             else:
                 with tls.wrap_socket(plain, server_side=True) as secured:
                     handler(secured)

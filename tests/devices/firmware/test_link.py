@@ -1,8 +1,10 @@
 """A board's link, on MicroPython, against real brokers over mutual TLS and servers that misbehave: it never gives up and never blocks."""
 
+import contextlib
 import os
 import pathlib
 import signal
+import socket
 import ssl
 import threading
 import time
@@ -194,7 +196,7 @@ def test_a_frozen_broker_is_noticed_and_an_alarm_meanwhile_arrives_afterwards(
 def test_what_mosquitto_is_told_not_to_take_is_quarantined_and_the_rest_goes_on(
     start: Start, board_of: Any, voice: Voice, broker: Any
 ) -> None:
-    board = start(board_of(DEVICES[0]), broker.port, chain=2)
+    board = start(board_of(DEVICES[0]), broker.port, chain=2, look_ms=60_000)
     board.until("change", up=True)
     board.tell("large 7937", "event after")
     assert board.until("quarantined")["size"] == 7937
@@ -333,6 +335,10 @@ def test_a_certificate_that_is_not_the_brokers_is_refused_before_anything_is_tol
         assert told["reason"] == "no connection: " + reason
         assert told["retry_ms"] == 1600, "it waits longer after a refusal"
         assert board.status()["up"] is False, "the loop goes on meanwhile"
+        board.kill()
+        board = start(identity, port, retry_min_ms=1, retry_max_ms=1)
+        board.until("log", 4, said="no connection")
+        assert board.sockets() <= 1, "nothing of the attempts is left"
     assert (broker.versions, broker.messages) == ([], [])
 
 
@@ -381,6 +387,29 @@ def test_a_server_that_accepts_and_says_nothing_costs_one_timeout(
         board.until("log", said="connected", broker=f"{HOST}:{port}")
         assert (board.status()["broker"], board.status()["session"]) == (2, 2)
         assert gone.wait(10), "nothing of the attempt is left"
+
+
+def test_a_server_that_hangs_up_during_the_handshake_has_refused_nothing(start: Start, identity: pathlib.Path) -> None:
+    with serving(lambda connection: connection.recv(5000), None) as port:
+        board = start(identity, port, retry_min_ms=100)
+        told = board.until("log", said="no connection")
+    assert (told["reason"], told["retry_ms"]) == ("no connection: the broker hung up", 100)
+
+
+def test_an_address_that_answers_nothing_at_all_costs_one_timeout_and_no_socket(
+    start: Start, tls: ssl.SSLContext, identity: pathlib.Path
+) -> None:
+    with socket.socket() as full, contextlib.ExitStack() as kept, serving(Broker(), tls) as port:
+        full.bind((HOST, 0))
+        full.listen(0)
+        for _ in range(3):  # after which the kernel answers no SYN any more
+            filler = kept.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        board = start(identity, full.getsockname()[1], port, connect_timeout_s=1)
+        assert board.until("log", said="no connection")["reason"] == "no answer in time"
+        board.until("change", up=True)
+        assert board.sockets() == 1
 
 
 def test_a_server_that_speaks_no_tls_or_is_not_there_is_passed_over(
@@ -489,6 +518,8 @@ def test_an_alarm_skips_one_wait(start: Start, tls: ssl.SSLContext, identity: pa
     hurried.until("log", said="no connection", retry_ms=60_000)
     hurried.tell("hurry")
     hurried.until("log", 2, said="no connection")
+    time.sleep(0.3)
+    assert len(hurried.of("log")) == 2
     hurried.tell("hurry")
     hurried.until("log", 3, said="no connection")
     assert len(board.of("log")) == 1
@@ -499,8 +530,10 @@ def test_presence_is_said_again_from_time_to_time_and_on_demand(
 ) -> None:
     broker = Broker()
     with serving(broker, tls) as port:
-        board = start(identity, port, presence_ms=100)
-        until(lambda: len(broker.of("presence")) >= 3, "by itself")
+        board = start(identity, port, presence_ms=500, look_ms=10)
+        started = time.monotonic()
+        until(lambda: len(broker.of("presence")) >= 4, "by itself")
+        assert time.monotonic() - started > 1, "and not all the time"
         quiet = start(identity, port)
         quiet.until("change", up=True)
         count = len(broker.messages)
