@@ -1,0 +1,1 @@
+"""Building firmware: which modules a board needs, and the bundle of compiled ones that is copied to it or frozen into an image."""

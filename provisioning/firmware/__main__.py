@@ -1,0 +1,59 @@
+# ruff: noqa: T201
+"""``python -m provisioning.firmware``: make the bundle and say how large it is."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from provisioning.firmware.bundle import BOARD_BYTES, MQTT_BYTES, BundleError, groups, make, mpy_version
+from provisioning.firmware.modules import NeedsError, kinds
+
+TREE = Path(__file__).parents[2]
+
+
+def main(arguments: list[str]) -> int:
+    """Return the exit code: 0, or 1 when the bundle cannot be made."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/firmware", description="Compile the firmware of boards into a bundle."
+    )
+    parser.add_argument(
+        "--kind", action="append", help="kind of device, again for more (default: all that boards can be)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/firmware"), help="folder to make (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="say the sizes as JSON")
+    options = parser.parse_args(arguments)
+    chosen = sorted(set(options.kind or kinds(TREE)))
+    try:
+        sizes = make(TREE, options.out, chosen)
+    except (BundleError, NeedsError, OSError) as error:
+        print(f"firmware: {error}", file=sys.stderr)
+        return 1
+    told = groups(sizes)
+    total = sum(sizes.values())
+    if options.json:
+        facts = {
+            "bundle": str(options.out),
+            "kinds": chosen,
+            "mpy": mpy_version(),
+            "bytes": total,
+            "bytes_target": BOARD_BYTES,
+        }
+        print(json.dumps({**facts, "mqtt_bytes_target": MQTT_BYTES, "groups": dict(told), "modules": sizes}, indent=1))
+        return 0
+    for path, size in sorted(sizes.items(), key=lambda entry: -entry[1]):
+        print(f"{size:8,}  {path}")
+    print()
+    for name, size in told:
+        print(f"{size:8,}  {name}{f' (at most {MQTT_BYTES:,})' if name == 'MQTT client' else ''}")
+    print(
+        f"{total:8,}  bytes in {len(sizes)} modules for {', '.join(chosen)} (at most {BOARD_BYTES:,}), mpy {mpy_version()}"
+    )
+    print(f"firmware: {options.out}: copy flash/ to a board as docs/devices/firmware.md says, or freeze manifest.py")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,188 @@
+"""The bundle that is copied to boards: what is in it, that it runs, and what is said when it cannot be made."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from provisioning.firmware import __main__ as command
+from provisioning.firmware import bundle
+from provisioning.firmware.bundle import BundleError, groups, make, without_types
+from provisioning.firmware.modules import NeedsError, kinds, needed
+
+ROOT = Path(__file__).parents[3]
+MICROPYTHON = Path(sys.prefix) / "bin" / "micropython"
+MINI = {
+    "devices/firmware/start.py": "from agent.here import one\nimport machine\n\ndef main(slots):\n    return one()\n",
+    "devices/firmware/atecc608.py": "X = 1\n",
+    "devices/firmware/slots.py": "class Slots:\n    pass\n",
+    "devices/firmware/root/main.py": "import slots\n",
+    "devices/bell/__init__.py": "def make_logic():\n    from devices.bell.logic import Bell\n    return Bell\n"
+    "def make_binding():\n    from devices.bell.linux import Binding\n    return Binding\n",
+    "devices/bell/logic.py": "from devices.bell import deep\nclass Bell: pass\n",
+    "devices/bell/patterns.py": "PATTERNS = {}\n",
+    "devices/bell/deep.py": "D = 2\n",
+    "devices/bell/linux.py": "import gpiozero\n",
+    "agent/here.py": "TYPE_CHECKING = False\nif TYPE_CHECKING:\n    from typing import Any\n\ndef one() -> 'Any':\n    return 1\n",
+    "agent/__init__.py": '"""Nothing but words."""\n',
+    "agent/unused.py": "U = 3\n",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name, source in MINI.items():
+        path = tmp_path / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source, encoding="utf-8")
+    return tmp_path / "tree"
+
+
+def digest(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_what_is_imported_is_needed_and_nothing_else(tree: Path) -> None:
+    assert kinds(tree) == ["bell"]
+    always = ["agent/here.py", "devices/firmware/atecc608.py", "devices/firmware/start.py"]
+    bell = [f"devices/bell/{name}.py" for name in ("__init__", "deep", "logic", "patterns")]
+    assert needed(tree, ["bell"]) == [always[0], *bell, *always[1:]]
+    assert needed(tree, []) == always
+
+
+def test_a_board_gets_nothing_of_linux() -> None:
+    paths = needed(ROOT, kinds(ROOT))
+    assert {"agent/journal/log.py", "devices/firmware/flash.py", "devices/sos_button/logic.py"} <= set(paths)
+    assert not {"agent/journal/disk.py", "agent/journal/keeper.py", "agent/keys/file.py", "devices/gpio.py"} & set(
+        paths
+    )
+    assert not [path for path in paths if "linux" in path or "pictures" in path]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("import dataclasses", "agent/here.py needs dataclasses, which no board has"),
+        ("def f():\n    from typing import Any", "agent/here.py needs typing, which no board has"),
+        ("from agent.gone import x", "agent/here.py needs agent.gone, which is not in the tree"),
+    ],
+)
+def test_a_module_that_no_board_has_is_named_with_who_needs_it(tree: Path, line: str, said: str) -> None:
+    (tree / "agent/here.py").write_text(line + "\n", encoding="utf-8")
+    with pytest.raises(NeedsError) as told:
+        needed(tree, ["bell"])
+    assert str(told.value) == said
+
+
+def test_an_unknown_kind_is_told_with_those_there_are(tree: Path) -> None:
+    with pytest.raises(NeedsError, match="no kind is called siren; there are: bell"):
+        needed(tree, ["siren"])
+
+
+def test_the_manifest_says_what_lies_in_the_bundle(tree: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out" / "bundle"
+    target.parent.mkdir()
+    sizes = make(tree, target, ["bell"])
+    copy = target / "flash" / "a"
+    told = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
+    assert (told["format"], told["kinds"], told["mpy"]) == ("dabyl-firmware/1", ["bell"], bundle.mpy_version())
+    on_disk = digest(copy)
+    del on_disk["manifest.json"]
+    assert {name: entry["sha256"] for name, entry in told["files"].items()} == on_disk
+    for name, entry in told["files"].items():
+        assert entry["bytes"] == (copy / name).stat().st_size == sizes[name.replace(".mpy", ".py")]
+        assert (copy / name).read_bytes()[:2] == b"M\x06"  # the format's mark and version
+    assert sorted(path.name for path in (target / "flash").iterdir()) == ["a", "main.py", "slots.mpy"]
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_the_same_sources_give_the_same_bytes(tree: Path, tmp_path: Path) -> None:
+    make(tree, tmp_path / "one", ["bell"])
+    elsewhere = shutil.copytree(tree, tmp_path / "elsewhere")
+    make(elsewhere, tmp_path / "two", ["bell"])
+    assert digest(tmp_path / "one") == digest(tmp_path / "two")
+
+
+def test_what_does_not_compile_is_named_and_leaves_the_bundle_before_it(tree: Path, tmp_path: Path) -> None:
+    target = tmp_path / "bundle"
+    make(tree, target, ["bell"])
+    before = digest(target)
+    (tree / "devices/bell/deep.py").write_text("match 1:\n    case 1: pass\n", encoding="utf-8")
+    with pytest.raises(
+        BundleError, match=r"devices/bell/deep\.py does not compile for MicroPython: SyntaxError: invalid syntax"
+    ):
+        make(tree, target, ["bell"])
+    assert digest(target) == before
+
+
+def test_a_folder_that_is_no_bundle_is_left_alone(tree: Path, tmp_path: Path) -> None:
+    other = tmp_path / "photographs"
+    other.mkdir()
+    (other / "cat").write_text("purr", encoding="utf-8")
+    with pytest.raises(BundleError, match="is no bundle"):
+        make(tree, other, [])
+    assert (other / "cat").read_text(encoding="utf-8") == "purr"
+
+
+def test_only_what_type_checkers_read_is_left_away() -> None:
+    source = "TYPE_CHECKING = False\nif TYPE_CHECKING:\n    import typing\nelse:\n    x = 1\nif y:\n    z = 'TYPE_CHECKING'\n"
+    assert without_types(source) == "x = 1\nif y:\n    z = 'TYPE_CHECKING'"
+
+
+def test_each_module_counts_in_one_group() -> None:
+    sizes = dict.fromkeys(
+        ["agent/mqtt/a.py", "agent/wire/b.py", "agent/c.py", "devices/firmware/p256.py", "devices/x/d.py"], 10
+    )
+    sizes["devices/firmware/connection.py"] = 5
+    told = dict(groups(sizes))
+    assert told["MQTT client"] == 15
+    assert sum(told.values()) == sum(sizes.values())
+
+
+def test_the_command_says_sizes_and_errors_in_words(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "TREE", tree)
+    target = tmp_path / "bundle"
+    assert command.main(["--out", str(target), "--kind", "bell", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["bytes"] == sum(told["groups"].values()) == sum(told["modules"].values())
+    assert told["kinds"] == ["bell"]
+    assert command.main(["--out", str(target)]) == 0
+    assert (
+        f"{told['bytes']:,}  bytes in {len(told['modules'])} modules for bell (at most 65,536)"
+        in capsys.readouterr().out
+    )
+    assert command.main(["--out", str(target), "--kind", "teapot"]) == 1
+    assert capsys.readouterr().err.startswith("firmware: no kind is called teapot")
+    (tree / "agent/here.py").write_text("import typing\n", encoding="utf-8")
+    assert command.main(["--out", str(target)]) == 1
+    assert capsys.readouterr().err == "firmware: agent/here.py needs typing, which no board has\n"
+
+
+@pytest.mark.micropython
+@pytest.mark.skipif(not MICROPYTHON.exists(), reason="the MicroPython unix port is not installed")
+def test_the_compiled_modules_run_and_the_mqtt_client_is_small(tmp_path: Path) -> None:
+    sizes = make(ROOT, tmp_path / "bundle", ["panic-button", "sos-button"])
+    assert 5000 < dict(groups(sizes))["MQTT client"] <= bundle.MQTT_BYTES
+    script = (
+        "import sys\nsys.path[:] = ['flash', 'flash/a']\nimport slots\n"
+        "from agent.wire import cbor\nfrom devices.panic_button import make_logic\n"
+        "import agent.journal.log, devices.firmware.flash, devices.firmware.outputs\n"
+        "logic = make_logic({'building': 'A'}, 0)\n"
+        "print(cbor.loads(cbor.dumps([1, b'x'])), slots.Slots('flash').choose(), type(logic).__name__)"
+    )
+    done = subprocess.run(
+        [str(MICROPYTHON), "-c", script],
+        cwd=tmp_path / "bundle",
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stderr, done.stdout) == ("", "[1, b'x'] a PanicButton\n")
