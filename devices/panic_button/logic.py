@@ -116,7 +116,6 @@ class PanicButton:
         effects = self._alarms.receipt(boot, seq, state, now_ms)
         if before is not None and self._alarms.state() is None:
             self._timers.start("closed", now_ms + CLOSED_SHOWN_MS)
-            self._timers.stop(("overlay",))
         return self._moved(before, effects, now_ms)
 
     def command(
@@ -189,7 +188,7 @@ class PanicButton:
         data: "dict[str, object]" = {"age_ms": max(0, now_ms - at_ms), "tamper": self._readiness.tamper}
         raised, effects = self._alarms.press(now_ms, data, level, self._drill.covers(at_ms), presses)
         if raised:
-            self._timers.stop(("overlay", "closed"))
+            self._timers.stop(("overlay",))
         else:
             self._timers.start("overlay", now_ms + OVERLAY_MS)
         if level > before:

@@ -76,14 +76,27 @@ def test_a_press_that_is_decided_after_the_end_is_real(driven: Make) -> None:
     assert device.alarms() == [("raised", "assist-pending", 1, None)]
 
 
-def test_a_press_before_the_beginning_that_is_decided_after_it_is_real_and_ends_the_drill(driven: Make) -> None:
-    device = driven()
+@pytest.mark.parametrize("seal", [True, False])
+def test_a_press_before_the_beginning_that_is_decided_after_it_is_real_and_ends_the_drill(
+    driven: Make, seal: bool
+) -> None:
+    device = driven(seal=seal)
     device.set("button", 1)
     device.pass_ms(10)
     drilling(device)
     device.pass_ms(20)
     assert device.alarms() == [("raised", "assist-pending", 1, None)]
     assert device.named("drill.ended")[0]["by"] == "alarm"
+
+
+def test_a_press_that_begins_in_a_drill_is_none_the_less_a_drill_s_when_its_end_is_moved(driven: Make) -> None:
+    device = driven()
+    drilling(device)
+    device.set("button", 1)
+    device.pass_ms(10)
+    drilling(device)
+    device.pass_ms(20)
+    assert device.alarms() == [("raised", "assist-pending", 1, True)]
 
 
 def test_after_a_drill_a_press_is_a_new_alarm_and_no_part_of_the_drill_s(driven: Make) -> None:
@@ -253,6 +266,7 @@ def test_a_real_alarm_of_an_earlier_boot_ends_the_drill_and_takes_the_presses(dr
     device = driven()
     drilling(device)
     device.press()
+    device.pass_ms(700_000)
     device.receipt(12, 1, boot=6)
     assert device.named("drill.ended")[0]["by"] == "alarm"
     device.press()

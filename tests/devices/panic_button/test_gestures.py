@@ -193,6 +193,12 @@ def test_a_hold_is_told_once_a_press_at_each_of_its_times() -> None:
     assert gestures.hold(8000) == 0
 
 
+def test_of_two_gestures_that_one_press_completes_the_higher_counts_in_any_order_of_the_table() -> None:
+    for table in (GESTURES, GESTURES[1:] + GESTURES[:1]):
+        gestures = Gestures(table, STUCK_MS)
+        assert [gestures.press(at) for at in range(0, 4000, 500)] == [0, 0, 1, 1, 1, 1, 1, 2]
+
+
 def test_what_was_forgotten_counts_no_more() -> None:
     gestures = Gestures([ONE], STUCK_MS)
     gestures.press(0)

@@ -248,6 +248,19 @@ def test_a_further_press_shows_itself_and_then_the_receipt_again(driven: Make) -
     assert device.outputs["lamp"] == "received"
 
 
+def test_a_new_alarm_shows_its_own_receipt_at_once(driven: Make) -> None:
+    device = driven()
+    device.press(50, 50)
+    device.receipt(1, 1)
+    device.press(50, 50)
+    device.receipt(1, 4)
+    assert device.outputs["lamp"] == "closed"
+    device.press(50, 50)
+    assert device.outputs["lamp"] == "sending"
+    device.receipt(3, 1)
+    assert device.outputs["lamp"] == "received"
+
+
 def test_a_stuck_button_is_one_alarm_its_hold_and_one_fault(driven: Make) -> None:
     device = driven({"stuck_s": 30})
     device.set("button", 1)
