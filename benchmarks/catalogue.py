@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 
-from benchmarks import backlog, burst, idle, journal, kills, latency, mqtt, outage, start, wire
+from benchmarks import backlog, burst, idle, journal, kills, latency, mqtt, outage, signing, start, wire
 from benchmarks.figures import Figure
 from benchmarks.processes import BenchmarkError
 from benchmarks.scene import Context
@@ -79,6 +79,7 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
     "power-cuts": (_power_cuts, "a power cut at every write boundary of the journal"),
     "journal-100k": (_journal_100k, "opening and draining 100,000 events, the journal alone"),
     "backlog": (backlog.measure, "the same with the agent's process, a broker and a center"),
+    "signing": (signing.measure, "a board's signatures, estimated for an ESP32"),
     "fuzz": (_fuzz, "10^6 mutated messages through every decoder, 200,000 streams through the MQTT client"),
 }
 """Name to function and what it measures, in the order of a run: what needs a quiet machine first."""

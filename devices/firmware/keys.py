@@ -6,6 +6,7 @@ A signer has ``kid`` (8 bytes), ``public_der`` (91 bytes) and ``sign(data) -> r 
 import os
 from hashlib import sha256
 
+from agent.keys.errors import KeysError
 from agent.wire.fields import identity
 from devices.firmware import comb, curve, p256
 
@@ -41,7 +42,7 @@ _COMMON_NAME = b"\x06\x03\x55\x04\x03"
 _ECDSA_SHA256 = b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"
 
 
-class BoardKeyError(Exception):
+class BoardKeyError(KeysError):
     """A key of this board cannot be used: its file or chip is missing, damaged or refuses. The text says which and what to do."""
 
 

@@ -1,0 +1,191 @@
+"""The firmware at work: the portable device on a board, with the board's own journal store, link, hardware and watchdog."""
+
+import asyncio
+import gc
+import os
+
+import machine
+import network
+
+from agent import __version__
+from agent.device import Device
+from agent.health import journal_facts
+from agent.journal.log import Journal
+from agent.link.outbox import Outbox
+from devices.firmware import comb, curve, dial
+from devices.firmware.clock import BoardClock
+from devices.firmware.flash import BOUNDS, FlashStore
+from devices.firmware.hardware import Hardware
+from devices.firmware.keeper import Keeper
+from devices.firmware.link import Link
+from devices.firmware.softkey import SoftKey
+from devices.firmware.trust import Trust
+from devices.firmware.wifi import Wifi
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from devices.firmware.config import Config
+    from devices.firmware.log import SerialLog
+    from devices.firmware.schedule import Schedule
+    from devices.firmware.slots import Slots
+
+KEYS = "/keys"
+JOURNAL = "/journal"
+FEED_MS = 500
+STUCK_MS = 60_000
+"""How far the link may be behind what it last said it would do; beyond that the watchdog is not fed."""
+HEALTHY_MS = 30_000
+"""A board that lives so long without a network has started well."""
+_FLOOR = "time_floor"
+
+
+class Board(Device):
+    """One board at work. ``run`` lasts until the power goes.
+
+    Raises:
+        BoardKeyError, LinkError: keys or certificates are missing, damaged or do not belong together.
+        ConfigError: there is no such kind.
+        ValueError: the kind's settings are wrong, or name a pin that is not to be had.
+        OSError: flash cannot be read.
+    """
+
+    def __init__(
+        self, config: "Config", schedule: "Schedule", log: "SerialLog", slots: "Slots", watchdog: "Any"
+    ) -> None:
+        generator = comb.make_sure(KEYS + "/g.comb", curve.G[0], curve.G[1])
+        watchdog.feed()
+        signer = SoftKey.load(KEYS + "/device.key", generator)
+        trust = Trust(KEYS, generator)
+        while trust.prepare():
+            watchdog.feed()
+        chain = [_read(KEYS + "/" + name) for name in ("device.der", "issuer.der")]
+        self._tls = dial.context(_read(KEYS + "/root.der"), chain, signer.private_der())
+        journal = Journal(FlashStore(JOURNAL), **BOUNDS)
+        report = journal.open()
+        if report.bytes_cut or report.damaged or report.unreadable:
+            log.warning("the journal was mended", bytes_cut=report.bytes_cut, damaged=len(report.damaged))
+        clock = BoardClock(schedule.now_ms, journal.notes.get(_FLOOR, 0), self._floor)
+        kind = config.device["kind"]
+        super().__init__(
+            config.device["id"],
+            kind,
+            config.link["keepalive_s"],
+            __version__,
+            signer,
+            chain,
+            trust,
+            journal,
+            clock,
+            log,
+        )
+        module: "Any" = __import__("devices." + kind.replace("-", "_"), None, None, ("KIND",))
+        self._made = module.make_logic(config.settings, schedule.now_ms())
+        self._hardware = Hardware(module, config.settings, schedule, self._input)
+        self._schedule = schedule
+        self._config = config
+        self._slots = slots
+        self._watchdog = watchdog
+        self._started_ms = schedule.now_ms()
+        self._well = False
+
+    async def run(self) -> None:
+        """Work."""
+        config, schedule = self._config, self._schedule
+        self._begin_boot()
+        settings = config.link
+        outbox = Outbox(
+            self._journal.next,
+            self._head,
+            settings["window"],
+            settings["backlog_rate"],
+            settings["alarm_retry_ms"],
+            settings["event_retry_ms"],
+        )
+        self._link = Link(
+            self._device,
+            [(broker["host"], broker["port"]) for broker in config.brokers],
+            self._tls,
+            settings,
+            outbox,
+            self._clock,
+            self._log,
+            _random,
+            self._presence,
+            self._message,
+            self._link_changed,
+            self._quarantined,
+        )
+        self._wifi = Wifi(
+            network,
+            [(known["ssid"], known["key"]) for known in config.wifi],
+            schedule.now_ms,
+            self._log,
+            _random,
+            self._joined,
+        )
+        keeper = Keeper(self._journal, schedule, self._kept, self._disk_trouble)
+        self._put_together(schedule, self._made, self._hardware, outbox, self._link, keeper)
+        self._open()
+        self._begin()
+        gc.collect()
+        self._log.info("started", device=self._device, boot=self._sealer.boot, free=gc.mem_free())  # type: ignore[attr-defined]
+        asyncio.create_task(self._wifi.run())  # noqa: RUF006  MicroPython's loop keeps its tasks
+        asyncio.create_task(self._link.run())  # noqa: RUF006
+        asyncio.create_task(self._hardware.run())  # noqa: RUF006
+        asyncio.create_task(self._heartbeat())  # noqa: RUF006
+        await self._watch()
+
+    async def _watch(self) -> None:
+        """Feed the watchdog while there is progress."""
+        while True:
+            if self._link.behind_ms < STUCK_MS:
+                self._watchdog.feed()
+            if self._schedule.now_ms() - self._started_ms > HEALTHY_MS:
+                self._healthy()
+            await asyncio.sleep_ms(FEED_MS)  # type: ignore[attr-defined]  # MicroPython's own
+
+    async def _heartbeat(self) -> None:
+        while True:
+            gc.collect()
+            data = journal_facts(self._journal)
+            data.update(
+                {
+                    "free": gc.mem_free(),  # type: ignore[attr-defined]  # MicroPython's own
+                    "cause": machine.reset_cause(),
+                    "broker": self._link.broker,
+                    "session": self._link.session,
+                    "up": self._link.up,
+                    "refused": self._obedience.refused,
+                }
+            )
+            self._outgoing.emit("health.report", data)
+            await asyncio.sleep(self._config.device["heartbeat_s"])
+
+    def _link_changed(self, up: bool) -> None:
+        if up:
+            self._healthy()
+        super()._link_changed(up)
+
+    def _joined(self, joined: bool) -> None:
+        if joined:
+            self._link.hurry()
+
+    def _healthy(self) -> None:
+        if not self._well:
+            self._well = True
+            self._slots.healthy()
+
+    def _floor(self, at_ms: int) -> None:
+        self._journal.note(_FLOOR, at_ms)
+        self._keeper.wake()
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(4096)
+
+
+def _random() -> int:
+    return int.from_bytes(os.urandom(4), "big") % 1000
