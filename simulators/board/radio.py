@@ -126,6 +126,11 @@ class Radio:
                 await route.down()
         return route.port
 
+    @property
+    def connections(self) -> int:
+        """How many connections the board has open."""
+        return sum(route.connections for route in self._routes.values())
+
     def network(self, port: int) -> Network:
         """The proxy towards a port, once the board has looked it up: for latency, loss, resets.
 

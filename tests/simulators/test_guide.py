@@ -12,10 +12,10 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "simulators.md"
 
 
 def test_the_guide_has_its_examples() -> None:
-    assert len(EXAMPLES) == 2
+    assert len(EXAMPLES) == 3
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["board", "network"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=["board", "microcontroller", "network"])
 def test_an_example_runs(example: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning", "-c", example],

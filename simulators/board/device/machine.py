@@ -43,7 +43,7 @@ class Timer:
         if period <= 0:
             raise ValueError("period or freq is needed")
         self._callback = callback
-        _timers[self._id] = (self, mode)
+        _timers[self._id] = self
         sim_bus.say(sim_bus.TIMER, self._id, period, mode)
 
     def deinit(self):
@@ -156,13 +156,8 @@ def enable_irq(state):
 
 
 def _fire(number, _value, _extra, _payload):
-    found = _timers.get(number)
-    if found is None:
-        return
-    timer, mode = found
-    if mode == Timer.ONE_SHOT:
-        del _timers[number]
-    if timer._callback is not None:
+    timer = _timers.get(number)
+    if timer is not None and timer._callback is not None:
         timer._callback(timer)
 
 
