@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from devices.firmware.faults import FAULTS, blinks
+from devices.panic_button import SETTINGS as PANIC
+from devices.sos_button import SETTINGS as SOS
 from provisioning.firmware import __main__ as command
-from provisioning.firmware import bundle
+from provisioning.firmware import bundle, pictures
 from provisioning.firmware.bundle import BundleError, groups, make, without_types
 from provisioning.firmware.modules import NeedsError, kinds, needed
 
@@ -186,3 +189,33 @@ def test_the_compiled_modules_run_and_the_mqtt_client_is_small(tmp_path: Path) -
         timeout=60,
     )
     assert (done.stderr, done.stdout) == ("", "[1, b'x'] a PanicButton\n")
+
+
+def test_the_page_for_installers_is_that_of_the_code() -> None:
+    docs = ROOT / "docs" / "devices"
+    remedy = "run: python -m provisioning.firmware.pictures docs/devices"
+    for kind in pictures.NAMES:
+        assert (docs / f"firmware-{kind}-wiring.svg").read_text(encoding="utf-8") == pictures.wiring_svg(kind), remedy
+    assert (docs / "firmware-faults.svg").read_text(encoding="utf-8") == pictures.faults_svg(), remedy
+    page = (docs / "firmware.md").read_text(encoding="utf-8")
+    assert page == pictures.page(page), remedy
+    assert "four blinks" in page
+
+
+def test_the_wiring_names_settings_of_the_kind_and_pins_of_the_chip() -> None:
+    for kind, settings in (("sos-button", SOS), ("panic-button", PANIC)):
+        pins = [part[0] for part in pictures.PARTS[kind].values()]
+        assert len(set(pins)) == len(pins)
+        assert set(pins) <= {18, 19, 21, 22, 23, 25, 26, 27, 32, 33}
+        for setting in pictures.PARTS[kind]:
+            assert setting in settings
+            assert (setting.removesuffix("_pin") + "_active_low" in settings) == (setting in pictures.INPUTS)
+
+
+def test_each_fault_has_its_own_number_of_blinks_and_words() -> None:
+    assert set(pictures.MEANINGS) == set(FAULTS)
+    for fault, count in FAULTS.items():
+        assert [duty for _ms, duty in blinks(fault)] == [100, 0] * count
+        assert blinks(fault)[-1][0] >= 2000
+    assert len(set(FAULTS.values())) == len(FAULTS)
+    assert min(FAULTS.values()) > 3  # the most that a working board's lamp blinks
