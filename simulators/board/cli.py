@@ -43,9 +43,12 @@ def _simulate() -> None:
     required=True,
     help="Folder with the firmware, as it lies at the root of a board's flash.",
 )
+@click.option("--heap-kb", type=click.IntRange(64, 8192), default=220, show_default=True, help="Heap of the firmware.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of all randomness.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-def _board(kind: str, presses: int, power_cuts: int, bundle: pathlib.Path, seed: int, as_json: bool) -> int:
+def _board(
+    kind: str, presses: int, power_cuts: int, bundle: pathlib.Path, heap_kb: int, seed: int, as_json: bool
+) -> int:
     """A board that is pressed, with real MicroPython, broker, TLS and center, all on this machine."""
     if power_cuts > presses:
         raise click.UsageError("--power-cuts are at most --presses")
@@ -53,7 +56,9 @@ def _board(kind: str, presses: int, power_cuts: int, bundle: pathlib.Path, seed:
     folder = pathlib.Path(tempfile.mkdtemp(prefix="dabyl-"))
     try:
         found = asyncio.run(
-            perform(folder / "site", bundle, KINDS[kind], presses=presses, power_cuts=power_cuts, seed=seed)
+            perform(
+                folder / "site", bundle, KINDS[kind], presses=presses, power_cuts=power_cuts, heap_kb=heap_kb, seed=seed
+            )
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)

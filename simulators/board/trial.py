@@ -25,7 +25,14 @@ TOUCH_S = 0.25
 
 
 async def perform(
-    directory: pathlib.Path, bundle: pathlib.Path, wiring: Wiring, *, presses: int, power_cuts: int, seed: int
+    directory: pathlib.Path,
+    bundle: pathlib.Path,
+    wiring: Wiring,
+    *,
+    presses: int,
+    power_cuts: int,
+    heap_kb: int,
+    seed: int,
 ) -> dict[str, Any]:
     """Bring up broker, center and consumer, press, cut the power, wait until all is said; the account.
 
@@ -35,6 +42,7 @@ async def perform(
         wiring: of the device kind.
         presses: how many.
         power_cuts: how often, at random, the power goes after a press.
+        heap_kb: of the firmware.
         seed: of all randomness.
     """
     rng = random.Random(seed)  # noqa: S311  reproducible mischief, no secrets
@@ -53,7 +61,7 @@ async def perform(
             await asyncio.wait_for(connected.wait(), WAIT_S)
             with await asyncio.to_thread(_consumer, site) as consumer:
                 folder = await asyncio.to_thread(enrolled, directory / "flash", bundle, wiring, site, DEVICE)
-                async with Board(folder, contacts=wiring.contacts, seed=seed) as board:
+                async with Board(folder, contacts=wiring.contacts, heap_kb=heap_kb, seed=seed) as board:
                     touched = await _pressed(board, wiring.button, presses, cuts)
                     await _drained(consumer, presses)
                 return account(presses, touched, consumer.deliveries)
