@@ -20,6 +20,7 @@ For installers
 
 To see it work
   demo                broker, center and a simulated SOS button; press it and watch
+  simulate board      a microcontroller's firmware on a simulated board, pressed and cut off its power
 
   dabyl COMMAND --help tells more, with examples.  dabyl --version prints the version.
 """
@@ -30,6 +31,7 @@ COMMANDS = {
     "verify": ("center.verify_cli", "center"),
     "authority": ("provisioning.authority_cli", "provisioning"),
     "demo": ("simulators.demo.cli", "simulators"),
+    "simulate": ("simulators.board.cli", "simulators"),
 }
 """Subcommand -> module with ``main(argv) -> exit code``, and the extra of the distribution that it needs."""
 
