@@ -8,6 +8,7 @@ import pytest
 
 from simulators.site import TAMPER_PIN, dabyl
 from tests.integration.ground import Button, Ground
+from tests.integration.mqtt import told
 from tests.integration.processes import run, until
 
 
@@ -82,8 +83,17 @@ def test_a_message_left_out_is_noticed(ground: Ground, captured: tuple[Path, str
     copy.write_text("".join(line for line in lines if line != alarms[0]))
     code, answers, _told = verified(ground, copy)
     assert code == 1
+    assert {one["verdict"] for one in answers if "message" in one} == {"proven"}, (
+        "what is there is genuine all the same"
+    )
     (chain,) = [one for one in answers if "chain" in one]
     assert not chain["sound"]
+    left_out = told(base64.b64decode(json.loads(alarms[0])["payload"]))
+    boots = chain["boots"]
+    assert isinstance(boots, list)
+    missing = [(boot["boot"], hole) for boot in boots for hole in boot["missing"]]
+    assert missing == [(left_out.boot, [left_out.seq, left_out.seq])]
+    assert not any(boot["breaks"] or boot["forks"] for boot in boots), "missing is not altered"
 
 
 def test_another_root_proves_nothing(ground: Ground, captured: tuple[Path, str]) -> None:
