@@ -111,7 +111,7 @@ class Readiness:
         """Take a press as the one of an armed user test; no effects: none is armed, so it is an alarm."""
         # Whoever presses again after the test press, or once the window is over, needs help: only one press is ever a test.
         armed = self._timers.running("test", now_ms)
-        self._timers.stop(("test", "test-shown"))
+        self._timers.stop(("test",))
         if not armed:
             return []
         self._timers.start("test-shown", now_ms + TEST_SHOWN_MS)

@@ -49,3 +49,12 @@ def test_a_book_without_levels_says_none() -> None:
     alarms.sealed(1, BOOT, 1, 0)
     assert data == {}
     assert "level" not in alarms.press(0, {})[1][0][3]
+
+
+def test_the_alarm_that_presses_belong_to_is_not_forgotten_for_room() -> None:
+    alarms = book()
+    for seq in range(1, 12):
+        alarms.adopt(6, seq, 1, 0)
+    assert not alarms.press(0, {})[0]
+    alarms.receipt(6, 1, 4, 0)
+    assert alarms.press(0, {})[0], "its closing was heard"

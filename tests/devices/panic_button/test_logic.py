@@ -347,13 +347,21 @@ def test_a_test_press_that_is_held_on_is_no_test_any_more(driven: Make) -> None:
     assert device.alarms() == [("raised", "lockdown", 1, None)]
 
 
-def test_a_user_test_is_refused_while_an_alarm_is_open_and_fails_if_nobody_presses(driven: Make) -> None:
+def test_a_user_test_is_refused_while_an_alarm_is_open_or_the_button_held_and_fails_if_nobody_presses(
+    driven: Make,
+) -> None:
     device = driven()
     assert device.command("user-test", {"seconds": 5})["ok"] is True
     device.pass_ms(5000)
     assert device.named("test.failed") == [{"by": "user", "failed": ["no press"], **WHERE}]
-    device.press()
+    device.set("button", 1)
+    device.pass_ms(100)
     assert device.command("user-test")["ok"] is False
+    device.receipt(2, 4)
+    assert device.command("user-test")["ok"] is False, "the button is held"
+    device.set("button", 0)
+    device.pass_ms(100)
+    assert device.command("user-test")["ok"] is True
 
 
 def test_identify_shows_on_an_idle_lamp(driven: Make) -> None:
