@@ -30,6 +30,7 @@ PRESENCE_EVERY_MS = 600_000
 LOOK_MS = 500
 """While there is a connection, it is looked at least this often what is due."""
 _PAUSE_LOOK_MS = 100
+_NO_MEMORY = "no memory"
 
 
 class Link:
@@ -162,7 +163,7 @@ class Link:
         except LinkError as failure:
             error = failure
         except MemoryError:
-            error = LinkError("no memory for a connection")
+            error = LinkError(_NO_MEMORY)
         if error is not None:
             self._close("attempt ended")
             return self._failed(name, error)
@@ -170,6 +171,8 @@ class Link:
         looks = asyncio.create_task(self._looks(connection))
         try:
             await connection.run()
+        except MemoryError:
+            connection.close(_NO_MEMORY)
         finally:
             looks.cancel()
         wait_ms = self._path.doubted() if self._doubted else self._path.ended(self._clock.up() - started_ms)
@@ -220,16 +223,22 @@ class Link:
             wake_ms = self._outbox.wake_ms(now_ms)
             wait_ms = LOOK_MS if wake_ms is None else max(1, min(LOOK_MS, wake_ms - now_ms))
             await asyncio.sleep_ms(wait_ms)  # type: ignore[attr-defined]  # MicroPython's own
-            if self._feed.stalled_ms >= 0:
-                connection.close("the broker acknowledges nothing")
-            elif self._outbox.doubtful and len(self._brokers) > 1:
-                self._doubted = True
-                connection.close("no receipt for an alarm comes over this broker")
-            else:
-                connection.look()
-                if self._clock.up() - self._announced_ms >= PRESENCE_EVERY_MS:
-                    self.announce()
-                self.pump()
+            try:
+                self._look(connection)
+            except MemoryError:
+                connection.close(_NO_MEMORY)
+
+    def _look(self, connection: Connection) -> None:
+        if self._feed.stalled_ms >= 0:
+            connection.close("the broker acknowledges nothing")
+        elif self._outbox.doubtful and len(self._brokers) > 1:
+            self._doubted = True
+            connection.close("no receipt for an alarm comes over this broker")
+        else:
+            connection.look()
+            if self._clock.up() - self._announced_ms >= PRESENCE_EVERY_MS:
+                self.announce()
+            self.pump()
 
     async def _pause(self, wait_ms: int) -> None:
         """Wait, but not past an alarm: it may skip the wait, once a least wait is over."""

@@ -74,8 +74,8 @@ async def main() -> None:
 
     async def looks() -> None:
         while connection.lost is None:
-            connection.look()
             await asyncio.sleep(settings.get("look_s", 1))
+            connection.look()
 
     async def ends() -> None:
         while len(acknowledged) < settings["wanted"] or len(heard) < settings.get("messages", 0):
@@ -104,7 +104,8 @@ async def main() -> None:
         say("published", mid=mid)
         if not settings.get("together"):
             connection.flush()
-    connection.flush()
+    if settings.get("together"):
+        connection.flush()
     tasks = [asyncio.create_task(looks()), asyncio.create_task(ends())]
     await connection.run()
     say("over", reason=connection.lost, publishes=connection.publish(TOPIC + "event", b"late"))

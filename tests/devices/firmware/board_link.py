@@ -46,6 +46,7 @@ class Board:
         self.entries: "Any" = []
         self.flash_ms = settings.get("flash_ms", 0)
         self.signs = True
+        self.greedy = False
         chain = []
         for n in range(settings["chain"]):
             chain.append(read("%s/chain%d.der" % (folder, n)))
@@ -77,13 +78,21 @@ class Board:
             Notes(),
             lambda: 500,
             self.presence,
-            lambda leaf, payload: say("message", leaf=leaf, size=len(payload), starts=payload[:40].decode()),
+            self.message,
             lambda up: say("change", up=up),
             lambda boot, seq, size: say("quarantined", seq=seq, size=size),
         )
         self.link._path._least_ms = settings.get("least_ms", settings["retry_min_ms"])
 
+    def message(self, leaf: str, payload: bytes) -> None:
+        say("message", leaf=leaf, size=len(payload), starts=payload[:40].decode())
+        if payload == b"greedy":
+            bytes(1 << 30)
+
     def presence(self, session: int, online: bool) -> bytes:
+        if self.greedy:
+            self.greedy = False
+            bytes(1 << 30)
         if not self.signs:
             raise LinkError("the key does not sign")
         return b"presence %d %s" % (session, online)
@@ -109,7 +118,7 @@ class Board:
         say("emitted", direct=mid is not None)
 
     async def listen(self) -> None:
-        """One command a line: ``alarm TEXT``, ``event TEXT``, ``large SIZE``, ``hurry``, ``announce``, ``mute``, ``unmute``,
+        """One command a line: ``alarm TEXT``, ``event TEXT``, ``large SIZE``, ``hurry``, ``announce``, ``mute``, ``unmute``, ``greedy``,
         ``status``, ``stop``."""
         stdin = asyncio.StreamReader(sys.stdin.buffer)  # type: ignore[arg-type]
         while True:
@@ -122,6 +131,8 @@ class Board:
                 self.emit(False, b"x" * int(words[1]))
             elif words[0] in ("mute", "unmute"):
                 self.signs = words[0] == "unmute"
+            elif words[0] == "greedy":
+                self.greedy = True
             elif words[0] == "status":
                 say(
                     "status",
