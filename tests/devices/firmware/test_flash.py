@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,12 @@ ROOT = Path(__file__).parents[3]
 MICROPYTHON = Path(sys.prefix) / "bin" / "micropython"
 
 
-def run_on_micropython(*arguments: str) -> dict[str, int]:
+def run_on_micropython(*arguments: str) -> dict[str, Any]:
     done = subprocess.run(
         [str(MICROPYTHON), *arguments], cwd=ROOT, check=False, capture_output=True, text=True, timeout=110
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout[-500:]
-    told: dict[str, int] = json.loads(done.stdout)
+    told: dict[str, Any] = json.loads(done.stdout)
     return told
 
 
@@ -67,6 +68,28 @@ def test_a_cut_file_keeps_its_beginning_and_goes_on_there(store: FlashStore, siz
     store.append("a", b"end")
     assert store.read("a", 0, 9999) == content[:size] + b"end"
     assert store.names() == ["a"]
+
+
+def test_what_an_interrupted_cut_leaves_is_removed_when_the_journal_opens(
+    store: FlashStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(store, **BOUNDS)
+    journal.open()
+    journal.append(0, 1, 1, bytes(16), b"pressed")
+    assert journal.sync()
+    (name,) = [name for name in store.names() if name.endswith(".seg")]
+    whole = store.size(name)
+    store.append(name, b"torn")
+    with monkeypatch.context() as without_power:
+        without_power.setattr("os.rename", lambda _old, _new: (_ for _ in ()).throw(OSError(errno.EIO)))
+        with pytest.raises(OSError, match="5"):
+            store.truncate(name, whole)
+    assert store.size(name) == whole + 4
+    again = Journal(store, **BOUNDS)
+    report = again.open()
+    assert (report.removed, report.bytes_cut, again.get(1, 1)) == (["cut.new"], 4, (1, 0, 1, 1, b"pressed"))
+    assert [left for left in store.names() if left != "reserve"] == [name]
+    assert store.size(name) == whole
 
 
 def test_a_file_is_not_cut_to_more_than_it_has(store: FlashStore) -> None:
@@ -186,6 +209,73 @@ def test_a_full_or_failing_flash_loses_nothing_and_changes_nothing_by_half() -> 
         "changed": 0, "refused": 4, "halves": 0, "trouble": errno.ENOSPC, "files_made_while_full": 0, "lost": 0, "clean_at_last": 1,
         "lost_at_last": 0,
     }  # fmt: skip
+
+
+STEPS = """
+import json, random, vfs
+from devices.firmware.flash import FlashStore
+from simulators.flash.nor import NorFlash
+
+chance = lambda n: random.randint(0, n - 1)
+random.seed(6)
+OLD, OTHER = b"old " * 300, b"other " * 200
+fresh = NorFlash(24, chance)
+vfs.VfsLfs2.mkfs(fresh)
+vfs.mount(vfs.VfsLfs2(fresh), "/flash")
+store = FlashStore("/flash/journal")
+store.names()
+for name, content in (("a", OLD), ("b", OTHER)):
+    store.create(name)
+    store.append(name, content)
+vfs.umount("/flash")
+content = bytes(fresh._content)
+
+def after(change, cut_at):
+    fresh._content[:] = content
+    chip = NorFlash(24, chance, fresh)
+    chip.cut_at = cut_at
+    vfs.mount(vfs.VfsLfs2(chip), "/flash")
+    try:
+        change(FlashStore("/flash/journal"))
+    except OSError:
+        pass
+    vfs.umount("/flash")
+    vfs.mount(vfs.VfsLfs2(NorFlash(24, chance, chip)), "/flash")
+    store = FlashStore("/flash/journal")
+    left = {name: store.read(name, 0, 9999) for name in store.names() if not name.endswith(".new")}
+    vfs.umount("/flash")
+    return chip.on, left
+
+told = {}
+for name, change, before, done in (
+    ("truncate", lambda store: store.truncate("a", 1000), {"a": OLD, "b": OTHER}, {"a": OLD[:1000], "b": OTHER}),
+    ("append", lambda store: store.append("a", b"more" * 50), {"a": OLD, "b": OTHER}, {"a": OLD + b"more" * 50, "b": OTHER}),
+    ("replace", lambda store: store.replace("a", "b"), {"a": OLD, "b": OTHER}, {"b": OLD}),
+    ("remove", lambda store: store.remove("a"), {"a": OLD, "b": OTHER}, {"b": OTHER}),
+):
+    kept = changed = broken = 0
+    cut_at = 0
+    alive = False
+    while not alive:
+        cut_at += 1
+        for _ in range(6):
+            alive, left = after(change, cut_at)
+            if left == done:
+                changed += 1
+            elif left == before and not alive:
+                kept += 1
+            else:
+                broken += 1
+    told[name] = [kept > 0, changed > 0, broken]
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.micropython
+@pytest.mark.skipif(not MICROPYTHON.exists(), reason="the MicroPython unix port is not installed")
+def test_each_change_is_done_wholly_or_not_at_all_wherever_the_power_goes() -> None:
+    told = run_on_micropython("-c", STEPS)
+    assert told == {name: [True, True, 0] for name in ("append", "remove", "replace", "truncate")}
 
 
 @pytest.mark.micropython
