@@ -105,11 +105,7 @@ WHOLE = certificate(x509.DNSName("mqtt.example"), URI(BROKER))
 
 def damaged() -> list[bytes]:
     """A broker's and a device's certificate, cut everywhere and with single bytes changed."""
-    broker, device = (
-        certificate(x509.DNSName("mqtt.example"), URI(BROKER)),
-        certificate(URI("urn:dabyl:device:sos-0001")),
-    )
-    made = [broker[:n] for n in range(len(broker))]
+    made = [WHOLE[:n] for n in range(len(WHOLE))]
     dice = random.Random(5)
     for der in (WHOLE, certificate(URI("urn:dabyl:device:sos-0001"))):
         for _ in range(3000):
