@@ -126,6 +126,7 @@ def test_a_torn_operation_leaves_a_part_of_the_new_and_the_rest_old_or_rubbish(
             board.flash.cut_after(0, tear, seed=seed)
             board.set_pin(4 if operation == "erase" else 5, LOW)
             await board.booted(2)
+            assert board.flash.faults["cut_after"] == -1  # once
             return board.flash.path.read_bytes()[500 * BLOCK_BYTES : 501 * BLOCK_BYTES]
 
     assert asyncio.run(left("none", 1)) == new
