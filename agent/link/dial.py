@@ -32,7 +32,6 @@ def context(ca: str, certificate: str, key: str) -> ssl.SSLContext:
     """
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls.minimum_version = ssl.TLSVersion.TLSv1_2
-    tls.options |= ssl.OP_NO_RENEGOTIATION
     try:
         tls.load_verify_locations(ca)
     except OSError as error:

@@ -10,6 +10,7 @@ import os
 from agent.link.connection import V5, V311, Connection
 from agent.link.dial import context, dial
 from agent.link.errors import LinkError
+from agent.link.feed import Feed
 from agent.link.path import Path
 from agent.wire import event, topics
 
@@ -25,13 +26,8 @@ if TYPE_CHECKING:
     from agent.seal import Sealed
 
 PRESENCE_EVERY_S = 600
-STALLED_MS = 20_000
-"""A message that the broker did not acknowledge for so long means that the connection is dead, whatever TCP says."""
 LOOK_MS = 500
 """While anything is owed, the link looks at least this often what is due: cheaper than a timer for each message."""
-SUSPECT_BYTES = 4096
-SUSPICIONS = 3
-"""A large message that was under way when the connection broke, this often in a row, is taken for the reason."""
 
 
 class Link:
@@ -66,17 +62,14 @@ class Link:
         self._presence = presence
         self._on_message = on_message
         self._on_change = on_change
-        self._on_quarantine = on_quarantine
+        self._feed = Feed(device, outbox, clock, log, on_quarantine)
         self._path = Path(len(brokers), settings["retry_min_ms"], settings["retry_max_ms"], random)
-        self._topics = {leaf: topics.topic(device, leaf) for leaf in (topics.ALARM, topics.EVENT, topics.PRESENCE)}
+        self._topic = topics.topic(device, topics.PRESENCE)
         self._contexts: dict[int, ssl.SSLContext] = {}
         self._connection: Connection | None = None
         self._lost: asyncio.Future[str] | None = None
         self._doubted = False
         self._hurry = asyncio.Event()
-        self._sent: dict[int, tuple[int, int, int, int]] = {}
-        self._suspicions: dict[int, int] = {}
-        self._heard_ms = 0
         self._expected_ms = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
@@ -96,59 +89,27 @@ class Link:
         An alarm goes to the network at once, ahead of its being kept. Other events go together with what is made in the same turn of the
         loop.
         """
-        connection = self._connection
-        alarm = sealed.rank == event.ALARM
-        if (
-            not self.up
-            or connection is None
-            or not self._outbox.free(alarm)
-            or not connection.takes(len(sealed.envelope))
-        ):
-            return None
-        mid = connection.publish(self._topics[topics.leaf_of(sealed.type)], sealed.envelope)
-        if alarm:
-            connection.flush()
-        elif not self._flushing:
+        mid = self._feed.express(sealed) if self.up else None
+        if mid is not None and not self._flushing and sealed.rank != event.ALARM:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
         return mid
 
     def adopt(self, mid: int, position: int, sealed: "Sealed") -> None:
         """The event sent by ``express`` has this position in the journal."""
-        self._outbox.sent_directly(sealed.rank == event.ALARM, position)
-        self._began(mid, position, sealed.boot, sealed.seq, len(sealed.envelope))
+        self._feed.adopt(mid, position, sealed)
         self._schedule()
 
     def queue(self, position: int, sealed: "Sealed") -> None:
         """The event, which ``express`` did not send, is in the journal at this position: send it when its turn comes."""
-        self._outbox.appended(sealed.rank == event.ALARM, position)
+        self._feed.queue(position, sealed)
         self.pump()
 
     def pump(self) -> None:
         """Send what the outbox has to send now. Called whenever something may have changed."""
-        connection = self._connection
-        if not self.up or connection is None:
-            return
-        while self.up:
-            now_ms = self._clock.up()
-            entry = self._outbox.next(now_ms)
-            if entry is None:
-                break
-            position, rank, boot, seq, envelope = entry
-            size = len(envelope)
-            if not connection.takes(size):
-                self._outbox.quarantine(position)
-                self._on_quarantine(boot, seq, size)
-                continue
-            leaf = topics.ALARM if rank == event.ALARM else topics.EVENT
-            mid = connection.publish(self._topics[leaf], envelope)
-            if mid is None:
-                break
-            self._began(mid, position, boot, seq, size)
-            if self._log.tracing:
-                self._log.stage("published", boot=boot, seq=seq)
-        connection.flush()
-        self._schedule()
+        if self.up:
+            self._feed.pump()
+            self._schedule()
 
     def hurry(self) -> None:
         """An alarm waits: skip the wait before the next attempt, if there is one."""
@@ -162,7 +123,7 @@ class Link:
             except LinkError as error:
                 self._drop(str(error))
                 return
-            self._connection.publish(self._topics[topics.PRESENCE], presence, retain=True)
+            self._connection.publish(self._topic, presence, retain=True)
             self._connection.flush()
 
     async def stop(self) -> None:
@@ -171,7 +132,7 @@ class Link:
         if not self.up or connection is None:
             return
         try:
-            connection.publish(self._topics[topics.PRESENCE], self._presence(self.session, False), retain=True)
+            connection.publish(self._topic, self._presence(self.session, False), retain=True)
         except LinkError as error:
             self._drop(str(error))  # the broker sends the will, which is signed already
             return
@@ -187,9 +148,7 @@ class Link:
         """How long the link is overdue with what it meant to do next: 0 while it makes progress."""
         if not self.up:
             return max(0, self._clock.up() - self._expected_ms)
-        if not self._outbox.under_way:
-            return 0
-        return max(0, self._clock.up() - self._heard_ms - STALLED_MS)
+        return max(0, self._feed.stalled_ms)
 
     async def _attempt(self) -> int:
         """One attempt, and the connection that came of it. Returns the milliseconds to wait before the next one."""
@@ -235,7 +194,6 @@ class Link:
         sock = await dial(broker["host"], broker["port"], tls, floor_ms)
         self.session += 1
         self._doubted = False
-        self._sent.clear()
         self._lost = asyncio.get_running_loop().create_future()
         protocol = V311 if self._path.old_version else V5
         self._connection = connection = Connection(
@@ -243,7 +201,7 @@ class Link:
             f"{self._device}-{os.urandom(8).hex()}",  # nobody can throw this session out by guessing its name
             protocol,
             self._settings["keepalive_s"],
-            (self._topics[topics.PRESENCE], will),
+            (self._topic, will),
             self._arrived,
             self._acknowledged,
             self._over,
@@ -259,8 +217,7 @@ class Link:
             raise
         self.up = True
         self._hurry.clear()
-        now_ms = self._heard_ms = self._clock.up()
-        self._outbox.connected(now_ms, connection.receive_max - 1)  # one is left for presence
+        self._feed.begin(connection)
         self.announce()
         if not self.up:
             raise LinkError("no presence could be signed")
@@ -284,29 +241,15 @@ class Link:
         if self._connection is not None:
             self._connection.flush()
 
-    def _began(self, mid: int, position: int, boot: int, seq: int, size: int) -> None:
-        if not self._outbox.under_way:
-            self._heard_ms = self._clock.up()
-        self._outbox.begin(position)
-        self._sent[mid] = (position, boot, seq, size)
-
     def _arrived(self, topic: str, payload: bytes) -> None:
-        self._heard_ms = self._clock.up()
+        self._feed.heard()
         leaf = topic.rsplit("/", 1)[-1]
         if leaf in (topics.RECEIPT, topics.COMMAND):
             self._on_message(leaf, payload)
             self.pump()
 
     def _acknowledged(self, acknowledged: "list[tuple[int, int]]") -> None:
-        self._heard_ms = self._clock.up()
-        for mid, code in acknowledged:
-            sent = self._sent.pop(mid, None)
-            if sent is None:
-                continue
-            self._outbox.acknowledged(sent[0])
-            self._suspicions.pop(sent[0], None)
-            if code >= 0x80:
-                self._log.warning("the broker refused a message", code=hex(code))
+        self._feed.acknowledged(acknowledged)
         self.pump()
 
     def _over(self, reason: str) -> None:
@@ -315,24 +258,11 @@ class Link:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._suspect(self._outbox.lost())
+        self._feed.end()
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(reason)
         if was_up:
             self._on_change(False)
-
-    def _suspect(self, under_way: "set[int]") -> None:
-        """Blame the largest message that was under way; quarantine it when the connection broke on it again and again."""
-        suspects = [sent for sent in self._sent.values() if sent[0] in under_way and sent[3] >= SUSPECT_BYTES]
-        self._sent.clear()
-        if not suspects:
-            return
-        position, boot, seq, size = max(suspects, key=_size)
-        self._suspicions[position] = self._suspicions.get(position, 0) + 1
-        if self._suspicions[position] >= SUSPICIONS:
-            del self._suspicions[position]
-            self._outbox.quarantine(position)
-            self._on_quarantine(boot, seq, size)
 
     def _drop(self, reason: str) -> None:
         if self._connection is not None:
@@ -355,7 +285,7 @@ class Link:
 
     def _wake(self) -> None:
         self._timer = None
-        if self._outbox.under_way and self._clock.up() - self._heard_ms >= STALLED_MS:
+        if self._feed.stalled_ms >= 0:
             self._drop("the broker acknowledges nothing")
             return
         if self._outbox.doubtful and len(self._brokers) > 1:
@@ -363,7 +293,3 @@ class Link:
             self._drop("no receipt for an alarm comes over this broker")
             return
         self.pump()
-
-
-def _size(sent: tuple[int, int, int, int]) -> int:
-    return sent[3]

@@ -15,7 +15,7 @@ from agent.mqtt.packets import V5, V311
 from agent.wire import topics
 from devices.firmware.connection import Connection
 from devices.firmware.dial import dial, why
-from devices.firmware.feed import Feed
+from agent.link.feed import Feed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from agent.link import link as linking
-from agent.link.link import SUSPECT_BYTES
+from agent.link import feed
+from agent.link.feed import SUSPECT_BYTES
 from agent.seal import Sealed
 from tests.agent.link.rig import DEVICE, Broker, Rig, running
 
@@ -72,7 +72,7 @@ def test_a_broker_that_acknowledges_nothing_is_left_and_everything_sent_again(
     play: Any, serve: Any, authority: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
-        monkeypatch.setattr(linking, "STALLED_MS", 60)
+        monkeypatch.setattr(feed, "STALLED_MS", 60)
         broker = Broker(acknowledges=False)
         async with serve(broker) as port:
             rig = Rig([port], authority)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from agent.link import feed
 from agent.link import link as linking
 from agent.link.connection import Connection
-from agent.link.link import SUSPECT_BYTES
+from agent.link.feed import SUSPECT_BYTES
 from agent.seal import Sealed
 from agent.wire import event
 from tests.agent.link.rig import DEVICE, Broker, Rig, packet, running
@@ -171,7 +172,7 @@ def test_what_went_from_memory_and_is_not_acknowledged_is_sent_again_on_another_
 ) -> None:
     async def scenario() -> None:
         monkeypatch.setattr(linking, "LOOK_MS", 10)
-        monkeypatch.setattr(linking, "STALLED_MS", 60)
+        monkeypatch.setattr(feed, "STALLED_MS", 60)
         broker = Broker(acknowledges=False)
         async with serve(broker) as port:
             rig = Rig([port], authority, alarm_retry_ms=60_000)

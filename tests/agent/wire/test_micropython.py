@@ -15,7 +15,7 @@ TRANSCRIPT = Path(__file__).with_name("transcript.py")
 SHARED = (
     "agent/wire/*.py", "agent/mqtt/*.py", "agent/effects.py", "agent/device.py", "agent/seal.py", "agent/outgoing.py", "agent/obey.py",
     "agent/inbound.py", "agent/limit.py", "agent/clock.py", "agent/errors.py", "agent/keys/errors.py", "agent/link/outbox.py",
-    "agent/link/path.py", "agent/link/errors.py", "agent/journal/[!dk]*.py",
+    "agent/link/path.py", "agent/link/feed.py", "agent/link/errors.py", "agent/journal/[!dk]*.py",
 )  # fmt: skip
 """What boards run too. Of the journal they have their own disk and keeper."""
 LINUX_ONLY = ("linux", "pictures")

@@ -11,12 +11,12 @@ import sys
 import time
 
 from agent.clock import Clock
-from agent.link import path
+from agent.link import feed, path
 from agent.link.errors import LinkError
 from agent.link.outbox import Outbox
 from agent.seal import Sealed
 from agent.wire import event
-from devices.firmware import dial, feed
+from devices.firmware import dial
 from devices.firmware import link as linking
 from devices.firmware.link import Link
 

@@ -47,9 +47,9 @@ class Feed:
         self._on_quarantine = on_quarantine
         self._alarms = topics.topic(device, topics.ALARM)
         self._others = topics.topic(device, topics.EVENT)
-        self._connection: "Any" = None
-        self._sent: "dict[int, tuple[int, int, int, int]]" = {}
-        self._suspicions: "dict[int, int]" = {}
+        self._connection: Any = None
+        self._sent: dict[int, tuple[int, int, int, int]] = {}
+        self._suspicions: dict[int, int] = {}
         self._heard_ms = 0
 
     def begin(self, connection: "Any") -> None:
@@ -73,7 +73,7 @@ class Feed:
         alarm = sealed.rank == event.ALARM
         if connection is None or not self._outbox.free(alarm) or not connection.takes(len(sealed.envelope)):
             return None
-        mid: "int | None" = connection.publish(self._alarms if alarm else self._others, sealed.envelope)
+        mid: int | None = connection.publish(self._alarms if alarm else self._others, sealed.envelope)
         if alarm:
             connection.flush()
         return mid

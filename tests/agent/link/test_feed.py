@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from agent.link.feed import STALLED_MS, SUSPECT_BYTES, SUSPICIONS, Feed
 from agent.link.outbox import Outbox
 from agent.seal import Sealed
 from agent.wire import event
-from devices.firmware.feed import STALLED_MS, SUSPECT_BYTES, SUSPICIONS, Feed
 
 ALARM_TOPIC = "dabyl/v1/sos-0001/alarm"
 EVENT_TOPIC = "dabyl/v1/sos-0001/event"
