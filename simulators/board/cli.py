@@ -9,6 +9,8 @@ import tempfile
 
 import click
 
+from provisioning.firmware.bundle import BundleError, make
+from provisioning.firmware.modules import NeedsError
 from simulators.board.enrolled import Wiring
 from simulators.board.trial import perform
 from simulators.errors import SimulatorError
@@ -17,6 +19,8 @@ from simulators.gpio.wiring import BUTTON
 KINDS = {
     "sos-button": Wiring("sos-button", {"button_pin": 4, "lamp_pin": 2}, {4: BUTTON}, 4),
 }
+HEAP_KB = 640
+TREE = pathlib.Path(__file__).parents[2]
 EPILOG = """\b
 Examples
   dabyl simulate board --kind sos-button --presses 20 --power-cuts 5 --json
@@ -40,14 +44,19 @@ def _simulate() -> None:
 @click.option(
     "--bundle",
     type=click.Path(path_type=pathlib.Path, exists=True, file_okay=False),
-    required=True,
-    help="Folder with the firmware, as it lies at the root of a board's flash.",
+    help="Folder with the firmware, as it lies at the root of a board's flash; compiled from this tree if left out.",
 )
-@click.option("--heap-kb", type=click.IntRange(64, 8192), default=220, show_default=True, help="Heap of the firmware.")
+@click.option(
+    "--heap-kb",
+    type=click.IntRange(64, 8192),
+    default=HEAP_KB,
+    show_default=True,
+    help="Heap of the firmware; its code is in there as well, which a board would have frozen in its image.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of all randomness.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def _board(
-    kind: str, presses: int, power_cuts: int, bundle: pathlib.Path, heap_kb: int, seed: int, as_json: bool
+    kind: str, presses: int, power_cuts: int, bundle: pathlib.Path | None, heap_kb: int, seed: int, as_json: bool
 ) -> int:
     """A board that is pressed, with real MicroPython, broker, TLS and center, all on this machine."""
     if power_cuts > presses:
@@ -55,6 +64,9 @@ def _board(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="dabyl-"))
     try:
+        if bundle is None:
+            make(TREE, folder / "bundle", [kind])
+            bundle = folder / "bundle" / "flash"
         found = asyncio.run(
             perform(
                 folder / "site", bundle, KINDS[kind], presses=presses, power_cuts=power_cuts, heap_kb=heap_kb, seed=seed
@@ -78,7 +90,7 @@ def main(argv: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return 2
-    except SimulatorError as error:
+    except (SimulatorError, BundleError, NeedsError) as error:
         click.echo(f"dabyl simulate: {error}", err=True)
         return 3
     except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
