@@ -32,17 +32,17 @@ def serve(configuration: Configuration, log: str, stopped: Callable[[], bool]) -
     """
     report = Report(sys.stderr, as_json=log == "json", stages=log == "stages")
     keys, signer = _trust(configuration)
-    database = Database(configuration.database)
+    link = Link(
+        configuration.broker,
+        common_name(configuration.broker.certificate),
+        SUBSCRIPTIONS,
+        draw=random.random,
+        clock=time.monotonic,
+        on_state=lambda up, text: report.say("connected" if up else "disconnected", text),
+    )
+    database = Database(configuration.database)  # after all that can be wrong: a center that cannot start makes no file
     try:
         pipeline = Pipeline(database, keys, signer, configuration.id, now_ms(), report.stage)
-        link = Link(
-            configuration.broker,
-            common_name(configuration.broker.certificate),
-            SUBSCRIPTIONS,
-            draw=random.random,
-            clock=time.monotonic,
-            on_state=lambda up, text: report.say("connected" if up else "disconnected", text),
-        )
         report.say("started", f"center {configuration.id}, {len(keys)} keys known", center=configuration.id)
         Service(configuration, database, pipeline, link, report, stopped).run()
         report.say("stopped", "all that was acknowledged is stored")

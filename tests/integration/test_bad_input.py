@@ -1,7 +1,6 @@
 """Everything a person can get wrong: one sentence that names the thing and the remedy, the documented exit code, never a traceback."""
 
 import contextlib
-import re
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from tests.integration.ground import Ground, now_ms
 from tests.integration.processes import Process, run
 
 SITE_DEVICE = "sos-0001"
+DEVICE_KEY = f'"{SITE_DEVICE}/identity/key.pem"'
 Damage = Callable[[Site], object]
 
 
@@ -60,9 +60,10 @@ def expired_certificate(site: Site) -> None:
 
 
 AGENT_RUN: list[tuple[str, Damage, int, str]] = [
-    ("no TOML", lambda site: agent_config(site).write_text("]", encoding="ascii"), 2, "not TOML"),
+    ("no TOML", lambda site: agent_config(site).write_text("]", encoding="ascii"), 2, "agent.toml: not TOML"),
     ("unknown key", lambda site: edit(agent_config(site), "keepalive_s", "keepalive"), 2, "did you mean 'keepalive_s'"),
-    ("missing table", lambda site: edit(agent_config(site), "[[broker]]", "[[brokers]]"), 2, "broker"),
+    ("unknown table", lambda site: edit(agent_config(site), "[settings]", "[setting]"), 2, "did you mean 'settings'"),
+    ("missing table", lambda site: edit(agent_config(site), "[[broker]]", "[[brokers]]"), 2, "name 1 to 8 brokers"),
     ("out of range", lambda site: edit(agent_config(site), "keepalive_s = 20", "keepalive_s = 0"), 2, "5 to 3600"),
     ("no such kind", lambda site: edit(agent_config(site), '"sos-button"', '"sos-buton"'), 2, "sos-buton"),
     ("wrong setting", lambda site: edit(agent_config(site), "lamp_pin = 18", "lamp_pin = 17"), 2, "GPIO17"),
@@ -119,10 +120,11 @@ def test_a_broker_that_cannot_be_found_is_told_once_an_attempt_and_tried_again(g
     config = button.device.config
     edit(config, '"127.0.0.1"', '"broker.invalid"')
     agent_process = button.start(linked=False)
-    agent_process.wait_said(message="no connection", times=3)
-    told = agent_process.said(message="no connection")
+    agent_process.wait_said(message="no connection", times=6)
+    told = agent_process.said(message="no connection")[:6]
     assert all("broker.invalid" in line["broker"] for line in told)
     assert len({line["reason"] for line in told}) == 1
+    assert len({line["retry_ms"] for line in told}) > 3, "each attempt has a wait of its own, drawn at random"
     button.press()
     button.wait_lamp("sending-no-link")
     assert agent_process.end() == 0
@@ -133,16 +135,28 @@ CENTER_RUN: list[tuple[str, Damage, int, str]] = [
     ("no TOML", lambda site: site.center_config.write_text("]", encoding="ascii"), 2, "not TOML"),
     ("unknown key", lambda site: edit(site.center_config, "database =", "databse ="), 2, "did you mean 'database'"),
     ("no root", lambda site: edit(site.center_config, '["root.pem"]', '["nowhere.pem"]'), 2, "nowhere.pem"),
+    ("a device's key", lambda site: edit_last(site.center_config, '"center/key.pem"', DEVICE_KEY), 2, "signing key"),
     (
-        "a device's key",
-        lambda site: edit(site.center_config, '"center/key.pem"', f'"{SITE_DEVICE}/identity/key.pem"'),
+        "a key not ours",
+        lambda site: edit(site.center_config, '"center/key.pem"', DEVICE_KEY),
         2,
-        "key",
+        "[broker] certificate",
     ),
     ("a consumer's certificate", lambda site: edit_all(site.center_config, "center/", "consumer/"), 2, "consumer"),
     ("no list of hosts", lambda site: edit(site.center_config, 'hosts = ["127.0.0.1', 'hosts = ["'), 2, "host:port"),
     ("a text for a database", lambda site: site.database.write_text("hello " * 50, encoding="ascii"), 3, "center.db"),
 ]
+
+
+def edit_last(path: Path, old: str, new: str) -> None:
+    before, found, after = path.read_text(encoding="utf-8").rpartition(old)
+    assert found
+    path.write_text(before + new + after, encoding="utf-8")
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """The center's own files."""
+    return {path: path.read_bytes() for path in folder.glob("center*") if path.is_file()}
 
 
 def edit_all(path: Path, old: str, new: str) -> None:
@@ -158,7 +172,9 @@ def test_the_center_refuses_to_start_with_one_sentence(site: Site, damage: Damag
         damage(site)
         if site.database.exists():
             site.database.chmod(0o600)
+        files = contents(site.directory)
         done = run(site.center())
+        assert contents(site.directory) == files, "what is refused is left as it is"
     finally:
         site.center_config.write_text(good, encoding="utf-8")
         site.database.unlink(missing_ok=True)
@@ -177,18 +193,23 @@ def test_a_locked_database_is_told_with_its_remedy(site: Site) -> None:
             other.execute("ROLLBACK")
     site.database.unlink()
     assert done.returncode == 3
-    assert_one_sentence(done.stderr, "locked")
+    assert_one_sentence(done.stderr, "locked by another process")
+    assert "close what holds it" in done.stderr
 
 
 def test_a_center_without_its_broker_waits_for_it(site: Site) -> None:
     center = Process("center", site.center("--log", "json"))
     try:
         told = center.wait_said(what="disconnected")
-        assert re.search(r"127\.0\.0\.1:\d+", told["text"])
+        assert f"127.0.0.1:{site.broker.port}" in told["text"]
+        center.wait_said(what="disconnected", times=2)
         assert center.running
+        site.broker.start()
+        center.wait_said(what="connected")
         assert center.end() == 0
     finally:
         center.destroy()
+        site.broker.stop()
         site.database.unlink(missing_ok=True)
 
 
