@@ -175,6 +175,7 @@ class Life:
         for seq in range(first, last + 1):
             if self._owed.pop((boot, seq), None) is not None:
                 self.told["settled"] += 1
+        self._doubtful = [entry for entry in self._doubtful if entry[1][0] != boot or not first <= entry[1][1] <= last]
 
 
 def main(cuts: int, seed: int) -> None:
