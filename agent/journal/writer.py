@@ -226,6 +226,8 @@ class Writer:
             current = self._open_segment()
             if current is None:
                 return
+            if tail.written == len(tail.entries) or tail.entries[tail.written] is not entry:
+                continue  # a segment was left, and what it held is written again first
             if entry.rank > 1 and entry.state < DONE and self.bytes + len(entry.envelope) + 64 > self._max_bytes:
                 tail.evict(entry, self.next_batch())
                 tail.merge()

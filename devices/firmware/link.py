@@ -10,12 +10,12 @@ import gc
 import os
 
 from agent.link.errors import LinkError
+from agent.link.feed import Feed
 from agent.link.path import Path
 from agent.mqtt.packets import V5, V311
 from agent.wire import topics
 from devices.firmware.connection import Connection
 from devices.firmware.dial import dial, why
-from agent.link.feed import Feed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

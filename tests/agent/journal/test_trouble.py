@@ -51,6 +51,20 @@ def test_copies_left_in_the_segment_of_a_failed_sync_do_not_count(
     assert [entry[3] for entry in again.unsettled_alarms()] == [1, 2, 4]
 
 
+def test_a_torn_segment_that_cannot_be_cut_is_left_and_no_event_overtakes_another(opened: Open, append: Append) -> None:
+    for takes in range(6):
+        disk = SimulatedDisk()
+        journal = opened(disk)
+        append(journal, 0, 1, 1)
+        assert journal.sync()
+        disk.faults = {"append": [0] * takes + [ENOSPC], "truncate": [EIO] * 9}
+        for seq in range(2, 6):
+            append(journal, 0, 1, seq)
+        assert journal.sync()
+        again = opened(disk.snapshot())
+        assert [entry[3] for entry in again.unsettled_alarms()] == [1, 2, 3, 4, 5], takes
+
+
 def test_a_note_that_could_not_be_written_is_in_the_next_header(disk: SimulatedDisk, opened: Open) -> None:
     journal = opened(disk)
     journal.note("boot", 1)
