@@ -333,7 +333,10 @@ def _note_gaps(connection: Connection, fresh: Sequence[Stored]) -> None:
 def _raise_alarms(
     connection: Connection, fresh: Sequence[Stored], received_ms: int, zeros: dict[tuple[str, int], int]
 ) -> None:
-    """An ``alarm.*`` event opens an alarm; one that follows up on an alarm counts there, and opens it if it is not known yet."""
+    """An ``alarm.*`` event opens an alarm; one that follows up on an alarm counts there, and opens it if it is not known yet.
+
+    An alarm is a drill only as long as all its events say so.
+    """
     table = schema.alarms
     for stored in fresh:
         if stored.verified.rank != event.ALARM:
@@ -343,14 +346,17 @@ def _raise_alarms(
         device, boot, seq = name = follows or stored.name
         here = (table.c.device == device) & (table.c.boot == boot) & (table.c.seq == seq)
         happened = cloudevents.dated(made.at, made.clock, made.up, zeros.get((made.device, made.boot)))
-        told = {"type": made.type, "drill": made.data.get("drill") is True, "at": happened}
+        drill = made.data.get("drill") is True
+        told = {"type": made.type, "at": happened}
         opening = upsert(table).values(
-            device=device, boot=boot, seq=seq, state=receipt.RECEIVED, received=received_ms, **told
+            device=device, boot=boot, seq=seq, state=receipt.RECEIVED, received=received_ms, drill=drill, **told
         )
         if connection.execute(opening.on_conflict_do_nothing()).rowcount:
             _note_step(connection, [(name, receipt.RECEIVED)], "", received_ms)
         elif follows is None:
             connection.execute(update(table).where(here, table.c.type.in_(FOLLOW_UPS)).values(told))
+        if not drill:
+            connection.execute(update(table).where(here).values(drill=False))
         if stored.conflict:
             connection.execute(update(table).where(here).values(conflict=True))
         if follows is not None:

@@ -234,6 +234,21 @@ def test_an_escalation_counts_on_its_alarm_even_if_it_comes_first(
     assert alarms() == {1: ("alarm.raised", 1), 3: ("alarm.escalated", 0)}
 
 
+@pytest.mark.parametrize("turned", [False, True], ids=["in order", "the follow-up first"])
+@pytest.mark.parametrize("real", [(), (0,), (1,), (0, 1)], ids=["none", "the first", "the second", "both"])
+def test_an_alarm_is_a_drill_only_as_long_as_all_its_events_say_so(
+    pipeline: Pipeline, database: Database, device: Device, real: tuple[int, ...], turned: bool
+) -> None:
+    drills = [{} if n in real else {"drill": True} for n in range(2)]
+    messages = [device.press(**drills[0]), device.event("alarm.escalated", {"alarm": [1, 1], **drills[1]})]
+    pipeline.ingest(arrivals(device.greeting()), NOW)
+    for message in reversed(messages) if turned else messages:
+        pipeline.ingest(arrivals(message), NOW)
+    with database.read() as connection:
+        (alarm,) = queries.alarms(connection, closed=False, most=10)
+    assert alarm["drill"] is (not real)
+
+
 def test_a_device_cannot_speak_for_the_center_about_presence(
     pipeline: Pipeline, database: Database, device: Device, pki: Pki
 ) -> None:
