@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 
-from benchmarks import backlog, burst, idle, journal, kills, latency, mqtt, outage, signing, start, wire
+from benchmarks import backlog, battery, burst, idle, journal, kills, latency, mqtt, outage, signing, start, wire
 from benchmarks.figures import Figure
 from benchmarks.processes import BenchmarkError
 from benchmarks.scene import Context
@@ -80,6 +80,7 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
     "journal-100k": (_journal_100k, "opening and draining 100,000 events, the journal alone"),
     "backlog": (backlog.measure, "the same with the agent's process, a broker and a center"),
     "signing": (signing.measure, "a board's signatures, estimated for an ESP32"),
+    "battery": (battery.measure, "battery life of a badge, by a model"),
     "fuzz": (_fuzz, "10^6 mutated messages through every decoder, 200,000 streams through the MQTT client"),
 }
 """Name to function and what it measures, in the order of a run: what needs a quiet machine first."""
