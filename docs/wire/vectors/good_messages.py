@@ -179,6 +179,8 @@ def events_of_every_type() -> list[tuple[str, dict[str, object]]]:
         ("battery.restored", {"mv": 3600}),
         ("fault.stuck", {"input": "button", "held_s": 60}),
         ("fault.cleared", {"input": "button"}),
+        ("drill.started", {"until": AT + 3_600_000, "drill": True}),
+        ("drill.ended", {"by": "time"}),
         ("command.accepted", {"n": 12, "name": "self-test"}),
         ("command.completed", {"n": 12, "name": "self-test", "result": {"ok": True}}),
         ("command.refused", {"n": 12, "name": "self-test", "reason": "replayed"}),
