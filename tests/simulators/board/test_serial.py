@@ -82,7 +82,7 @@ def test_mpremote_interrupts_resets_and_deploys(firmware: Firmware, tmp_path: pa
 
 
 @pytest.mark.xfail(
-    strict=False, reason="seldom, Ctrl-C meets MicroPython with its heap locked, and main.py ends: not understood yet"
+    strict=False, reason="Ctrl-C can meet MicroPython with its heap locked, and then main.py ends: not understood yet"
 )
 def test_ctrl_c_in_the_middle_of_flash_writes_does_no_harm(firmware: Firmware) -> None:
     main = """
