@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import sys
 
 import machine
 import network
@@ -131,11 +132,17 @@ class Board(Device):
         self._begin()
         gc.collect()
         self._log.info("started", device=self._device, boot=self._sealer.boot, free=gc.mem_free())  # type: ignore[attr-defined]
-        asyncio.create_task(self._wifi.run())  # noqa: RUF006  MicroPython's loop keeps its tasks
-        asyncio.create_task(self._link.run())  # noqa: RUF006
-        asyncio.create_task(self._hardware.run())  # noqa: RUF006
-        asyncio.create_task(self._heartbeat())  # noqa: RUF006
+        for work in (self._wifi.run(), self._link.run(), self._hardware.run(), self._heartbeat()):
+            asyncio.create_task(self._for_ever(work))  # noqa: RUF006  MicroPython's loop keeps its tasks
         await self._watch()
+
+    async def _for_ever(self, work: "Any") -> None:
+        """A part of the firmware must not end and leave the rest to look well: whatever ends one starts the board again."""
+        try:
+            await work
+        except Exception as error:
+            sys.print_exception(error)  # type: ignore[attr-defined]  # MicroPython's own
+        machine.reset()
 
     async def _watch(self) -> None:
         """Feed the watchdog while there is progress."""

@@ -84,10 +84,13 @@ class SoftKey:
         """ECDSA P-256 with SHA-256 over ``data``: 64 bytes ``r || s``, the same for the same data (RFC 6979).
 
         Raises:
-            OSError: the table of the base point cannot be read.
+            BoardKeyError: the table of the base point cannot be read now; what was to be signed waits.
         """
         digest = sha256(data).digest()
-        return p256.sign(self._generator, self._scalar, digest, rfc6979.numbers(self._scalar, digest))
+        try:
+            return p256.sign(self._generator, self._scalar, digest, rfc6979.numbers(self._scalar, digest))
+        except OSError as error:
+            raise BoardKeyError("flash cannot be read for a signature: %s" % error) from None
 
     def private_der(self) -> bytes:
         """The private key as PKCS#8 DER, which MicroPython's TLS wants. It is for this board's own connection, and nobody else."""

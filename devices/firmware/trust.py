@@ -54,13 +54,16 @@ class Trust:
     def find(self, kid: bytes) -> "Verify | None":
         """The verifier ``(signature, data) -> bool`` of the center key with this identifier.
 
-        It never raises for a signature. It raises OSError if flash has no room for the key's table, or cannot be read.
+        It never raises. While flash cannot be read, or has no room for the key's table, nothing is believed: the center says it again.
         """
         if kid not in self._points:
             return None
 
         def check(signature: bytes, data: bytes) -> bool:
-            return p256.verify(self._generator, self._table(kid), signature, sha256(data).digest())
+            try:
+                return p256.verify(self._generator, self._table(kid), signature, sha256(data).digest())
+            except OSError:
+                return False
 
         return check
 

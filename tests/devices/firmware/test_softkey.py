@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from agent.keys import p256 as agent_p256
 from agent.keys import pem
+from agent.keys.errors import KeysError
 from agent.keys.file import FileKey
 from agent.keys.request import certificate_request as agent_request
 from agent.wire.errors import MalformedError
@@ -136,6 +137,18 @@ class TestGenerating:
     def test_without_room_there_is_no_key(self, tmp_path: Path, generator: str) -> None:
         with pytest.raises(OSError, match="No such file"):
             SoftKey.generate(str(tmp_path / "nowhere" / "device.key"), generator, os.urandom)
+
+    def test_while_flash_cannot_be_read_the_key_says_that_it_does_not_sign(
+        self, tmp_path: Path, generator: str
+    ) -> None:
+        table = tmp_path / "own.comb"
+        table.write_bytes(Path(generator).read_bytes())
+        key = SoftKey.generate(str(tmp_path / "device.key"), str(table), os.urandom)
+        table.rename(tmp_path / "away")
+        with pytest.raises(KeysError, match="flash cannot be read"):  # what Outgoing waits for
+            key.sign(b"an alarm")
+        (tmp_path / "away").rename(table)
+        assert len(key.sign(b"an alarm")) == 64
 
 
 class TestLoading:
