@@ -12,7 +12,10 @@ import pytest
 
 from provisioning.firmware.bundle import make
 from simulators.board.board import Board
-from simulators.board.cli import HEAP_KB
+from simulators.board.cli import HEAP_KB, KINDS
+from simulators.board.enrolled import enrolled
+from simulators.board.trial import DEVICE
+from simulators.site import Site
 
 pytestmark = pytest.mark.micropython
 ROOT = pathlib.Path(__file__).parents[2]
@@ -77,5 +80,30 @@ def test_a_board_that_cannot_work_says_why_and_does_not_start_over_and_over(
             assert said in line
             await asyncio.sleep(0.5)
             assert len(board.boots) == 1
+
+    asyncio.run(scenario())
+
+
+BROKEN_WIFI = """
+class Wifi:
+    def __init__(self, *parts):
+        pass
+    async def run(self):
+        raise TypeError("a defect")
+"""
+
+
+def test_a_part_of_the_firmware_that_ends_starts_the_board_again(tmp_path: pathlib.Path, flash: pathlib.Path) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(flash, bundle)
+    (bundle / "a" / "devices" / "firmware" / "wifi.mpy").unlink()
+    (bundle / "a" / "devices" / "firmware" / "wifi.py").write_text(BROKEN_WIFI)
+    wiring = KINDS["sos-button"]
+    folder = enrolled(tmp_path / "flash", bundle, wiring, Site(tmp_path / "site", (DEVICE,)), DEVICE)
+
+    async def scenario() -> None:
+        async with Board(folder, heap_kb=HEAP_KB, contacts=wiring.contacts) as board:
+            await board.booted(2)
+            assert "a defect" in "\n".join(board.console.of_boot(1))
 
     asyncio.run(scenario())
