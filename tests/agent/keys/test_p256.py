@@ -96,23 +96,26 @@ def test_der_with_values_out_of_range_is_refused(r: int, s: int) -> None:
         p256.raw_from_der(encode_dss_signature(r, s))
 
 
-def other_keys() -> list[bytes]:
+def other_keys() -> dict[str, bytes]:
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    return [
-        rsa.generate_private_key(65537, 2048).public_key().public_bytes(*form),
-        ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(*form),
-        ec.generate_private_key(ec.SECP384R1()).public_key().public_bytes(*form),
-        ec.generate_private_key(ec.SECP256K1()).public_key().public_bytes(*form),
-        b"",
-        _SPKI[:-1],
-        _SPKI + b"\x00",
-        p256.spki_of_point(_X, _Y ^ 1),
-        p256.spki_of_point(0, 0),
-        p256.SPKI_PREFIX + b"\x02" + _SPKI[-64:],
-    ]
+    return {
+        "RSA": rsa.generate_private_key(65537, 2048).public_key().public_bytes(*form),
+        "Ed25519": ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(*form),
+        "P-384": ec.generate_private_key(ec.SECP384R1()).public_key().public_bytes(*form),
+        "secp256k1": ec.generate_private_key(ec.SECP256K1()).public_key().public_bytes(*form),
+        "nothing": b"",
+        "too short": _SPKI[:-1],
+        "too long": _SPKI + b"\x00",
+        "beside the curve": p256.spki_of_point(_X, _Y ^ 1),
+        "zero": p256.spki_of_point(0, 0),
+        "compressed": p256.SPKI_PREFIX + b"\x02" + _SPKI[-64:],
+    }
 
 
-@pytest.mark.parametrize("spki", other_keys())
+OTHER_KEYS = other_keys()
+
+
+@pytest.mark.parametrize("spki", OTHER_KEYS.values(), ids=OTHER_KEYS)
 def test_keys_that_are_not_p256_points_are_refused(spki: bytes) -> None:
     with pytest.raises(PublicKeyError):
         p256.verifier(spki)
