@@ -76,6 +76,7 @@ class Device:
         self._clock = clock
         self._log = log
         self._rest: "Effects" = []
+        self._rest_begun = 0
         self._going_on = False
         self._stopped = False
         self._timer: "Timer | None" = None
@@ -220,7 +221,7 @@ class Device:
         for effect in effects[:SLICE]:
             self._do(effect)
         if len(effects) > SLICE:
-            self._rest = self._rest + effects[SLICE:]
+            self._rest.extend(effects[SLICE:])
             self._go_on_soon()
         if effects:
             self._look_ahead()
@@ -237,10 +238,13 @@ class Device:
             self._go_on_soon()
 
     def _next_slice(self) -> None:
-        batch = self._rest[:SLICE]
-        self._rest = self._rest[SLICE:]
-        for effect in batch:
+        batch = self._rest[self._rest_begun : self._rest_begun + SLICE]
+        self._rest_begun += len(batch)
+        for effect in batch:  # which may add to the rest
             self._do(effect)
+        if self._rest_begun >= len(self._rest):
+            self._rest = []
+            self._rest_begun = 0
 
     def _do(self, effect: "tuple[Any, ...]") -> None:
         if effect[0] == EMIT:

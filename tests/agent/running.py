@@ -56,6 +56,8 @@ class Logic:
             return []
         if name == "many":
             return [(EMIT, 5, "test.passed", {"n": n}) for n in range(value)]
+        if name == "nested":
+            return [(EMIT, 5, "test.passed", {"n": n}) for n in range(value)] + [(EMIT, 6, "test.passed", {"n": value})]
         if name == "large":
             return [(EMIT, 5, "test.passed", {"text": "x" * value})]
         types = {"button": "alarm.raised", "more": "alarm.escalated", "note": "test.passed", "wrong": "Not A Type"}
@@ -68,8 +70,10 @@ class Logic:
         return None
 
     def sealed(self, tag: int, boot: int, seq: int, _now_ms: int) -> list[Any]:
-        assert tag == 5
+        assert tag in {5, 6}
         self.numbers.append((boot, seq))
+        if tag == 6:  # the last of "nested" calls for as many again
+            return self.input("many", len(self.numbers), 0)
         return [(OUTPUT, "lamp", "sending")]
 
     def receipt(self, boot: int, seq: int, state: int, _now_ms: int) -> list[Any]:

@@ -131,6 +131,17 @@ def test_a_press_does_not_wait_for_the_end_of_a_long_list(play: Any, start: Star
     play(scenario())
 
 
+def test_nothing_is_left_out_where_the_end_of_a_long_list_calls_for_another(play: Any, start: Start) -> None:
+    async def scenario() -> None:
+        async with start() as run:
+            run.kind.binding.on_input("nested", 24, 0)
+            await asyncio.sleep(0.1)
+            await run.settle()
+            assert len(run.logic.numbers) == 50
+
+    play(scenario())
+
+
 def test_all_of_a_long_list_is_sealed_before_the_agent_says_goodbye(
     play: Any, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
