@@ -12,9 +12,10 @@ from agent.keys.credentials import chain_from_pem
 from agent.keys.file import FileKey
 from agent.keys.request import certificate_request
 from provisioning.authority.authority import Authority
+from tests.agent.keys.forge import NOW_MS, Forge
 
-NOW_MS = 1_790_000_000_000
-DAY_MS = 86_400_000
+Issue = Callable[..., list[bytes]]
+"""A role, an identity, and how long: the chain that the authority issues."""
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +28,11 @@ def roots(authority: Authority) -> tuple[Certificate, ...]:
     return load_roots(authority.root_pem)
 
 
+@pytest.fixture(scope="session")
+def forge() -> Forge:
+    return Forge()
+
+
 @pytest.fixture
 def new_key(tmp_path: Path) -> Callable[[], FileKey]:
     def make() -> FileKey:
@@ -36,7 +42,7 @@ def new_key(tmp_path: Path) -> Callable[[], FileKey]:
 
 
 @pytest.fixture
-def issue(authority: Authority, new_key: Callable[[], FileKey]) -> Callable[..., list[bytes]]:
+def issue(authority: Authority, new_key: Callable[[], FileKey]) -> Issue:
     def chain(
         role: str = "device", identity: str = "pillar-017", days: int = 30, hosts: tuple[str, ...] = ()
     ) -> list[bytes]:
