@@ -1,18 +1,20 @@
-"""What tests of the board's keys share: the table of the base point, and the same script on both interpreters."""
+"""What tests of the board share: the table of the base point, the same script on both interpreters, and a link with its authority."""
 
 import os
+import ssl
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from devices.firmware import comb, curve
-
-ROOT = Path(__file__).resolve().parents[3]
-BOARD_HEAP = "220K"
-"""Twice the heap of an ESP32 without PSRAM: words have 64 bits here."""
+from simulators.site import HOST
+from tests.agent.link.conftest import Authority
+from tests.devices.firmware.boards import HEAP, MICROPYTHON, ROOT, Program, lay_out
+from tests.devices.firmware.link_side import DEVICES, SETTINGS, Start
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +32,7 @@ def generator(generator_path: Path) -> str:
 @pytest.fixture
 def on_micropython(tmp_path: Path) -> Callable[[str], str]:
     """Runs a script on MicroPython with a board's heap, in an empty folder, and returns what it printed."""
-    micropython = str(Path(sys.prefix) / "bin" / "micropython")
-    return lambda source: printed([micropython, "-X", "heapsize=" + BOARD_HEAP], source, tmp_path / "on-micropython")
+    return lambda source: printed([str(MICROPYTHON), "-X", f"heapsize={HEAP}"], source, tmp_path / "on-micropython")
 
 
 @pytest.fixture
@@ -61,3 +62,44 @@ def printed(interpreter: list[str], source: str, folder: Path) -> str:
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout[-300:]
     return done.stdout
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("link") / "ours")
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("link") / "theirs")
+
+
+@pytest.fixture(scope="session")
+def identity(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first device's, as a board holds it."""
+    folder = tmp_path_factory.mktemp("identity")
+    certificate, key = authority.leaf(DEVICES[0], "device", host="", server=False)
+    lay_out(folder, authority.root, Path(certificate), Path(key))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tls(authority: Authority) -> ssl.SSLContext:
+    """A broker's context."""
+    return authority.server(*authority.leaf("broker-1"))
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts the link of ``board_link.py`` with the identity in a folder, for brokers given by port or (host, port)."""
+    boards: list[Program] = []
+
+    def run(folder: Path, *brokers: int | tuple[str, int], before: tuple[str, ...] = (), **settings: Any) -> Program:
+        listed = [(HOST, broker) if isinstance(broker, int) else broker for broker in brokers]
+        board = Program("board_link.py", folder, {**SETTINGS, "brokers": listed, **settings}, before=before)
+        boards.append(board)
+        return board
+
+    yield run
+    for board in boards:
+        board.kill()

@@ -10,8 +10,7 @@ import pytest
 
 from simulators.broker.model import Limits
 from simulators.site import CENTER, HOST, Site
-from tests.agent.link.conftest import Authority
-from tests.devices.firmware.boards import HEAP, Program, lay_out, lay_out_identity, packet, serving, until
+from tests.devices.firmware.boards import HEAP, Program, lay_out_identity, packet, serving, until
 from tests.integration.mqtt import Voice
 
 DEVICE = "sos-0001"
@@ -19,24 +18,6 @@ TOPIC = f"dabyl/v1/{DEVICE}/"
 CONNACK = {4: b"\x20\x02\x00\x00", 5: b"\x20\x03\x00\x00\x00"}
 BOTH = [pytest.param(True, marks=pytest.mark.micropython, id="micropython"), pytest.param(False, id="cpython")]
 Run = Callable[..., Program]
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("connection") / "ours")
-
-
-@pytest.fixture(scope="module")
-def identity(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    folder = tmp_path_factory.mktemp("identity")
-    certificate, key = authority.leaf(DEVICE, "device", host="", server=False)
-    lay_out(folder, authority.root, pathlib.Path(certificate), pathlib.Path(key))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tls(authority: Authority) -> ssl.SSLContext:
-    return authority.server(*authority.leaf("broker-1"))
 
 
 @pytest.fixture
