@@ -284,12 +284,20 @@ class Device:
         self._obedience.message(leaf, message)
 
     def _receipt(self, boot: int, seq: int, state: int) -> None:
+        self._tell_time()
         self._carry_out(self._logic.receipt(boot, seq, state, self._schedule.now_ms()))
 
     def _command(self, name: str, args: "dict[str, object]") -> "dict[str, object] | None":
+        self._tell_time()
         result, effects = self._logic.command(name, args, self._schedule.now_ms())
         self._carry_out(effects)
         return result
+
+    def _tell_time(self) -> None:
+        """The logic learns the time of day where a clock or a signed receipt has told it: a drill is till then."""
+        at = self._clock.known()
+        if at is not None:
+            self._carry_out(self._logic.input("clock", at, self._schedule.now_ms()))
 
     # What the link says
 

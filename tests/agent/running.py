@@ -44,6 +44,7 @@ class Logic:
         self.receipts: list[tuple[int, int, int]] = []
         self.numbers: list[tuple[int, int]] = []
         self.links: list[bool] = []
+        self.clocks: list[int] = []
         self.reads = 0
 
     def started(self, open_alarms: list[tuple[int, int, int]], _now_ms: int) -> list[Any]:
@@ -53,6 +54,9 @@ class Logic:
     def input(self, name: str, value: int, _now_ms: int) -> list[Any]:
         if name == "level":
             self.reads += 1
+            return []
+        if name == "clock":
+            self.clocks.append(value)
             return []
         if name == "many":
             return [(EMIT, 5, "test.passed", {"n": n}) for n in range(value)]

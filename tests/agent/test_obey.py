@@ -167,6 +167,26 @@ def test_a_command_without_any_time_is_refused_and_taken_after_a_receipt(play: A
     play(scenario())
 
 
+def test_the_logic_learns_the_time_with_each_command_and_alarm_receipt_once_it_is_known(
+    play: Any, start: Start, time: Any
+) -> None:
+    async def scenario() -> None:
+        time.system_ms = 0
+        async with start() as run:
+            await run.input("button")
+            run.command(1, "echo")
+            await run.settle()
+            assert run.logic.clocks == []
+            run.receipt(1, alarms=[(*run.logic.numbers[0], receipt.ACKNOWLEDGED)])
+            assert run.logic.clocks == [NOW_MS]
+            time.advance(5000)
+            run.command(2, "echo")
+            await run.settle()
+            assert run.logic.clocks == [NOW_MS, NOW_MS + 5000]
+
+    play(scenario())
+
+
 def test_the_centers_keys_are_exchanged_by_a_command_of_a_center_believed(play: Any, start: Start, key: Any) -> None:
     async def scenario() -> None:
         async with start() as run:
