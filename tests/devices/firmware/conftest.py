@@ -1,5 +1,6 @@
-"""What tests of the board share: the table of the base point, the same script on both interpreters, and a link with its authority."""
+"""What tests of the board share: tables of points, the same script on both interpreters, and a link with its authority."""
 
+import itertools
 import os
 import ssl
 import subprocess
@@ -14,6 +15,7 @@ from devices.firmware import comb, curve
 from simulators.site import HOST
 from tests.agent.link.conftest import Authority
 from tests.devices.firmware.boards import HEAP, MICROPYTHON, ROOT, Program, lay_out
+from tests.devices.firmware.ecdsa import Open
 from tests.devices.firmware.link_side import DEVICES, SETTINGS, Start
 
 
@@ -27,6 +29,13 @@ def generator_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def generator(generator_path: Path) -> str:
     return str(generator_path)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Open:
+    """The comb of any point."""
+    count = itertools.count()
+    return lambda x, y: comb.make_sure(str(tmp_path / f"{next(count)}.comb"), x, y)
 
 
 @pytest.fixture
