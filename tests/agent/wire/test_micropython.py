@@ -18,6 +18,8 @@ SHARED = (
     "agent/link/path.py", "agent/link/feed.py", "agent/link/errors.py", "agent/journal/[!dk]*.py",
 )  # fmt: skip
 """What boards run too. Of the journal they have their own disk and keeper."""
+BOARD_ROOMS = ("common", "firmware", "panic_button", "sos_button")
+"""Of ``devices``: what boards load. The other kinds run on Linux alone."""
 LINUX_ONLY = ("linux", "pictures")
 """Modules of a device kind that no board loads."""
 BOARD_MODULES = frozenset({"asyncio", "gc", "machine", "micropython", "network", "select", "socket", "tls"})
@@ -121,7 +123,7 @@ def _sin(node: ast.AST, boards: frozenset[str]) -> str:  # noqa: C901, PLR0912  
 def shared_files() -> list[Path]:
     """The files that both interpreters run."""
     files = [path for pattern in SHARED for path in ROOT.glob(pattern)]
-    kinds = [path for path in ROOT.glob("devices/*/*.py") if path.stem not in LINUX_ONLY]
+    kinds = [path for room in BOARD_ROOMS for path in ROOT.glob(f"devices/{room}/*.py") if path.stem not in LINUX_ONLY]
     return sorted(files + kinds)
 
 

@@ -43,7 +43,6 @@ def settled(board: Board, boots: int) -> int:
 def test_what_was_written_outlives_the_power_and_the_wear_is_counted(firmware: Firmware) -> None:
     async def scenario() -> None:
         async with Board(firmware(WRITER.format(last=3, width=6000))) as board:
-            assert not board.flash.erases  # the factory's work is not the customer's
             await board.printed("done")
             await board.taken()
             flash = board.flash
@@ -58,6 +57,14 @@ def test_what_was_written_outlives_the_power_and_the_wear_is_counted(firmware: F
             assert flash.erases.total() == erased  # reading wears nothing
 
     asyncio.run(scenario())
+
+
+def test_what_the_factory_writes_is_no_wear(firmware: Firmware, tmp_path: pathlib.Path) -> None:
+    flash = Flash(tmp_path / "flash", 512, lambda _record: None)
+    blank = flash.path.read_bytes()
+    asyncio.run(flash.install(firmware("")))
+    assert flash.path.read_bytes() != blank
+    assert not flash.erases
 
 
 def test_wear_is_counted_to_the_byte(firmware: Firmware) -> None:
