@@ -52,7 +52,7 @@ class SoftKey:
         except OSError:
             raise BoardKeyError("no key in %s: enrol this board" % path) from None
         scalar = int.from_bytes(contents[:_SCALAR_SIZE], "big")
-        if contents != _contents(scalar) or not 0 < scalar < N:
+        if contents != key_file(scalar) or not 0 < scalar < N:
             raise BoardKeyError("the key in %s is damaged: erase the board and enrol it again" % path)
         return cls(scalar, generator)
 
@@ -76,7 +76,7 @@ class SoftKey:
         key = cls(scalar, generator)
         check_pair(key, generator, path + ".comb")
         with open(path + ".new", "wb") as file:
-            file.write(_contents(scalar))
+            file.write(key_file(scalar))
         os.rename(path + ".new", path)
         return cls.load(path, generator)
 
@@ -98,7 +98,8 @@ class SoftKey:
         return _PKCS8_HEAD + number + _PKCS8_MIDDLE + self.public_der[-_POINT_SIZE:]
 
 
-def _contents(scalar: int) -> bytes:
+def key_file(scalar: int) -> bytes:
+    """What the file of a key holds: the number, and a check of it."""
     number = scalar.to_bytes(_SCALAR_SIZE, "big")
     return number + sha256(number).digest()[:_CHECK_SIZE]
 
