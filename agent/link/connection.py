@@ -9,7 +9,6 @@ import time
 
 from agent.link.errors import LinkError
 from agent.mqtt import packets, reasons, session
-from agent.mqtt.errors import MqttError
 from agent.mqtt.session import Session
 
 TYPE_CHECKING = False
@@ -85,6 +84,11 @@ class Connection:
         return self._session.receive_max
 
     @property
+    def has_room(self) -> bool:
+        """Whether ``publish`` takes another message now."""
+        return not self._lost and self._session.has_room
+
+    @property
     def max_packet(self) -> int | None:
         """Bytes of a packet at most, where the broker said so."""
         return self._session.max_packet
@@ -95,13 +99,8 @@ class Connection:
         return most is None or size + PACKET_OVERHEAD <= most
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> int | None:
-        """Queue a message with QoS 1, for ``flush``; its packet identifier, or None if the connection is over."""
-        if self._lost:
-            return None
-        try:
-            return self._session.publish(topic, payload, retain)
-        except MqttError:  # every identifier is in use: it waits like a message for which there is no room
-            return None
+        """Queue a message with QoS 1, for ``flush``; its packet identifier, or None if there is no room for it."""
+        return self._session.publish(topic, payload, retain) if self.has_room else None
 
     def flush(self) -> None:
         """Hand to the network what is queued; what it does not take now goes as soon as it does."""

@@ -1,7 +1,7 @@
 """What a connection is fed from the outbox, and what is to be thought of a connection that does not digest it.
 
-It decides and has no I/O of its own: ``connection`` is anything with ``takes``, ``publish`` and ``flush``, and time comes from ``clock``.
-What a broker acknowledges settles nothing.
+It decides and has no I/O of its own: ``connection`` is anything with ``has_room``, ``takes``, ``publish`` and ``flush``, and time comes
+from ``clock``. What a broker acknowledges settles nothing.
 """
 
 from agent.wire import event, topics
@@ -71,9 +71,11 @@ class Feed:
         """
         connection = self._connection
         alarm = sealed.rank == event.ALARM
-        if connection is None or not self._outbox.free(alarm) or not connection.takes(len(sealed.envelope)):
+        if connection is None or not self._outbox.free(alarm):
             return None
-        mid: int | None = connection.publish(self._alarms if alarm else self._others, sealed.envelope)
+        if not connection.has_room or not connection.takes(len(sealed.envelope)):
+            return None
+        mid: int = connection.publish(self._alarms if alarm else self._others, sealed.envelope)
         if alarm:
             connection.flush()
         return mid
@@ -89,7 +91,7 @@ class Feed:
 
     def pump(self) -> None:
         """Send what the outbox has to send now."""
-        while self._connection is not None:
+        while self._connection is not None and self._connection.has_room:
             entry = self._outbox.next(self._clock.up())
             if entry is None:
                 break
@@ -99,8 +101,6 @@ class Feed:
                 self._quarantine(position, boot, seq, size)
                 continue
             mid = self._connection.publish(self._alarms if rank == event.ALARM else self._others, envelope)
-            if mid is None:
-                break
             self._began(mid, position, boot, seq, size)
             if self._log.tracing:
                 self._log.stage("published", boot=boot, seq=seq)

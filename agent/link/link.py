@@ -73,6 +73,7 @@ class Link:
         self._expected_ms = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
+        self._unannounced = False
         self.session = 0
         self.up = False
 
@@ -123,7 +124,8 @@ class Link:
             except LinkError as error:
                 self._drop(str(error))
                 return
-            self._connection.publish(self._topic, presence, retain=True)
+            # A broker that takes one message at a time may have it already: then presence goes as soon as that is acknowledged.
+            self._unannounced = self._connection.publish(self._topic, presence, retain=True) is None
             self._connection.flush()
 
     async def stop(self) -> None:
@@ -250,6 +252,8 @@ class Link:
 
     def _acknowledged(self, acknowledged: "list[tuple[int, int]]") -> None:
         self._feed.acknowledged(acknowledged)
+        if self._unannounced:
+            self.announce()
         self.pump()
 
     def _over(self, reason: str) -> None:

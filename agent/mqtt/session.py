@@ -81,13 +81,19 @@ class Session:
         self._out.append(packets.subscribe(self.version, mid, topics))
         self._subscribing = (mid, len(topics))
 
+    @property
+    def has_room(self) -> bool:
+        """Whether ``publish`` takes another message now."""
+        return len(self._in_flight) < min(self.receive_max, _MAX_MID - 1)
+
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> int:
         """Queue a message with QoS 1; its packet identifier, which is free again once the message is acknowledged.
 
         Raises:
-            MqttError: 65,534 messages are unacknowledged (an identifier is left for SUBSCRIBE), or the message does not fit MQTT.
+            MqttError: as many messages are unacknowledged as the broker takes at once, or 65,534 (an identifier is left for SUBSCRIBE); or
+                the message does not fit MQTT.
         """
-        if len(self._in_flight) >= _MAX_MID - 1:
+        if not self.has_room:
             raise MqttError("%d messages are unacknowledged" % len(self._in_flight))
         name = self._topics.get(topic)
         if name is None:

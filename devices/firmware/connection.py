@@ -8,7 +8,6 @@ import asyncio
 
 from agent.link.errors import LinkError
 from agent.mqtt import reasons, session
-from agent.mqtt.errors import MqttError
 from agent.mqtt.session import Session
 
 TYPE_CHECKING = False
@@ -105,6 +104,11 @@ class Connection:
         """Messages that the broker takes before it has acknowledged the first."""
         return int(self._session.receive_max)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether ``publish`` takes another message now."""
+        return self.lost is None and bool(self._session.has_room)
+
     def takes(self, size: int) -> bool:
         """Whether the broker takes a message of ``size`` bytes, as far as it has said."""
         most = self._session.max_packet
@@ -112,12 +116,7 @@ class Connection:
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> "int | None":
         """Queue a message with QoS 1, for ``flush``; its packet identifier, or None if there is no room for it."""
-        if self.lost is not None:
-            return None
-        try:
-            return int(self._session.publish(topic, payload, retain))
-        except MqttError:  # every identifier is in use
-            return None
+        return int(self._session.publish(topic, payload, retain)) if self.has_room else None
 
     def flush(self) -> None:
         """Hand to the network what is queued, in one piece; what it does not take now goes as soon as it does."""

@@ -120,9 +120,9 @@ class Link:
         except LinkError as error:
             self._close(str(error))
             return
-        self._announced_ms = self._clock.up()
-        self._connection.publish(self._topic, presence, True)
-        self._connection.flush()
+        if self._connection.publish(self._topic, presence, True) is not None:  # else at the next look
+            self._announced_ms = self._clock.up()
+            self._connection.flush()
 
     async def stop(self) -> None:
         """Say goodbye: a signed presence that this was meant, then DISCONNECT."""

@@ -188,6 +188,7 @@ class Line:
 
     answered = True
     receive_max = 65535
+    has_room = True
 
     def __init__(
         self,

@@ -401,3 +401,28 @@ def test_presence_is_announced_without_anything_else_to_send(play: Any, serve: A
                 await rig.until(lambda: [said for _, said in broker.messages] == [b"presence 1 True"] * 2)
 
     play(scenario())
+
+
+def test_a_broker_that_takes_one_message_at_a_time_gets_presence_as_soon_as_it_has_room(
+    play: Any, serve: Any, authority: Any
+) -> None:
+    async def scenario() -> None:
+        broker = Broker(acknowledges=False, properties=bytes.fromhex("21 00 01"))
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            async with running(rig):
+                await rig.until(lambda: rig.link.up and len(broker.messages) == 1)
+                broker.acknowledge(1)  # the first presence
+                rig.emit(b"1")
+                await rig.until(lambda: broker.events() == [b"1"])
+                rig.emit(b"2")
+                rig.link.announce()
+                await asyncio.sleep(0.02)
+                assert len(broker.messages) == 2
+                broker.acknowledge(1)
+                await rig.until(lambda: len(broker.messages) == 3)
+                assert broker.messages[2][0].endswith("/presence")
+                broker.acknowledge(1)
+                await rig.until(lambda: broker.events() == [b"1", b"2"])
+
+    play(scenario())

@@ -57,6 +57,15 @@ def test_all_identifiers_but_one_can_be_in_flight_and_that_one_is_for_a_subscrip
     assert session.publish(COMMAND, b"") == LAST, "free again, and next after the last one"
 
 
+def test_no_more_is_in_flight_than_the_broker_takes_at_once() -> None:
+    session = connected(V5, bytes.fromhex("21 00 02"))
+    assert [session.publish(COMMAND, b"") for _ in range(2)] == [1, 2]
+    with pytest.raises(MqttError, match="2 messages are unacknowledged"):
+        session.publish(COMMAND, b"")
+    session.receive(puback(1), 0)
+    assert session.publish(COMMAND, b"") == 3
+
+
 def test_a_subscriptions_identifier_is_not_a_messages_even_when_the_numbers_go_round() -> None:
     session = connected(V5)
     session.subscribe([RECEIPT])
