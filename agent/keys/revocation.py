@@ -74,8 +74,8 @@ def load_lists(text: str) -> tuple[RevocationList, ...]:
     """All revocation lists of a PEM text. An empty text gives none. Other kinds of blocks are refused.
 
     Raises:
-        RevocationListError: longer than 8 MiB, not PEM, more than 64 lists, or a list that is malformed, not signed with ECDSA and
-            SHA-256, partial (delta or scoped), or has a critical extension that is not understood.
+        RevocationListError: longer than 8 MiB, not PEM, text without a list, more than 64 lists, or a list that is malformed, not signed
+            with ECDSA and SHA-256, partial (delta or scoped), or has a critical extension that is not understood.
     """
     if len(text) > _TEXT_LIMIT:
         raise RevocationListError(f"the revocation lists are longer than {_TEXT_LIMIT} bytes")
@@ -83,6 +83,8 @@ def load_lists(text: str) -> tuple[RevocationList, ...]:
         found = pem.blocks(text, _LISTS_LIMIT)
     except ValueError as error:
         raise RevocationListError(f"the revocation lists are not PEM: {error}") from None
+    if not found and text.strip():  # what somebody took for a list must not pass for "nothing is revoked"
+        raise RevocationListError("there is no revocation list in this text: PEM blocks of X509 CRL are expected")
     lists = []
     for number, (label, der) in enumerate(found, 1):
         if label != "X509 CRL":

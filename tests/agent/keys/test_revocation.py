@@ -131,11 +131,13 @@ def test_lists_that_cannot_be_understood_are_refused(listed: Listed) -> None:
         good.replace("X509 CRL", "CERTIFICATE"),
         good[:-30],
         good.replace("MI", "MJ", 1),
+        "# no list yet",
+        x509.load_pem_x509_crl(good.encode()).public_bytes(Encoding.DER).decode("latin-1"),
     )
     for text in wrong:
         with pytest.raises(errors.RevocationListError):
             load_lists(text)
-    assert load_lists("") == ()
+    assert load_lists("") == load_lists(" \n") == ()
 
 
 def test_a_mutated_list_is_refused_or_concerns_another_authority(listed: Listed) -> None:
