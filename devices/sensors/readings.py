@@ -49,9 +49,9 @@ class Presence:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Speed:
-    """The speed of the strongest thing on a road; ``mm_s`` is never negative, ``towards`` says whether it approaches the sensor.
+    """The speed of one thing on a road; ``mm_s`` is never negative, ``towards`` says whether it approaches the sensor.
 
-    ``magnitude`` is the strength of the echo in the sensor's own measure, thousandths, 0 where it does not say.
+    ``magnitude`` is the strength of the echo in thousandths of the sensor's own measure, 0 where it does not say.
     """
 
     at_ms: int
@@ -90,12 +90,14 @@ class ChargeState(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Charge:
-    """A solar charger's account. ``battery_ma`` is negative while the battery feeds the load; ``error`` is the charger's number, 0 none."""
+    """A solar charger's account. ``battery_ma`` is negative while the battery feeds the load; ``panel_mv`` is None where the charger does
+    not say; ``error`` is the charger's number, 0 none.
+    """
 
     at_ms: int
     battery_mv: int
     battery_ma: int
-    panel_mv: int
+    panel_mv: int | None
     panel_mw: int
     state: ChargeState
     error: int = 0
@@ -137,11 +139,19 @@ class Health(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Status:
-    """A sensor's judgement has changed."""
+    """The judgement on a sensor has changed.
+
+    Args:
+        at_ms: when it did.
+        sensor: its name.
+        state: the new judgement.
+        heard: whether it was ever understood since its line was opened. Babbling and never heard: a wrong baud rate, or another device.
+    """
 
     at_ms: int
     sensor: str
     state: Health
+    heard: bool = True
 
 
 Reading = Targets | Presence | Speed | Motion | LampCurrent | Charge | Fix | Contacts
