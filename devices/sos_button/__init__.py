@@ -16,16 +16,16 @@ KIND = "sos-button"
 
 # name -> (type, default, minimum, maximum, help). Pins are BCM numbers; -1 means "not fitted".
 SETTINGS: "dict[str, tuple[type[int], int, int | None, int | None, str]]" = {
-    "button_pin": (int, 17, 0, 27, "BCM number of the button's input"),
+    "button_pin": (int, 17, 0, 48, "GPIO number of the button's input"),
     "button_active_low": (bool, True, None, None, "pressed reads low: contact to ground, pull-up on"),
-    "tamper_pin": (int, -1, -1, 27, "BCM number of the enclosure switch, -1 if not fitted"),
+    "tamper_pin": (int, -1, -1, 48, "GPIO number of the enclosure switch, -1 if not fitted"),
     "tamper_active_low": (bool, False, None, None, "opened reads low; leave false so that a cut wire reads as opened"),
-    "supply_pin": (int, -1, -1, 27, "BCM number of the mains sense input, -1 if not fitted"),
+    "supply_pin": (int, -1, -1, 48, "GPIO number of the mains sense input, -1 if not fitted"),
     "supply_active_low": (bool, False, None, None, "mains present reads low"),
-    "lamp_pin": (int, 18, -1, 27, "BCM number of the button lamp (PWM), -1 if not fitted"),
-    "strobe_pin": (int, -1, -1, 27, "BCM number of the strobe, -1 if not fitted"),
-    "siren_pin": (int, -1, -1, 27, "BCM number of the siren, -1 if not fitted"),
-    "relay_pin": (int, -1, -1, 27, "BCM number of the camera or intercom relay, -1 if not fitted"),
+    "lamp_pin": (int, 18, -1, 48, "GPIO number of the button lamp (PWM), -1 if not fitted"),
+    "strobe_pin": (int, -1, -1, 48, "GPIO number of the strobe, -1 if not fitted"),
+    "siren_pin": (int, -1, -1, 48, "GPIO number of the siren, -1 if not fitted"),
+    "relay_pin": (int, -1, -1, 48, "GPIO number of the camera or intercom relay, -1 if not fitted"),
     "outputs_active_low": (
         bool,
         False,

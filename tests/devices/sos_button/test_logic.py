@@ -465,7 +465,7 @@ def test_the_alarm_that_presses_belong_to_is_never_forgotten_for_room(driven: Ma
         ({"siren": 1}, "must be true or false, not 1"),
         ({"debounce_ms": 101}, "must be 0 to 100, not 101"),
         ({"self_test_h": 25}, "must be 1 to 24, not 25"),
-        ({"button_pin": -1}, "must be 0 to 27, not -1"),
+        ({"button_pin": -1}, "must be 0 to 48, not -1"),
         ({"lamp_pin": 17}, "button_pin and lamp_pin both name GPIO17"),
     ],
 )
