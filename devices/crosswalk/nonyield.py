@@ -1,0 +1,98 @@
+"""Vehicles that did not give way: faster than allowed all through the last stretch before the crossing while a pedestrian was there.
+
+A Doppler radar gives the speed of the strongest thing that comes and no place. The place follows from the speeds: an approach ends at the
+crossing, where the vehicle leaves the beam, so going back from there each reading adds its way. What is told is *indicative*: two
+vehicles in close file are one approach, and a radar is no calibrated instrument. No picture, no plate, no identity.
+
+It observes only what it can vouch for: a vehicle that was ever at or below the limit in the zone gave way; one that was in the zone
+while the pedestrian came or went is not told; one that stops fades out of the radar before the crossing, with a last speed below the
+limit.
+"""
+
+import dataclasses
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+GAP_MS = 600
+"""Silence that ends an approach: six readings of the radar."""
+READINGS_MIN = 3
+"""Fewer are clutter."""
+READINGS_MAX = 256
+"""An approach at 10 km/h from 100 m takes 36 s; of a longer one only the end matters."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """One reading of a coming vehicle, and what was so at that moment."""
+
+    at_ms: int
+    mm_s: int
+    pedestrian: bool
+    lit: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Approach:
+    """An approach that is over: its top speed, and what ``violation.observed`` says if it was one."""
+
+    top_mm_s: int
+    violation: dict[str, object] | None
+
+
+class NonYield:
+    """The approaches of one road lane. ``settings`` are completed ones."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._limit_mm_s = settings["nonyield_mm_s"]
+        self._zone_mm = settings["zone_mm"]
+        self._looks: deque[Look] = deque(maxlen=READINGS_MAX)
+
+    @property
+    def due_at_ms(self) -> int | None:
+        """When the present approach is over, if nothing more comes."""
+        return self._looks[-1].at_ms + GAP_MS if self._looks else None
+
+    def look(self, mm_s: int, pedestrian: bool, lit: bool, now_ms: int) -> Approach | None:
+        """Take the speed of a coming vehicle; returns the approach before it, if that is over."""
+        over = self.tick(now_ms)
+        self._looks.append(Look(now_ms, mm_s, pedestrian, lit))
+        return over
+
+    def tick(self, now_ms: int) -> Approach | None:
+        """The approach that is over by now."""
+        due_ms = self.due_at_ms
+        if due_ms is None or now_ms < due_ms:
+            return None
+        looks = list(self._looks)
+        self._looks.clear()
+        if len(looks) < READINGS_MIN:
+            return None
+        zone = self._in_zone(looks)
+        violation = None
+        if len(zone) > 1 and all(look.pedestrian and look.mm_s > self._limit_mm_s for look in zone):
+            violation = self._told(zone, now_ms)
+        return Approach(max(look.mm_s for look in looks), violation)
+
+    def _in_zone(self, looks: list[Look]) -> list[Look]:
+        way_um = 0
+        first = len(looks) - 1
+        while first > 0 and way_um < self._zone_mm * 1000:
+            before, after = looks[first - 1], looks[first]
+            way_um += (before.mm_s + after.mm_s) * (after.at_ms - before.at_ms) // 2
+            first -= 1
+        return looks[first:]
+
+    def _told(self, zone: list[Look], now_ms: int) -> dict[str, object]:
+        lit = {look.lit for look in zone}
+        return {
+            "entry_age_ms": now_ms - zone[0].at_ms,
+            "exit_age_ms": now_ms - zone[-1].at_ms,
+            "entry_mm_s": zone[0].mm_s,
+            "exit_mm_s": zone[-1].mm_s,
+            "top_mm_s": max(look.mm_s for look in zone),
+            "limit_mm_s": self._limit_mm_s,
+            "zone_mm": self._zone_mm,
+            "beacon": "changing" if len(lit) > 1 else "flashing" if lit == {True} else "dark",
+            "speed": "indicative",
+        }
