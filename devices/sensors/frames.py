@@ -48,6 +48,11 @@ class Frames:
         self._rest = data[keep:]
         return frames
 
+    def drop(self) -> None:
+        """Give up what may still become a frame."""
+        self.skipped += len(self._rest)
+        self._rest = b""
+
     def _earliest_end(self, data: bytes, done: int) -> tuple[int, int, int]:
         """Start and end of the frame after ``done`` that ends first (end -1: none), and from where bytes may still become a frame."""
         best_start, best_end, keep = done, -1, len(data)

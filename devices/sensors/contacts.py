@@ -1,0 +1,74 @@
+"""What a plain contact or current says: passive infrared sensors and lamps, on input and analog modules.
+
+A PIR's output is a relay that is closed while all is quiet, so that a cut wire and a dead supply look like somebody, never like nobody;
+``normally_closed`` False is for those whose output closes on motion. A lamp's current comes through a transducer with a 4 to 20 mA output:
+4 mA is none, 20 mA its full range, and by NAMUR NE 43 less than 3.6 or more than 21 mA is a broken transducer or wire, of which there is no
+reading, so that its silence is the fault.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from devices.sensors.modbus import Answer
+from devices.sensors.readings import LampCurrent, Motion, Reading
+from devices.sensors.watch import Limits
+
+PIR_LIMITS = Limits(silent_ms=1_000, frozen_ms=600_000)
+"""People go on within ten minutes; a contact that shows somebody for longer is stuck."""
+LAMP_LIMITS = Limits(silent_ms=1_000)
+LOOP_ZERO_UA = 4_000
+LOOP_FULL_UA = 20_000
+LOOP_LEAST_UA = 3_600
+LOOP_MOST_UA = 21_000
+
+
+def motion(level: bool, at_ms: int, *, normally_closed: bool = True) -> Motion:
+    """A PIR's reading at an input's level."""
+    return Motion(at_ms, level != normally_closed)
+
+
+def level(reading: Motion, *, normally_closed: bool = True) -> bool:
+    """The input's level at a PIR's reading."""
+    return reading.active != normally_closed
+
+
+def lamp_current(lamp: str, loop_ua: int, full_ma: int, at_ms: int) -> LampCurrent | None:
+    """A lamp's current by that of its transducer's loop, None if the transducer is broken; a little below zero is zero."""
+    if not LOOP_LEAST_UA <= loop_ua <= LOOP_MOST_UA:
+        return None
+    span_ua = LOOP_FULL_UA - LOOP_ZERO_UA
+    return LampCurrent(at_ms, lamp, max(0, (2 * (loop_ua - LOOP_ZERO_UA) * full_ma + span_ua) // (2 * span_ua)))
+
+
+def loop_ua(reading: LampCurrent, full_ma: int) -> int:
+    """The loop's current at a lamp's. Raises ValueError beyond what a transducer with this range shows."""
+    told = LOOP_ZERO_UA + (reading.ma * (LOOP_FULL_UA - LOOP_ZERO_UA) + full_ma // 2) // full_ma
+    if not LOOP_ZERO_UA <= told <= LOOP_MOST_UA:
+        raise ValueError(f"{reading.ma} mA is beyond a transducer of {full_ma} mA")
+    return told
+
+
+def motions(
+    inputs: Mapping[int, str], *, normally_closed: bool = True
+) -> Callable[[Answer], list[tuple[str, Reading]]]:
+    """For ``bus.Poll``: readings of the PIRs with these names at these inputs, the first asked for being 0."""
+
+    def read(answer: Answer) -> list[tuple[str, Reading]]:
+        return [
+            (name, motion(answer.bits[index], answer.at_ms, normally_closed=normally_closed))
+            for index, name in inputs.items()
+            if index < len(answer.bits)
+        ]
+
+    return read
+
+
+def lamp_currents(lamps: Sequence[str], full_ma: int) -> Callable[[Answer], list[tuple[str, Reading]]]:
+    """For ``bus.Poll``: readings of these lamps out of as many registers, each a loop's current in microamperes."""
+
+    def read(answer: Answer) -> list[tuple[str, Reading]]:
+        found = [
+            lamp_current(lamp, told, full_ma, answer.at_ms) for lamp, told in zip(lamps, answer.registers, strict=False)
+        ]
+        return [(reading.lamp, reading) for reading in found if reading is not None]
+
+    return read

@@ -1,0 +1,257 @@
+"""Modbus RTU, the language of input, relay and analog modules: requests and answers as bytes, both ways, by pymodbus.
+
+Source: Modbus Organization, "MODBUS application protocol specification" 1.1b3 and "MODBUS over serial line" 1.02: unit, function, data,
+CRC-16 (low byte first); usually 9600 baud 8N1. Frames have no mark at their beginning, so that a master recognises an answer by knowing
+what it asked. A relay's pulse that the module times itself is function 5 at ``0x0200`` plus the coil, with the time in tenths of a second
+(Waveshare "Modbus RTU Relay", flash on); when nothing renews it, the relay lets go.
+"""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pymodbus.exceptions import ModbusException
+from pymodbus.framer import FramerRTU
+from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
+from pymodbus.pdu.bit_message import (
+    ReadCoilsRequest,
+    ReadCoilsResponse,
+    ReadDiscreteInputsRequest,
+    ReadDiscreteInputsResponse,
+    WriteMultipleCoilsRequest,
+    WriteMultipleCoilsResponse,
+    WriteSingleCoilRequest,
+)
+from pymodbus.pdu.register_message import ReadInputRegistersRequest, ReadInputRegistersResponse
+
+from devices.sensors.frames import MORE, NONE, Frames
+
+BAUD = 9600
+READ_COILS = 1
+READ_INPUTS = 2
+READ_REGISTERS = 4
+SET_COIL = 5
+SET_COILS = 15
+PULSE_COILS = 0x0200
+PULSE_UNIT_MS = 100
+PULSE_MAX_MS = 0x7FFF * PULSE_UNIT_MS
+
+_FAILED = 0x80
+_ANSWERS = FramerRTU(DecodePDU(is_server=False))
+_QUESTIONS = FramerRTU(DecodePDU(is_server=True))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """What a master asks of a unit. ``answer_bytes`` is the length of the answer if the unit does it."""
+
+    unit: int
+    function: int
+    address: int
+    count: int
+    frame: bytes
+    answer_bytes: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What a unit answered: ``bits`` or ``registers`` as asked for, or ``failure``, the number of its exception, 0 none."""
+
+    at_ms: int
+    request: Request
+    bits: tuple[bool, ...] = ()
+    registers: tuple[int, ...] = ()
+    failure: int = 0
+
+
+def read_coils(unit: int, first: int, count: int) -> Request:
+    """Ask whether relays are on. Raises ValueError, as all of these, for what Modbus cannot say."""
+    return _request(unit, ReadCoilsRequest(address=first, count=count), first, count, 5 + (count + 7) // 8)
+
+
+def read_inputs(unit: int, first: int, count: int) -> Request:
+    """Ask for the levels of inputs."""
+    return _request(unit, ReadDiscreteInputsRequest(address=first, count=count), first, count, 5 + (count + 7) // 8)
+
+
+def read_registers(unit: int, first: int, count: int) -> Request:
+    """Ask for input registers, 16 bits each."""
+    return _request(unit, ReadInputRegistersRequest(address=first, count=count), first, count, 5 + 2 * count)
+
+
+def set_coil(unit: int, coil: int, *, on: bool) -> Request:
+    """Switch a relay, for good."""
+    return _request(unit, WriteSingleCoilRequest(address=coil, bits=[on]), coil, 1, 8)
+
+
+def set_coils(unit: int, first: int, levels: Sequence[bool]) -> Request:
+    """Switch several relays at once, for good."""
+    return _request(unit, WriteMultipleCoilsRequest(address=first, bits=list(levels)), first, len(levels), 8)
+
+
+def pulse(unit: int, coil: int, duration_ms: int) -> Request:
+    """Switch a relay on; its module switches it off after ``duration_ms``, whatever becomes of the master."""
+    if duration_ms % PULSE_UNIT_MS or not 0 < duration_ms <= PULSE_MAX_MS:
+        raise ValueError(f"a pulse of {duration_ms} ms; it is 1 to 32767 times {PULSE_UNIT_MS} ms")
+    if not 0 <= coil < 0x100:
+        raise ValueError(f"relay {coil} is not within 0 and 255")
+    tenths = duration_ms // PULSE_UNIT_MS
+    payload = bytes((SET_COIL,)) + (PULSE_COILS + coil).to_bytes(2, "big") + tenths.to_bytes(2, "big")
+    return Request(_checked(unit), SET_COIL, PULSE_COILS + coil, 1, _ANSWERS.encode(payload, unit, 0), 8)
+
+
+class Decoder:
+    """The answers to one request after another. ``understood`` counts them, ``skipped`` the bytes of anything else."""
+
+    def __init__(self) -> None:
+        self._request: Request | None = None
+        self._frames: Frames | None = None
+        self._noise = 0
+        self.understood = 0
+
+    @property
+    def skipped(self) -> int:
+        """Bytes so far that were no answer."""
+        return self._noise + (self._frames.skipped if self._frames else 0)
+
+    def expect(self, request: Request | None) -> None:
+        """From now on only the answer to this counts; None: nothing does."""
+        if self._frames:
+            self._frames.drop()
+        self._noise = self.skipped
+        self._request = request
+        self._frames = Frames(re.compile(re.escape(bytes((request.unit,)))), self._measure) if request else None
+
+    def feed(self, data: bytes, at_ms: int) -> list[Answer]:
+        """Take bytes as they come; never raises. At most one answer comes of a request."""
+        if self._frames is None or self._request is None:
+            self._noise += len(data)
+            return []
+        frames = self._frames.feed(data)
+        if not frames:
+            return []
+        request = self._request
+        answer = _answer(request, frames[0], at_ms)
+        self._noise += sum(len(one) for one in frames[1:])
+        self.expect(None)
+        self.understood += 1
+        return [answer]
+
+    def _measure(self, data: bytes, at: int) -> int:
+        request = self._request
+        assert request is not None
+        if len(data) - at < 3:
+            return MORE
+        function = data[at + 1]
+        if function == request.function:
+            length = request.answer_bytes
+            echo = request.function in (SET_COIL, SET_COILS)
+            expected = request.frame[2:6] if echo else bytes((request.answer_bytes - 5,))
+        elif function == request.function | _FAILED:
+            length, expected = 5, b""
+        else:
+            return NONE
+        if data[at + 2 : at + 2 + len(expected)] != expected[: len(data) - at - 2]:
+            return NONE
+        if len(data) - at < length:
+            return MORE
+        return length if _crc_right(data[at : at + length]) else NONE
+
+
+class Listener:
+    """A unit's side, for those who simulate one: requests out of a master's bytes. Raises nothing."""
+
+    def __init__(self, unit: int) -> None:
+        self._frames = Frames(re.compile(re.escape(bytes((unit,)))), _measure_request)
+
+    @property
+    def skipped(self) -> int:
+        """Bytes so far that were no request to this unit."""
+        return self._frames.skipped
+
+    def feed(self, data: bytes) -> list[tuple[Request, tuple[bool, ...]]]:
+        """Take bytes as they come; return the requests, and the levels that those of ``set_coils`` bring."""
+        found = []
+        for frame in self._frames.feed(data):
+            request = Request(
+                frame[0],
+                frame[1],
+                int.from_bytes(frame[2:4], "big"),
+                1 if frame[1] == SET_COIL else int.from_bytes(frame[4:6], "big"),
+                frame,
+                0,
+            )
+            levels = tuple(bool(frame[7 + i // 8] >> i % 8 & 1) for i in range(request.count if frame[1] == 15 else 0))
+            found.append((request, levels))
+        return found
+
+
+def encode(answer: Answer) -> bytes:
+    """The bytes with which a unit answers."""
+    request = answer.request
+    pdu: ModbusPDU
+    if answer.failure:
+        pdu = ExceptionResponse(request.function, answer.failure)
+    elif request.function == SET_COIL:
+        return request.frame
+    elif request.function == SET_COILS:
+        pdu = WriteMultipleCoilsResponse(address=request.address, count=request.count)
+    elif request.function == READ_REGISTERS:
+        pdu = ReadInputRegistersResponse(registers=list(answer.registers))
+    else:
+        kind = ReadCoilsResponse if request.function == READ_COILS else ReadDiscreteInputsResponse
+        pdu = kind(bits=list(answer.bits))
+    pdu.dev_id = request.unit
+    return _QUESTIONS.buildFrame(pdu)
+
+
+def _request(unit: int, pdu: ModbusPDU, address: int, count: int, answer_bytes: int) -> Request:
+    pdu.dev_id = _checked(unit)
+    try:
+        frame = _ANSWERS.buildFrame(pdu)
+    except ModbusException as error:
+        raise ValueError(str(error)) from None
+    return Request(unit, pdu.function_code, address, count, frame, answer_bytes)
+
+
+def _checked(unit: int) -> int:
+    if not 1 <= unit <= 247:
+        raise ValueError(f"unit {unit} is not within 1 and 247")
+    return unit
+
+
+def _answer(request: Request, frame: bytes, at_ms: int) -> Answer:
+    pdu: Any = _ANSWERS.decoder.decode(frame[1:-2])
+    if frame[1] & _FAILED:
+        return Answer(at_ms, request, failure=frame[2] or 1)
+    if request.function == READ_REGISTERS:
+        return Answer(at_ms, request, registers=tuple(pdu.registers))
+    if request.function in (READ_COILS, READ_INPUTS):
+        return Answer(at_ms, request, bits=tuple(pdu.bits[: request.count]))
+    return Answer(at_ms, request)
+
+
+def _measure_request(data: bytes, at: int) -> int:
+    left = len(data) - at
+    if left < 2:
+        return MORE
+    function = data[at + 1]
+    if function in (READ_COILS, READ_INPUTS, READ_REGISTERS, SET_COIL):
+        length = 8
+    elif function == SET_COILS:
+        if left < 7:
+            return MORE
+        count = int.from_bytes(data[at + 4 : at + 6], "big")
+        if data[at + 6] != (count + 7) // 8:
+            return NONE
+        length = 9 + data[at + 6]
+    else:
+        return NONE
+    if left < length:
+        return MORE
+    return length if _crc_right(data[at : at + length]) else NONE
+
+
+def _crc_right(frame: bytes) -> bool:
+    return FramerRTU.compute_CRC(frame[:-2]) == int.from_bytes(frame[-2:], "big")
