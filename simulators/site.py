@@ -68,6 +68,7 @@ class Site:
         devices: names of devices, each an SOS button.
         prefer: the broker engine to take, see ``embedded``.
         limits: what one client of the broker may cost.
+        operators: names under which the center sends by further connections.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Site:
         *,
         prefer: str | None = None,
         limits: Limits | None = None,
+        operators: Sequence[str] = (),
     ) -> None:
         self.directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -89,10 +91,11 @@ class Site:
         broker = self._identity("broker", BROKER, hosts=(HOST, "localhost"))
         self.center_identity = self._identity("center", CENTER)
         self.consumer_identity = self._identity("consumer", CONSUMER)
+        self.operators = {name: self._identity("center", name, directory / name) for name in operators}
         self.broker: Mosquitto | Nats = embedded(
             directory / "broker",
             Certificates(self.root, broker.chain, broker.key, self.crl),
-            Identities.of(devices=tuple(devices), centers=(CENTER,), consumers=(CONSUMER,)),
+            Identities.of(devices=tuple(devices), centers=(CENTER, *operators), consumers=(CONSUMER,)),
             prefer=prefer,
             limits=limits,
         )
@@ -160,6 +163,12 @@ class Site:
     def center(self, *options: str) -> list[str]:
         """The command line of the center."""
         return [*dabyl(), "center", "run", "--config", os.fspath(self.center_config), *options]
+
+    def order(self, device: str, boot: int, seq: int, state: str, *, by: str) -> list[str]:
+        """The command line by which an operator moves an alarm on: ``acknowledged``, ``dispatched``, ``closed``."""
+        alarm = [device, str(boot), str(seq)]
+        options = ["--state", state, "--by", by, "--config", os.fspath(self.center_config)]
+        return [*dabyl(), "center", "acknowledge", *alarm, *options]
 
     def _identity(
         self, role: str, name: str, folder: pathlib.Path | None = None, hosts: Sequence[str] = ()

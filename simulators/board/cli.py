@@ -6,29 +6,35 @@ import pathlib
 import shutil
 import signal
 import tempfile
+from typing import Any
 
 import click
 
-from provisioning.firmware.bundle import BundleError, make
-from provisioning.firmware.modules import NeedsError
-from simulators.board.enrolled import Wiring
-from simulators.board.trial import perform
+from simulators.board import calls, trial
+from simulators.board.firmware import compiled, lacking
+from simulators.board.kinds import HEAP_KB, KINDS
+from simulators.board.scene import Scene
 from simulators.errors import SimulatorError
-from simulators.gpio.wiring import BUTTON
+from simulators.progress import progress
 
-KINDS = {
-    "sos-button": Wiring("sos-button", {"button_pin": 4, "lamp_pin": 2}, {4: BUTTON}, 4),
-}
-HEAP_KB = 640
-TREE = pathlib.Path(__file__).parents[2]
+TRIALS = {"sos-button": trial.perform, "panic-button": calls.perform}
 EPILOG = """\b
 Examples
   dabyl simulate board --kind sos-button --presses 20 --power-cuts 5 --json
+  dabyl simulate board --kind panic-button --presses 12
+
+\b
+A panic button is called with by turns: one press, three presses, a hold of five seconds, and one press in a drill. Each
+call is an alarm of its own, which the center closes.
+  levels   calls that came out at the level they meant      felt    presses that the motor has answered
+  drills   calls that were made in a drill                  heard   sounds of the buzzer, which is to be silent
+  wrong    what is wrong with a call: its level, its place, more than one alarm, drill and reality mixed up
 
 \b
 Exit codes
-  0  nothing lost, nothing duplicated     2  wrong options
-  1  something was lost or duplicated     3  a part of the site did not come up
+  0    nothing lost, nothing duplicated, nothing wrong     2    wrong options
+  1    something was                                       3    a part of the site did not come up
+  130  stopped (Ctrl-C); nothing stays behind
 """
 
 
@@ -61,24 +67,18 @@ def _board(
     """A board that is pressed, with real MicroPython, broker, TLS and center, all on this machine."""
     if power_cuts > presses:
         raise click.UsageError("--power-cuts are at most --presses")
+    if bundle is not None and not (bundle / "main.py").is_file():
+        raise click.UsageError(f"there is no main.py in {bundle}: name the folder flash that scripts/firmware makes")
+    if (reason := lacking()) is not None:
+        raise SimulatorError(reason)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="dabyl-"))
     try:
-        if bundle is None:
-            make(TREE, folder / "bundle", [kind])
-            bundle = folder / "bundle" / "flash"
-        found = asyncio.run(
-            perform(
-                folder / "site", bundle, KINDS[kind], presses=presses, power_cuts=power_cuts, heap_kb=heap_kb, seed=seed
-            )
-        )
+        found = asyncio.run(_pressed(folder, bundle, kind, presses, power_cuts, heap_kb, seed))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    times = found["press_to_subscriber_ms"]
-    rows = {**found, "press_to_subscriber_ms": f"p50 {times['p50']}, p99 {times['p99']}, n {times['n']}"}
-    table = "\n".join(f"{name.replace('_', ' '):<26}{value}" for name, value in rows.items())
-    click.echo(json.dumps(found) if as_json else table)
-    return 1 if found["lost"] or found["duplicated"] else 0
+    click.echo(json.dumps(found) if as_json else _table(found))
+    return 1 if found["lost"] or found["duplicated"] or found.get("wrong") or found.get("heard") else 0
 
 
 def main(argv: list[str]) -> int:
@@ -90,10 +90,29 @@ def main(argv: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return 2
-    except (SimulatorError, BundleError, NeedsError) as error:
+    except SimulatorError as error:
         click.echo(f"dabyl simulate: {error}", err=True)
         return 3
     except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
         click.echo("dabyl simulate: stopped", err=True)
         return 130
     return int(code or 0)
+
+
+async def _pressed(
+    folder: pathlib.Path, bundle: pathlib.Path | None, kind: str, presses: int, power_cuts: int, heap_kb: int, seed: int
+) -> dict[str, Any]:
+    with progress(f"{kind}: presses", presses) as told:
+        if bundle is None:
+            bundle = await asyncio.to_thread(compiled, folder / "bundle", [kind])
+        async with Scene(folder, bundle, KINDS[kind], heap_kb=heap_kb, seed=seed) as scene:
+            return await TRIALS[kind](scene, presses, trial.chosen(presses, power_cuts, seed), told)
+
+
+def _table(found: dict[str, Any]) -> str:
+    times = found["press_to_subscriber_ms"]
+    rows = {**found, "press_to_subscriber_ms": f"p50 {times['p50']}, p99 {times['p99']}, n {times['n']}"}
+    if "levels" in found:
+        rows["levels"] = ", ".join(f"{level} {count}" for level, count in found["levels"].items())
+        rows["wrong"] = "\n".ljust(27).join(found["wrong"]) or "nothing"
+    return "\n".join(f"{name.replace('_', ' '):<26}{value}" for name, value in rows.items())

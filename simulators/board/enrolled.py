@@ -1,11 +1,8 @@
 """The content of a board's flash: a firmware bundle, and what enrolment adds to it for one device of a simulated site."""
 
-import dataclasses
-import hashlib
 import json
 import pathlib
 import shutil
-from collections.abc import Mapping
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -16,25 +13,15 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from devices.firmware.softkey import key_file
 from simulators.board.board import HOME
-from simulators.errors import DemoError
-from simulators.gpio.wiring import Contact
+from simulators.board.kinds import Wiring
 from simulators.site import HOST, Site
 
-KEY_CHECK_BYTES = 8
 
-
-@dataclasses.dataclass(frozen=True)
-class Wiring:
-    """How a board of one device kind is wired: its settings, what is at its inputs, and which of them is pressed."""
-
-    kind: str
-    settings: Mapping[str, int | bool | str]
-    contacts: Mapping[int, Contact]
-    button: int
-
-
-def enrolled(folder: pathlib.Path, bundle: pathlib.Path, wiring: Wiring, site: Site, device: str) -> pathlib.Path:
+def enrolled(
+    folder: pathlib.Path, bundle: pathlib.Path, wiring: Wiring, site: Site, device: str, *, port: int | None = None
+) -> pathlib.Path:
     """Lay out the flash of one board in the new `folder`.
 
     Args:
@@ -43,20 +30,15 @@ def enrolled(folder: pathlib.Path, bundle: pathlib.Path, wiring: Wiring, site: S
         wiring: of the kind.
         site: its broker, its center.
         device: one of the site's.
-
-    Raises:
-        DemoError: the bundle has no main.py.
+        port: the broker's on this machine, if it is not the site's own.
     """
-    if not (bundle / "main.py").is_file():
-        raise DemoError(f"there is no main.py in {bundle}: make the firmware first (scripts/firmware)")
     shutil.copytree(bundle, folder)
     identity = site.devices[device].identity
     keys = folder / "keys"
     keys.mkdir(exist_ok=True)
     private = load_pem_private_key(identity.key.read_bytes(), None)
     assert isinstance(private, EllipticCurvePrivateKey)
-    number = private.private_numbers().private_value.to_bytes(32, "big")
-    (keys / "device.key").write_bytes(number + hashlib.sha256(number).digest()[:KEY_CHECK_BYTES])
+    (keys / "device.key").write_bytes(key_file(private.private_numbers().private_value))
     chain = x509.load_pem_x509_certificates(identity.chain.read_bytes())
     for name, certificate in zip(("device.der", "issuer.der"), chain, strict=True):
         (keys / name).write_bytes(certificate.public_bytes(Encoding.DER))
@@ -68,7 +50,7 @@ def enrolled(folder: pathlib.Path, bundle: pathlib.Path, wiring: Wiring, site: S
         json.dumps({
             "device": {"id": device, "kind": wiring.kind},
             "wifi": [{"ssid": HOME.ssid, "key": HOME.key}],
-            "brokers": [{"host": HOST, "port": site.broker.port}],
+            "brokers": [{"host": HOST, "port": port or site.broker.port}],
             "link": {"keepalive_s": 20, "retry_min_ms": 250, "retry_max_ms": 3000},
             "settings": dict(wiring.settings),
         })

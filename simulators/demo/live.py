@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.live import Live
 
+from simulators.account import presses_verified
 from simulators.demo.stage import Stage
-from simulators.demo.unattended import presses_verified
 from simulators.demo.view import Scene, picture
 
 FRAMES = 10

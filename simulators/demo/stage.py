@@ -10,10 +10,10 @@ from typing import Any, Self
 
 from simulators.consumer import Consumer
 from simulators.demo.journey import Follower
-from simulators.demo.processes import Child
 from simulators.errors import DemoError
 from simulators.gpio.hardware import MAINS, TAMPER, Hardware
 from simulators.network.proxy import Network
+from simulators.processes import Child
 from simulators.site import BUTTON_PIN, CONSUMER, LAMP_PIN, SUPPLY_PIN, TAMPER_PIN, Site, dabyl
 
 DEVICE = "sos-0001"

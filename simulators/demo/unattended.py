@@ -3,11 +3,11 @@
 import asyncio
 import collections
 import random
-import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+from simulators.account import percentile, presses_verified
 from simulators.demo.stage import Stage
 
 SPACING_S = 0.7
@@ -78,34 +78,6 @@ def account(stage: Stage, presses: int, lamps: int) -> dict[str, Any]:
         "press_to_receipt_ms": {"p50": percentile(times, 50), "p99": percentile(times, 99), "n": len(times)},
         "broker": stage.site.broker.engine,
     }
-
-
-def presses_verified(events: Sequence[dict[str, Any]]) -> int:
-    """How many presses the verified alarms stand for.
-
-    Each alarm is one press, and its escalations count the presses since, the first included. The highest count stands; a device that was
-    started again goes on with an alarm that it knows, but not with its count, so the counts of each boot stand for themselves.
-    """
-    raised: set[tuple[int, int]] = set()
-    more: dict[tuple[int, int, int], int] = {}
-    for event in events:
-        if event["type"] == "dabyl.alarm.raised":
-            raised.add((event["dabylboot"], event["dabylseq"]))
-        elif event["type"] == "dabyl.alarm.escalated":
-            boot, seq = event["data"]["alarm"]
-            raised.add((boot, seq))
-            name = (boot, seq, event["dabylboot"])
-            more[name] = max(event["data"]["count"] - 1, more.get(name, 0))
-    return len(raised) + sum(more.values())
-
-
-def percentile(values: Sequence[float], percent: int) -> float | None:
-    """The ``percent``-th percentile, interpolated, to a tenth; None of nothing."""
-    if not values:
-        return None
-    if len(values) == 1:
-        return round(values[0], 1)
-    return round(statistics.quantiles(values, n=100, method="inclusive")[percent - 1], 1)
 
 
 async def _lamp_shows_receipt(stage: Stage, touched_ns: int) -> bool:

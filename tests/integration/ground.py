@@ -21,8 +21,8 @@ from agent.wire.command import Command
 from agent.wire.event import Event
 from provisioning.authority.authority import Authority
 from provisioning.authority.identity import IdentityFiles, make_identity
+from simulators.account import presses_verified
 from simulators.consumer import Consumer
-from simulators.demo.unattended import presses_verified
 from simulators.gpio.hardware import MAINS, TAMPER, Hardware
 from simulators.site import BUTTON_PIN, CENTER, CONSUMER, LAMP_PIN, SUPPLY_PIN, TAMPER_PIN, Device, Site, dabyl
 from tests.integration.mqtt import RAW, Voice

@@ -2,32 +2,33 @@
 
 import asyncio
 import json
+import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 
+import psutil
 import pytest
 
-from provisioning.firmware.bundle import make
 from simulators.board.board import Board
-from simulators.board.cli import HEAP_KB, KINDS
 from simulators.board.enrolled import enrolled
-from simulators.board.trial import DEVICE
+from simulators.board.firmware import compiled
+from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.site import Site
+from tests.integration.processes import until
 
 pytestmark = pytest.mark.micropython
-ROOT = pathlib.Path(__file__).parents[2]
+DEVICE = "sos-1"
 DABYL = [sys.executable, "-c", "import sys; from agent.command import main; sys.exit(main())"]
 
 
 @pytest.fixture(scope="module")
 def flash(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """What lies on the flash of every board, before it is enrolled."""
-    target = tmp_path_factory.mktemp("firmware") / "bundle"
-    make(ROOT, target, ["sos-button"])
-    return target / "flash"
+    return compiled(tmp_path_factory.mktemp("firmware") / "bundle", sorted(KINDS))
 
 
 def test_every_press_comes_through_power_cuts_once() -> None:
@@ -36,6 +37,41 @@ def test_every_press_comes_through_power_cuts_once() -> None:
     told = json.loads(done.stdout)
     assert (told["presses"], told["verified"], told["lost"], told["duplicated"]) == (6, 6, 0, 0)
     assert done.returncode == 0
+
+
+def test_a_panic_button_calls_at_each_level_from_its_place_in_a_drill_and_in_silence(flash: pathlib.Path) -> None:
+    command = [*DABYL, "simulate", "board", "--kind", "panic-button", "--bundle", str(flash), "--presses", "6"]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=100, check=False)
+    told = json.loads(done.stdout)
+    assert told.pop("press_to_subscriber_ms")["n"] == 6
+    assert told == {
+        "presses": 6,
+        "verified": 6,
+        "lost": 0,
+        "duplicated": 0,
+        "levels": {"assist-pending": 2, "staff": 1, "lockdown": 1},
+        "drills": 1,
+        "felt": 6,
+        "heard": 0,
+        "wrong": [],
+    }
+    assert done.returncode == 0
+
+
+def test_a_trial_that_is_stopped_leaves_nothing_behind(tmp_path: pathlib.Path, flash: pathlib.Path) -> None:
+    command = [*DABYL, "simulate", "board", "--bundle", str(flash)]
+    with subprocess.Popen(
+        command, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.PIPE, text=True
+    ) as trial:
+        until(lambda: any(tmp_path.glob("board-*/flash")), "the board is made")
+        processes = psutil.Process(trial.pid).children(recursive=True)
+        trial.send_signal(signal.SIGINT)
+        assert trial.stderr is not None
+        assert trial.stderr.read().strip() == "dabyl simulate: stopped"
+    assert trial.returncode == 130
+    assert processes
+    assert psutil.wait_procs(processes, timeout=10)[1] == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def broken(text: str) -> Callable[[pathlib.Path], None]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from provisioning.firmware.pictures import INPUTS, PARTS
 from simulators.board.cli import main
+from simulators.board.kinds import KINDS
 from simulators.board.trial import account
 from simulators.consumer import Delivery
 
@@ -46,10 +48,18 @@ def test_what_comes_twice_is_duplicated_and_counts_once() -> None:
     assert counted(1, [1000], delivery(1, 1020), delivery(2, 1030))["duplicated"] == 1  # two alarms of one press
 
 
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_board_is_wired_as_the_guide_draws_it(kind: str) -> None:
+    drawn = {setting: pin for setting, (pin, *_text) in PARTS[kind].items()}
+    wired = {setting: pin for setting, pin in KINDS[kind].settings.items() if setting.endswith("_pin")}
+    assert wired.items() <= drawn.items()
+    assert set(KINDS[kind].contacts) == {drawn[setting] for setting in INPUTS if setting in wired}
+
+
 @pytest.mark.parametrize(
     "options",
     [
-        ["board", "--bundle", ".", "--presses", "3", "--power-cuts", "4"],
+        ["board", "--presses", "3", "--power-cuts", "4"],
         ["boat"],
         ["board", "--kind", "x"],
     ],
@@ -59,5 +69,5 @@ def test_wrong_options_are_refused(options: list[str]) -> None:
 
 
 def test_a_folder_without_firmware_is_refused(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["board", "--bundle", str(tmp_path), "--presses", "1"]) == 3
+    assert main(["board", "--bundle", str(tmp_path), "--presses", "1"]) == 2
     assert "no main.py" in capsys.readouterr().err

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from simulators.account import percentile, presses_verified
 from simulators.demo.journey import Follower
-from simulators.demo.unattended import percentile, presses_verified
 
 MS = 1_000_000
 

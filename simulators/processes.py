@@ -1,4 +1,4 @@
-"""The demo's child processes: their lines are read by the event loop, and none outlives the demo."""
+"""Child processes of a demo or a trial: their lines are read by the event loop, and none outlives it."""
 
 import asyncio
 import contextlib
@@ -42,7 +42,7 @@ class Child:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             limit=LINE_LIMIT,
-            start_new_session=True,  # Ctrl-C is the demo's to handle
+            start_new_session=True,  # Ctrl-C is the parent's to handle
         )
         return cls(name, process, on_line)
 

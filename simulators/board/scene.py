@@ -1,0 +1,190 @@
+"""One board on a site of its own: real broker, center and consumer around it, and an operator's hands."""
+
+import asyncio
+import contextlib
+import pathlib
+import time
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from agent.keys.file import FileKey
+from agent.wire import command, cose, topics
+from simulators.account import presses_verified
+from simulators.board.board import Board
+from simulators.board.enrolled import enrolled
+from simulators.board.kinds import Wiring
+from simulators.consumer import Consumer
+from simulators.errors import DemoError
+from simulators.processes import Child
+from simulators.site import CENTER, CONSUMER, HOST, Site
+
+OPERATOR = "center-desk"
+WAIT_S = 60.0
+TOUCH_S = 0.25
+"""After so long the firmware has taken a press and keeps it; a cut before that would be a press that nobody was there to feel."""
+LOOK_S = 0.02
+COMMAND_S = 30
+"""A command that was not taken by then is refused."""
+AGAIN_S = 0.5
+SEND_S = 10.0
+ENDS = ("dabyl.command.completed", "dabyl.command.failed", "dabyl.command.refused")
+
+
+class Scene:
+    """An open scene.
+
+    Args:
+        directory: an empty folder with a short path.
+        bundle: the firmware, as it lies at the root of a board's flash.
+        wiring: of the board's kind.
+        heap_kb: of the firmware.
+        seed: of the bounce.
+    """
+
+    def __init__(
+        self, directory: pathlib.Path, bundle: pathlib.Path, wiring: Wiring, *, heap_kb: int, seed: int
+    ) -> None:
+        self._directory = directory
+        self._bundle = bundle
+        self._heap_kb = heap_kb
+        self._seed = seed
+        self._stack = contextlib.AsyncExitStack()
+        self._commands = 0
+        self._connected = asyncio.Event()
+        self.wiring = wiring
+        self.device = f"{wiring.kind}-1"
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _open(self) -> None:
+        self.site = site = await asyncio.to_thread(
+            Site, self._directory / "site", (self.device,), operators=(OPERATOR,)
+        )
+        self._stack.push_async_callback(asyncio.to_thread, site.broker.stop)
+        await asyncio.to_thread(site.broker.start)
+        self._center = await Child.start("center", site.center("--log", "json"), self._center_said)
+        self._stack.push_async_callback(self._center.end)
+        await self.until(lambda: self._connected.is_set() or not self._center.running, "the center did not connect")
+        if not self._center.running:
+            raise DemoError(f"the center ended: {self._center.said()}")
+        self.consumer = Consumer(
+            site.broker.port,
+            root=site.root,
+            chain=site.consumer_identity.chain,
+            key=site.consumer_identity.key,
+            name=CONSUMER,
+        )
+        self._stack.callback(self.consumer.close)
+        await asyncio.to_thread(self.consumer.__enter__)
+        flash = await asyncio.to_thread(
+            enrolled, self._directory / "flash", self._bundle, self.wiring, site, self.device
+        )
+        self.board = await self._stack.enter_async_context(
+            Board(flash, contacts=self.wiring.contacts, heap_kb=self._heap_kb, seed=self._seed)
+        )
+        await self.on_line()
+
+    async def press(self, ms: float = 120) -> int:
+        """Press its button; the instant of the touch, in monotonic ns."""
+        return await self.board.press(self.wiring.pin("button"), ms)
+
+    async def cut_power(self) -> None:
+        """Take the power and give it back, as soon as a press before it was felt; returns when the board is on line again."""
+        await asyncio.sleep(TOUCH_S)
+        await self.board.power_cut()
+        await self.on_line()
+
+    async def on_line(self) -> None:
+        """Wait until the board has its broker: a press before that is kept as well, but its latency is that of the start."""
+        await self.until(
+            lambda: self.board.radio.connections > 0,
+            lambda: f"the board did not reach its broker; its console says:\n{self.board.console.tail()}",
+        )
+
+    async def drained(self, presses: int) -> None:
+        """Wait until the consumer has every press, or for a minute."""
+        with contextlib.suppress(DemoError):
+            await self.until(lambda: presses_verified(self.consumer.events()) >= presses, "")
+
+    async def close(self, boot: int, seq: int) -> None:
+        """An operator closes an alarm, with the product's own command."""
+        command_line = self.site.order(self.device, boot, seq, "closed", by="trial")
+        process = await asyncio.create_subprocess_exec(
+            *command_line,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        if await process.wait():
+            raise DemoError(f"the center did not take the closing of {self.device} {boot}/{seq}")
+
+    async def command(self, name: str, args: Mapping[str, object]) -> dict[str, Any]:
+        """The center commands; the data of the event by which the device ends it.
+
+        Raises:
+            DemoError: it did not answer.
+        """
+        while True:
+            self._commands += 1
+            n = self._commands
+            await asyncio.to_thread(self._send, n, name, dict(args))
+            await self.until(
+                lambda n=n: self._answer(n) is not None,  # type: ignore[misc]
+                lambda: f"the board did not answer; its console says:\n{self.board.console.tail()}",
+            )
+            answer = self._answer(n)
+            assert answer is not None
+            if answer.get("reason") != "time-unknown":  # no receipt has told it the time since it was started
+                return answer
+            await asyncio.sleep(AGAIN_S)
+
+    async def until(self, reached: Callable[[], bool], otherwise: str | Callable[[], str]) -> None:
+        """Wait.
+
+        Raises:
+            DemoError: in vain, for a minute.
+        """
+        until = time.monotonic() + WAIT_S
+        while not reached():  # what is waited for happens in other processes and threads
+            if time.monotonic() > until:
+                raise DemoError(otherwise if isinstance(otherwise, str) else otherwise())
+            await asyncio.sleep(LOOK_S)
+
+    def _answer(self, n: int) -> dict[str, Any] | None:
+        ends = (event["data"] for event in self.consumer.events() if event["type"] in ENDS)
+        return next((data for data in ends if data.get("n") == n), None)
+
+    def _send(self, n: int, name: str, args: dict[str, object]) -> None:
+        site = self.site
+        order = command.Command(self.device, CENTER, n, time.time_ns() // 1_000_000, COMMAND_S, name, args)
+        signer = FileKey.load(str(site.center_identity.key))
+        desk = site.operators[OPERATOR]
+        client = Client(CallbackAPIVersion.VERSION2, client_id=OPERATOR)
+        client.tls_set(str(site.root), str(desk.chain), str(desk.key))
+        client.connect(HOST, site.broker.port)
+        client.loop_start()
+        try:
+            message = cose.sign(order.encode(), command.CONTEXT, signer)
+            client.publish(topics.topic(self.device, topics.COMMAND), message, 1).wait_for_publish(SEND_S)
+        finally:
+            client.disconnect()
+            client.loop_stop()
+
+    def _center_said(self, line: Mapping[str, Any]) -> None:
+        if line.get("what") == "connected":
+            self._connected.set()
