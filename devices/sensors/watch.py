@@ -121,11 +121,14 @@ class Watch:
         limits = self._limits
         if self._closed_ms is not None:
             return None if self.state == Health.LOST else self._closed_ms + limits.lost_ms
+        window_ends_ms = self._window_ms + limits.window_ms
+        if self._babbling:
+            return window_ends_ms
         due = []
         if limits.silent_ms and self.state != Health.SILENT:
             due.append(self._sense_ms + limits.silent_ms)
-        if self._babbling or self._noise_bytes:
-            due.append(self._window_ms + limits.window_ms)
+        if self._noise_bytes:
+            due.append(window_ends_ms)
         if self.state != Health.WELL and not limits.silent_ms:
             due.append(self._fault_ms + limits.well_ms)
         return min(due, default=None)
