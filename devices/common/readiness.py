@@ -1,4 +1,4 @@
-"""Proof that a button would work: its enclosure, supply and battery, its self-tests and user tests, and its stuck contact.
+"""Proof that a button would work: its enclosure, supply, battery and disk, its self-tests and user tests, and its stuck contact.
 
 Guarantees: a self-test soon after the start and at least every 24 hours; tamper told within a second; in a user test exactly one press is
 a test, whatever comes after it is an alarm. It makes events and says what the lamp should show; it knows no alarm. Runs on MicroPython
@@ -41,7 +41,23 @@ class Readiness:
         self._battery = Battery(settings)
         self._timers = Timers()
         self._self_test_ms = now_ms + FIRST_SELF_TEST_MS
+        self._disk_trouble = False
         self.linked = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a test is armed or something is shown."""
+        return self._timers.next_ms() is not None
+
+    @property
+    def battery_low(self) -> bool:
+        """Whether the battery is judged low."""
+        return self._battery.low
+
+    def resume(self, battery_low: bool, self_test_ms: int) -> None:
+        """Go on where a device left off that slept meanwhile: its battery's judgement, and when the next self-test is due."""
+        self._battery.low = battery_low
+        self._self_test_ms = self_test_ms
 
     @property
     def tamper(self) -> bool:
@@ -49,13 +65,15 @@ class Readiness:
         return self._tamper.pressed
 
     def input(self, name: str, value: int, now_ms: int) -> "list[Effect]":
-        """Take ``tamper``, ``supply`` or ``battery``; another name changes nothing."""
+        """Take ``tamper``, ``supply``, ``battery`` or ``disk`` (1 in trouble); another name changes nothing."""
         if name == "tamper":
             return _told(self._tamper.level(1 if value else 0, now_ms), "tamper.opened", "tamper.closed")
         if name == "supply":
             return _told(self._no_supply.level(0 if value else 1, now_ms), "supply.lost", "supply.restored")
         if name == "battery":
             return self._on_battery(value)
+        if name == "disk":
+            self._disk_trouble = bool(value)
         return []
 
     def stuck(self, gesture: int) -> "list[Effect]":
@@ -122,7 +140,7 @@ class Readiness:
         for name, pattern in (("test-shown", "test-passed"), ("test", "test-armed"), ("identify", "identify")):
             if self._timers.running(name, now_ms):
                 return pattern
-        if self._button.stuck or self._battery.low:
+        if self._button.stuck or self._battery.low or self._disk_trouble:
             return "fault"
         return "tamper" if self._tamper.pressed else None
 
@@ -153,6 +171,8 @@ class Readiness:
             data["battery_mv"] = self._battery.millivolts
             if self._battery.low or self._battery.millivolts == 0:
                 failed.append("battery")
+        if self._disk_trouble:
+            failed.append("disk")
         if failed:
             data["failed"] = failed
         return EMIT, 0, "test.failed" if failed else "test.passed", data

@@ -13,14 +13,13 @@ from agent.device import Device
 from agent.health import journal_facts
 from agent.journal.log import Journal
 from agent.link.outbox import Outbox
-from devices.firmware import comb, curve, dial
 from devices.firmware.clock import BoardClock
+from devices.firmware.config import ConfigError
 from devices.firmware.flash import BOUNDS, FlashStore
 from devices.firmware.hardware import Hardware
+from devices.firmware.identity import Identity
 from devices.firmware.keeper import Keeper
 from devices.firmware.link import Link
-from devices.firmware.softkey import SoftKey
-from devices.firmware.trust import Trust
 from devices.firmware.wifi import Wifi
 
 TYPE_CHECKING = False
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from devices.firmware.schedule import Schedule
     from devices.firmware.slots import Slots
 
-KEYS = "/keys"
 JOURNAL = "/journal"
 FEED_MS = 500
 STUCK_MS = 60_000
@@ -46,49 +44,50 @@ class Board(Device):
     """One board at work. ``run`` lasts until the power goes.
 
     Raises:
-        BoardKeyError, LinkError: keys or certificates are missing, damaged or do not belong together.
         ConfigError: there is no such kind.
-        ValueError: the kind's settings are wrong, or name a pin that is not to be had.
-        OSError: flash cannot be read.
+        SettingsError: the kind's settings are wrong.
+        HardwareError: a pin is not to be had.
+        BoardKeyError, LinkError: keys or certificates are missing, damaged or do not belong together.
+        OSError: flash cannot be read, or is full.
     """
+
+    first_broker = 0
+    """Place of the broker that is tried first."""
+    first_network = 0
 
     def __init__(
         self, config: "Config", schedule: "Schedule", log: "SerialLog", slots: "Slots", watchdog: "Any"
     ) -> None:
-        generator = comb.make_sure(KEYS + "/g.comb", curve.G[0], curve.G[1])
-        watchdog.feed()
-        signer = SoftKey.load(KEYS + "/device.key", generator)
-        trust = Trust(KEYS, generator)
-        while trust.prepare():
-            watchdog.feed()
-        chain = [_read(KEYS + "/" + name) for name in ("device.der", "issuer.der")]
-        self._tls = dial.context(_read(KEYS + "/root.der"), chain, signer.private_der())
+        kind = config.device["kind"]
+        module = _module(kind)
+        # The lamp first: it says what is wrong with the rest.
+        self._made = module.make_logic(config.settings, schedule.now_ms())
+        self._hardware = Hardware(module, config.settings, config.battery, schedule, self._input, slots.remember_lamp)
+        identity = Identity(config.device["id"], config.secure_element, watchdog.feed)
+        self._tls = identity.tls
         journal = Journal(FlashStore(JOURNAL), **BOUNDS)
         report = journal.open()
         if report.bytes_cut or report.damaged or report.unreadable:
             log.warning("the journal was mended", bytes_cut=report.bytes_cut, damaged=len(report.damaged))
         clock = BoardClock(schedule.now_ms, journal.notes.get(_FLOOR, 0), self._floor)
-        kind = config.device["kind"]
         super().__init__(
             config.device["id"],
             kind,
-            config.link["keepalive_s"],
+            self._missed_s(config),
             __version__,
-            signer,
-            chain,
-            trust,
+            identity.signer,
+            identity.chain,
+            identity.trust,
             journal,
             clock,
             log,
         )
-        module: "Any" = __import__("devices." + kind.replace("-", "_"), None, None, ("KIND",))
-        self._made = module.make_logic(config.settings, schedule.now_ms())
-        self._hardware = Hardware(module, config.settings, schedule, self._input)
         self._schedule = schedule
         self._config = config
         self._slots = slots
         self._watchdog = watchdog
         self._started_ms = schedule.now_ms()
+        self._report_ms = 0
         self._well = False
 
     async def run(self) -> None:
@@ -106,7 +105,7 @@ class Board(Device):
         )
         self._link = Link(
             self._device,
-            [(broker["host"], broker["port"]) for broker in config.brokers],
+            _from(self.first_broker, [(broker["host"], broker["port"]) for broker in config.brokers]),
             self._tls,
             settings,
             outbox,
@@ -120,7 +119,7 @@ class Board(Device):
         )
         self._wifi = Wifi(
             network,
-            [(known["ssid"], known["key"]) for known in config.wifi],
+            _from(self.first_network, [(known["ssid"], known["key"]) for known in config.wifi]),
             schedule.now_ms,
             self._log,
             _random,
@@ -151,24 +150,41 @@ class Board(Device):
                 self._watchdog.feed()
             if self._schedule.now_ms() - self._started_ms > HEALTHY_MS:
                 self._healthy()
+            await self._look()
             await asyncio.sleep_ms(FEED_MS)  # type: ignore[attr-defined]  # MicroPython's own
 
     async def _heartbeat(self) -> None:
         while True:
+            await asyncio.sleep_ms(max(0, self._report_ms - self._schedule.now_ms()))  # type: ignore[attr-defined]
+            self._report_ms = self._schedule.now_ms() + self._config.device["heartbeat_s"] * 1000
             gc.collect()
             data = journal_facts(self._journal)
             data.update(
                 {
                     "free": gc.mem_free(),  # type: ignore[attr-defined]  # MicroPython's own
                     "cause": machine.reset_cause(),
-                    "broker": self._link.broker,
+                    "broker": self._broker() + 1,
                     "session": self._link.session,
                     "up": self._link.up,
                     "refused": self._obedience.refused,
                 }
             )
             self._outgoing.emit("health.report", data)
-            await asyncio.sleep(self._config.device["heartbeat_s"])
+
+    def _missed_s(self, config: "Config") -> int:
+        """Within what the center may expect a sign of life."""
+        return int(config.link["keepalive_s"])
+
+    async def _look(self) -> None:
+        """Called twice a second, for a board that does more."""
+
+    def _broker(self) -> int:
+        """Place of the broker in use or tried."""
+        return (self.first_broker + self._link.broker - 1) % len(self._config.brokers)
+
+    def _disk_trouble(self, trouble: "tuple[int, str] | None") -> None:
+        super()._disk_trouble(trouble)
+        self._input("disk", int(trouble is not None), self._schedule.now_ms())
 
     def _link_changed(self, up: bool) -> None:
         if up:
@@ -189,9 +205,20 @@ class Board(Device):
         self._keeper.wake()
 
 
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(4096)
+def _module(kind: str) -> "Any":
+    """The kind's module. Raises ConfigError."""
+    try:
+        module: "Any" = __import__("devices." + kind.replace("-", "_"), None, None, ("KIND",))
+        if module.KIND == kind:
+            return module
+    except (ImportError, AttributeError):
+        pass
+    raise ConfigError("device: this firmware has no kind '%s'" % kind)
+
+
+def _from(place: int, entries: "list[Any]") -> "list[Any]":
+    """The entries in their order, from that place on."""
+    return entries[place:] + entries[:place]
 
 
 def _random() -> int:

@@ -4,6 +4,7 @@ Names are those of the Linux agent's TOML, as far as a board has them; ``docs/de
 checked by the kind.
 """
 
+import errno
 import json
 
 from agent.wire.errors import WireError
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
 MAX_FILE = 4096
 _NEEDED = None
-_DEVICE = {"id": (str, _NEEDED, 3, 63), "kind": (str, _NEEDED, 1, 32), "heartbeat_s": (int, 300, 20, 86400)}
+_DEVICE = {
+    "id": (str, _NEEDED, 3, 63),
+    "kind": (str, _NEEDED, 1, 32),
+    "heartbeat_s": (int, 300, 20, 86400),
+    "sleeps": (bool, False, 0, 1),
+}
 _WIFI = {"ssid": (str, _NEEDED, 1, 32), "key": (str, "", 0, 63)}
 _BROKER = {"host": (str, _NEEDED, 1, 253), "port": (int, 8883, 1, 65535)}
 _LINK = {
@@ -28,6 +34,15 @@ _LINK = {
     "alarm_retry_ms": (int, 2000, 500, 60_000),
     "event_retry_ms": (int, 10_000, 1000, 600_000),
 }
+_BATTERY = {"pin": (int, _NEEDED, 32, 39), "upper_ohm": (int, 0, 0, 10**7), "lower_ohm": (int, 1, 1, 10**7)}
+_ELEMENT = {
+    "sda": (int, _NEEDED, 0, 33),
+    "scl": (int, _NEEDED, 0, 33),
+    "slot": (int, 0, 0, 15),
+    "address": (int, 0x60, 8, 0x77),
+}
+_TABLES = ("device", "wifi", "brokers", "link", "battery", "secure_element", "settings")
+_WORDS = {str: "a text", int: "a whole number", bool: "true or false"}
 
 
 class ConfigError(Exception):
@@ -35,18 +50,22 @@ class ConfigError(Exception):
 
 
 class Config:
-    """What the file says. Tables have every key; ``settings`` is the kind's own."""
+    """What the file says. Tables have every key; ``settings`` is the kind's own; what a board may lack is None without it."""
 
     def __init__(self, document: "object") -> None:
         if not isinstance(document, dict):
             raise ConfigError("device.json is no table")
         for name in document:
-            if name not in ("device", "wifi", "brokers", "link", "settings"):
-                raise ConfigError("'%s' is unknown; known are device, wifi, brokers, link, settings" % name)
+            if name not in _TABLES:
+                raise ConfigError("'%s' is unknown; known are %s" % (name, ", ".join(_TABLES)))
         self.device = _checked(document.get("device"), _DEVICE, "device")
         self.link = _checked(document.get("link", {}), _LINK, "link")
         self.wifi = _several(document.get("wifi"), _WIFI, "wifi", 8)
         self.brokers = _several(document.get("brokers"), _BROKER, "brokers", 4)
+        self.battery = _checked(document["battery"], _BATTERY, "battery") if "battery" in document else None
+        self.secure_element = (
+            _checked(document["secure_element"], _ELEMENT, "secure_element") if "secure_element" in document else None
+        )
         self.settings: "dict[str, Any]" = document.get("settings", {})
         if not isinstance(self.settings, dict):
             raise ConfigError("'settings' is a table")
@@ -63,6 +82,7 @@ def read(path: str) -> Config:
 
     Raises:
         ConfigError: it is missing, too long, no JSON, or says something unknown, ill-typed or out of range.
+        OSError: flash cannot be read.
     """
     try:
         with open(path) as file:
@@ -70,7 +90,9 @@ def read(path: str) -> Config:
         if len(text) > MAX_FILE:
             raise ConfigError("%s is longer than %d bytes" % (path, MAX_FILE))
         document = json.loads(text)
-    except OSError:
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise
         raise ConfigError("no %s: enrol this board" % path)
     except (ValueError, RuntimeError):  # RuntimeError: nested deeper than MicroPython follows
         raise ConfigError("%s is no JSON: copy it again" % path)
@@ -96,7 +118,7 @@ def _checked(given: "object", table: "dict[str, Any]", where: str) -> "dict[str,
         if value is None:
             raise ConfigError("%s: '%s' is missing" % (where, name))
         if type(value) is not kind:
-            raise ConfigError("%s: '%s' must be %s" % (where, name, "a text" if kind is str else "a whole number"))
+            raise ConfigError("%s: '%s' must be %s" % (where, name, _WORDS[kind]))
         if not low <= (len(value) if kind is str else value) <= high:
             raise ConfigError(
                 "%s: '%s' must %s %d to %d" % (where, name, "have a length of" if kind is str else "be", low, high)

@@ -1,15 +1,18 @@
 """A kind's pins on a board, put together from the kind's settings: the binding that the portable device works with.
 
 ``<name>_pin`` is an input where the kind has a setting ``<name>_active_low``, else an output; the lamp is dimmed, the others are switched.
+A battery is measured where the board's configuration says how.
 """
 
 import asyncio
 import time
 
-from machine import PWM, Pin
+from machine import ADC, PWM, Pin
 
+from agent.errors import HardwareError
 from devices.firmware.inputs import Contact, Inputs
 from devices.firmware.outputs import Outputs, dimmed, switched
+from devices.firmware.power import battery_mv
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,38 +30,45 @@ class Hardware:
     Args:
         kind: the kind's module.
         settings: its settings, as given; the logic has checked them.
+        battery: the pin and the resistors of its divider, None if it is not measured.
         schedule: the time.
         on_input: called with (name, value, time_ms).
+        remember_lamp: called with the lamp's pin, -1 without one, as soon as that works.
 
     Raises:
-        ValueError: the processor has no such pin, or it cannot do that.
+        HardwareError: the processor has no such pin, or it cannot do that.
     """
 
     def __init__(
         self,
         kind: "Any",
         settings: "dict[str, Any]",
+        battery: "dict[str, int] | None",
         schedule: "Schedule",
         on_input: "Callable[[str, int, int], None]",
+        remember_lamp: "Callable[[int], None]",
     ) -> None:
+        self._battery = battery
+        self._adc = None
         chosen = {name: settings.get(name, kind.SETTINGS[name][1]) for name in kind.SETTINGS}
-        contacts = []
-        fitted = {}
-        for setting in sorted(chosen):
-            number = chosen[setting]
-            if not setting.endswith(_SUFFIX) or number < 0:
-                continue
-            name = setting[: -len(_SUFFIX)]
-            active_low = chosen.get(name + "_active_low")
-            if active_low is not None:
-                # The enclosure switch opens its loop: only a pull-up tells a cut wire from a closed door.
-                pull = Pin.PULL_UP if active_low or name == "tamper" else Pin.PULL_DOWN
-                contacts.append(Contact(name, Pin(number, Pin.IN, pull), active_low))
-            elif name == "lamp":
-                fitted[name] = dimmed(PWM(Pin(number), freq=chosen["lamp_hz"], duty_u16=0))
-            else:
-                off_high = chosen["outputs_active_low"]
-                fitted[name] = switched(Pin(number, Pin.OUT, value=1 if off_high else 0), off_high)
+        names = [name[: -len(_SUFFIX)] for name in sorted(chosen) if name.endswith(_SUFFIX)]
+        pins = [("lamp", chosen["lamp_pin"])] + [(name, chosen[name + _SUFFIX]) for name in names if name != "lamp"]
+        if battery is not None:
+            pins.append(("battery", battery["pin"]))
+        contacts: "list[Contact]" = []
+        fitted: "dict[str, Callable[[int], None]]" = {}
+        taken: "list[int]" = []
+        for name, number in pins:
+            if number >= 0:
+                if number in taken:
+                    raise HardwareError("%s: GPIO%d is taken: choose another pin" % (name, number))
+                try:
+                    self._take(name, number, chosen, contacts, fitted)
+                except (ValueError, OSError) as error:
+                    raise HardwareError("%s: GPIO%d cannot do that (%s): choose another pin" % (name, number, error))
+                taken.append(number)
+            if name == "lamp":
+                remember_lamp(number)
         patterns = __import__(kind.__name__ + ".patterns", None, None, ("PATTERNS",)).PATTERNS
         self._outputs = Outputs(fitted, patterns)
         self._inputs = Inputs(
@@ -70,9 +80,36 @@ class Hardware:
             on_input,
         )
         self.start = self._inputs.start
-        self.read = self._inputs.read
         self.run = self._inputs.run
         self.output = self._outputs.output
         self.step = self._outputs.step
         self.next_step_ms = self._outputs.next_step_ms
         self.close = self._outputs.off
+
+    def read(self) -> "dict[str, int]":
+        """The inputs' present levels, and the battery's millivolts."""
+        told = self._inputs.read()
+        if self._battery is not None:
+            told["battery"] = battery_mv(self._adc, self._battery["upper_ohm"], self._battery["lower_ohm"])
+        return told
+
+    def _take(
+        self,
+        name: str,
+        number: int,
+        chosen: "dict[str, Any]",
+        contacts: "list[Contact]",
+        fitted: "dict[str, Callable[[int], None]]",
+    ) -> None:
+        active_low = chosen.get(name + "_active_low")
+        if name == "battery":
+            self._adc = ADC(Pin(number), atten=ADC.ATTN_11DB)
+        elif active_low is not None:
+            # The enclosure switch opens its loop: only a pull-up tells a cut wire from a closed door.
+            pull = Pin.PULL_UP if active_low or name == "tamper" else Pin.PULL_DOWN
+            contacts.append(Contact(name, Pin(number, Pin.IN, pull), active_low))
+        elif name == "lamp":
+            fitted[name] = dimmed(PWM(Pin(number), freq=chosen["lamp_hz"], duty_u16=0))
+        else:
+            off_high = chosen["outputs_active_low"]
+            fitted[name] = switched(Pin(number, Pin.OUT, value=1 if off_high else 0), off_high)

@@ -1,17 +1,43 @@
-"""Which of the two copies of the firmware to start, so that a broken one never keeps a board from working.
+"""What a board does without its firmware: choose which of the two copies to start, and blink while there is none that works.
 
 Code lives in ``/a`` and ``/b``; ``/slot`` names the one in use. A start counts as failed until the firmware says ``healthy`` (connected,
 or alive for a while without a network). After three failed starts in a row the other copy is used, if there is a whole one. The count
-stops at three, so that a board without any good copy does not wear its flash out by starting.
+stops at three, so that a board without any good copy does not wear its flash out by starting. A copy is whole when its manifest, which is
+written last, is there; after a failed start also each file is compared with it, for a module that was cut off can hang MicroPython. What
+is not whole is not started. With no copy at all the firmware is frozen into the image.
+
+Which pin has the lamp is kept in the chip's non-volatile storage, so that a board can blink which cannot read its configuration. One that
+never had a lamp blinks with GPIO 2, the LED of most development boards, where nothing else is to be connected.
 """
 
+import json
 import os
+import time
+from binascii import hexlify
+from hashlib import sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_FAILED = 3
 SLOTS = ("a", "b")
 _SLOT = "slot"
 _COUNT = "starts"
 MANIFEST = "manifest.json"
+BLINKS = 6
+"""That no copy starts: what `faults` says of flash."""
+ON_MS, OFF_MS, DARK_MS = 150, 250, 2000
+AGAIN_MS = 60_000
+"""Between two starts of a board that cannot work."""
+RESTART_MS = 5000
+WATCHDOG_MS = 8000
+"""Longer than the longest step of a start: making one table of a key."""
+FULL = 65535
+LAMP = 2
+_CHUNK = 1024
+_SPACE = "dabyl"
+_KEY = "lamp"
 
 
 class Slots:
@@ -19,21 +45,33 @@ class Slots:
 
     def __init__(self, root: str = "") -> None:
         self._root = root
+        self._stuck = False
 
     def choose(self) -> str:
-        """The copy to start now; counts this start."""
+        """The copy to start now; counts this start.
+
+        Raises:
+            OSError: neither copy is whole.
+        """
         slot = self._read(_SLOT)
         if slot not in SLOTS:
             slot = SLOTS[0]
         failed = self._failed()
-        if failed >= MAX_FAILED or not self.whole(slot):
-            other = SLOTS[1 - SLOTS.index(slot)]
-            if self.whole(other):
-                slot = other
-                self._write(_SLOT, slot)
-                failed = 0
+        order = [slot, SLOTS[1 - SLOTS.index(slot)]]
+        if failed >= MAX_FAILED:
+            order.reverse()
+        whole = [one for one in order if self.whole(one, failed > 0)]
+        if whole and whole[0] != slot:
+            slot = whole[0]
+            self._write(_SLOT, slot)
+            failed = 0
         if failed < MAX_FAILED:
             self._write(_COUNT, str(failed + 1))
+        if not whole and (self._there(SLOTS[0]) or self._there(SLOTS[1])):
+            self._stuck = True
+            raise OSError("neither copy of the firmware is whole: copy it again")
+        # The other one has its turn first; when that has failed as well, the two take their turns slowly.
+        self._stuck = failed + 1 >= MAX_FAILED and (len(whole) < 2 or slot == SLOTS[1])
         return slot
 
     def healthy(self) -> None:
@@ -41,13 +79,70 @@ class Slots:
         if self._failed():
             self._write(_COUNT, "0")
 
-    def whole(self, slot: str) -> bool:
-        """Whether the copy is complete: its manifest is written last."""
+    def whole(self, slot: str, compare: bool) -> bool:
+        """Whether the copy's manifest is there and, on ``compare``, each file is as it says."""
+        if not compare:
+            return self._there(slot + "/" + MANIFEST)
         try:
-            os.stat("%s/%s/%s" % (self._root, slot, MANIFEST))
+            with open("%s/%s/%s" % (self._root, slot, MANIFEST)) as file:
+                files = json.load(file)["files"]
+            for name in files:
+                if self._digest(slot + "/" + name) != files[name]["sha256"]:
+                    return False
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return True
+
+    def _there(self, name: str) -> bool:
+        try:
+            os.stat("%s/%s" % (self._root, name))
         except OSError:
             return False
         return True
+
+    def _digest(self, name: str) -> str:
+        digest = sha256()
+        with open("%s/%s" % (self._root, name), "rb") as file:
+            while True:
+                data = file.read(_CHUNK)
+                if not data:
+                    return hexlify(digest.digest()).decode()
+                digest.update(data)
+
+    def rest(self) -> None:
+        """Between a failed start and the next: long, and with the lamp blinking, where neither copy starts."""
+        import machine  # noqa: PLC0415  a board's own
+
+        stuck = self._stuck
+        self.blink(BLINKS if stuck else 0, AGAIN_MS if stuck else RESTART_MS, machine.WDT(timeout=WATCHDOG_MS).feed)
+
+    def remember_lamp(self, pin: int) -> None:
+        """From now on `blink` uses this pin; -1: the board has no lamp."""
+        import esp32  # noqa: PLC0415  a board's own
+
+        try:
+            if _lamp_pin() != pin:
+                store = esp32.NVS(_SPACE)
+                store.set_i32(_KEY, pin)
+                store.commit()
+        except OSError:
+            return  # a storage that fails must not keep the board from working
+
+    def blink(self, times: int, until_ms: int, feed: "Callable[[], object]") -> None:
+        """Blink so many times and be dark, again and again for this long, feeding the watchdog."""
+        from machine import PWM, Pin  # noqa: PLC0415  a board's own
+
+        pin = _lamp_pin() if times else -1
+        lamp = PWM(Pin(pin), freq=200, duty_u16=0) if pin >= 0 else None
+        steps = [(FULL, ON_MS), (0, OFF_MS)] * times
+        steps.append((0, DARK_MS - OFF_MS if times else OFF_MS))
+        while until_ms > 0:
+            for duty, step_ms in steps:
+                if lamp is not None:
+                    lamp.duty_u16(duty)
+                feed()
+                time.sleep_ms(step_ms)  # type: ignore[attr-defined]  # MicroPython's own
+                until_ms -= step_ms
 
     def path(self, slot: str) -> str:
         """Where the copy's modules lie."""
@@ -72,3 +167,12 @@ class Slots:
             os.rename(path + ".new", path)
         except OSError:
             return  # a full or broken flash must not keep the board from starting
+
+
+def _lamp_pin() -> int:
+    import esp32  # noqa: PLC0415  a board's own
+
+    try:
+        return int(esp32.NVS(_SPACE).get_i32(_KEY))
+    except OSError:
+        return LAMP

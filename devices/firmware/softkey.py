@@ -3,6 +3,7 @@
 Whoever can read the flash has the key, unless flash encryption is on; a board with an `atecc608` gives its key to nobody.
 """
 
+import errno
 import os
 from hashlib import sha256
 
@@ -43,13 +44,15 @@ class SoftKey:
         """Read the key.
 
         Raises:
-            BoardKeyError: the file is missing, unreadable or damaged.
-            OSError: the table of the base point cannot be read.
+            BoardKeyError: the file is missing or damaged.
+            OSError: flash cannot be read.
         """
         try:
             with open(path, "rb") as file:
                 contents = file.read(_SCALAR_SIZE + _CHECK_SIZE + 1)
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
             raise BoardKeyError("no key in %s: enrol this board" % path) from None
         scalar = int.from_bytes(contents[:_SCALAR_SIZE], "big")
         if contents != key_file(scalar) or not 0 < scalar < N:

@@ -2,6 +2,7 @@
 
 What goes wrong at the start (no configuration, no key) is said on the serial console, shown on the lamp and looked at again after a
 while, without a reset: nothing is lost by it, and a board that restarts for ever helps nobody. See docs/devices/firmware.md for the lamp.
+A part of the firmware that cannot be loaded is a defect: then the other copy has its turn.
 """
 
 import asyncio
@@ -10,16 +11,14 @@ import time
 
 import machine
 
-from agent.link.errors import LinkError
 from devices.firmware import config
-from devices.firmware.keys import BoardKeyError
+from devices.firmware.app import Board
+from devices.firmware.faults import FAULTS, fault_of
 from devices.firmware.log import SerialLog
 from devices.firmware.schedule import Schedule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from devices.firmware.slots import Slots
 
 WATCHDOG_MS = 8000
@@ -36,20 +35,13 @@ def main(slots: "Slots") -> None:
     board = None
     while board is None:
         try:
-            settings = config.read(CONFIG)
-            from devices.firmware.app import Board  # noqa: PLC0415  not before the configuration is there
-
-            board = Board(settings, schedule, log, slots, watchdog)
-        except (config.ConfigError, BoardKeyError, LinkError, ImportError, ValueError, OSError) as error:
-            log.error("this board cannot work", reason=error)  # noqa: TRY400  a sentence, not a traceback
+            board = Board(config.read(CONFIG), schedule, log, slots, watchdog)
+        except Exception as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            log.error("this board cannot work", fault=fault, reason=error)  # noqa: TRY400  a sentence, not a traceback
             slots.healthy()  # the firmware is well; it is the board that lacks something
-            _wait(schedule, watchdog)
+            slots.blink(FAULTS[fault], AGAIN_MS, watchdog.feed)
     gc.collect()
     asyncio.run(board.run())
-
-
-def _wait(schedule: Schedule, watchdog: "Any") -> None:
-    until_ms = schedule.now_ms() + AGAIN_MS
-    while schedule.now_ms() < until_ms:
-        watchdog.feed()
-        time.sleep_ms(200)  # type: ignore[attr-defined]  # MicroPython's own

@@ -6,9 +6,10 @@ turns the alarm off; the lamp never shows more than a signed receipt says; every
 be real is never marked as a drill: while a drill is on no real alarm is open, and an event that tells of presses before or after it does
 not bear its mark. It keeps no clock, does no I/O, and knows neither network nor disk. Runs on MicroPython and CPython alike.
 
-Inputs: ``button`` (1 pressed), ``tamper`` (1 opened), ``supply`` (1 mains present), ``battery`` (millivolts), ``beacon`` (number of one
-just heard), ``clock`` (the time of day in ms since 1970 UTC, only where it is known for certain). Handing in the same level again is
-harmless, so a poll may heal a lost edge. A contact that is closed when the device starts is a press: somebody may be holding it.
+Inputs: ``button`` (1 pressed), ``tamper`` (1 opened), ``supply`` (1 mains present), ``battery`` (millivolts), ``disk`` (1: events cannot be
+kept), ``beacon`` (number of one just heard), ``clock`` (the time of day in ms since 1970 UTC, only where it is known for certain). Handing
+in the same level again is harmless, so a poll may heal a lost edge. A contact that is closed when the device starts is a press: somebody
+may be holding it.
 """
 
 from agent.effects import EMIT, OUTPUT
@@ -58,6 +59,26 @@ class PanicButton:
     def drill_end_ms(self) -> "int | None":
         """When the drill ends, None without one. It survives no restart, so a device that sleeps should stay awake for it."""
         return self._drill.end_ms
+
+    @property
+    def alarm_open(self) -> bool:
+        """Whether an alarm is open."""
+        return self._alarms.state() is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is armed, shown, felt or still to be told: a device that sleeps stays awake for it."""
+        armed = self._readiness.busy or self._timers.next_ms() is not None
+        return armed or self._drill.end_ms is not None or self._alarms.next_tick_ms() is not None
+
+    @property
+    def battery_low(self) -> bool:
+        """Whether the battery is judged low."""
+        return self._readiness.battery_low
+
+    def resume(self, battery_low: bool, self_test_ms: int) -> None:
+        """Go on where a device left off that slept meanwhile, see `Readiness.resume`."""
+        self._readiness.resume(battery_low, self_test_ms)
 
     def started(self, open_alarms: "list[tuple[int, int, int]]", now_ms: int) -> "list[Effect]":
         """Adopt open alarms of earlier boots, (boot, seq, state) of ``alarm.raised`` events, oldest first; set all outputs."""

@@ -4,9 +4,10 @@ Guarantees: every press is in an event (``alarm.raised``, an ``alarm.escalated``
 user test); no setting and no command turns the alarm off; the lamp never shows more than a signed receipt says. It keeps no clock, does
 no I/O, and knows neither network nor disk. Runs on MicroPython and CPython alike.
 
-Inputs: ``button`` (1 pressed), ``tamper`` (1 opened), ``supply`` (1 mains present), ``battery`` (millivolts). Handing in the same level
-again is harmless, so a poll may heal a lost edge. A contact that is closed when the device starts is a press: somebody may be holding it.
-After a restart the lamp is right again, while strobe and siren stay as they are: nobody knows whether they were silenced.
+Inputs: ``button`` (1 pressed), ``tamper`` (1 opened), ``supply`` (1 mains present), ``battery`` (millivolts), ``disk`` (1: events cannot be
+kept). Handing in the same level again is harmless, so a poll may heal a lost edge. A contact that is closed when the device starts is a
+press: somebody may be holding it. After a restart the lamp is right again, while strobe and siren stay as they are: nobody knows whether
+they were silenced.
 """
 
 from agent.effects import OUTPUT

@@ -29,7 +29,7 @@ MEANINGS = {
     "test-armed": ("double blink: test", "user test armed: the next single press is a test, the one after it an alarm"),
     "test-passed": ("swells fast for 3 s: test done", "user test passed, signed and sent"),
     "identify": ("triple blink", "this is the device that the command named"),
-    "fault": ("two short blinks, long dark", "button stuck or battery low; see the events"),
+    "fault": ("two short blinks, long dark", "button stuck, battery low, or events cannot be kept; see the events"),
     "tamper": ("three short blinks, long dark", "enclosure open, or the tamper wire cut"),
 }
 

@@ -22,7 +22,7 @@ BOARD_ROOMS = ("common", "firmware", "panic_button", "sos_button")
 """Of ``devices``: what boards load. The other kinds run on Linux alone."""
 LINUX_ONLY = ("linux", "pictures")
 """Modules of a device kind that no board loads."""
-BOARD_MODULES = frozenset({"asyncio", "gc", "machine", "micropython", "network", "select", "socket", "tls"})
+BOARD_MODULES = frozenset({"asyncio", "esp32", "gc", "machine", "micropython", "network", "select", "socket", "tls"})
 """What the firmware may import besides."""
 
 MODULES = {"array", "binascii", "errno", "hashlib", "json", "os", "struct", "sys", "time"}

@@ -22,10 +22,15 @@ def changed(**changes: Any) -> dict[str, Any]:
 
 def test_what_is_left_out_has_its_default() -> None:
     config = Config(GOOD)
-    assert config.device == {"id": "sos-0001", "kind": "sos-button", "heartbeat_s": 300}
+    assert config.device == {"id": "sos-0001", "kind": "sos-button", "heartbeat_s": 300, "sleeps": False}
     assert config.brokers == [{"host": "10.0.0.1", "port": 8883}]
     assert config.wifi == [{"ssid": "school", "key": "secret word"}]
     assert config.link["window"] == 8
+    assert (config.battery, config.secure_element) == (None, None)
+    config = Config(changed(battery={"pin": 34}, secure_element={"sda": 21, "scl": 22}))
+    assert config.battery == {"pin": 34, "upper_ohm": 0, "lower_ohm": 1}
+    assert config.secure_element == {"sda": 21, "scl": 22, "slot": 0, "address": 0x60}
+    config = Config(GOOD)
     assert config.settings == {"button_pin": 4}
 
 
@@ -50,6 +55,10 @@ def test_what_is_left_out_has_its_default() -> None:
         (changed(link={"retry_min_ms": 5000, "retry_max_ms": 4000}), "longer than"),
         (changed(link={"window": 0}), "1 to 64"),
         (changed(settings=[]), "'settings' is a table"),
+        (changed(device={"id": "sos-0001", "kind": "sos-button", "sleeps": 1}), "'sleeps' must be true or false"),
+        (changed(battery={"pin": 25}), "battery: 'pin' must be 32 to 39"),
+        (changed(battery=None), "'battery' is a table"),
+        (changed(secure_element={"sda": 21}), "secure_element: 'scl' is missing"),
     ],
 )
 def test_what_is_wrong_is_said(document: Any, said: str) -> None:

@@ -1,5 +1,8 @@
 """Which copy of the firmware is started."""
 
+import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +16,10 @@ def root(tmp_path: Path) -> Path:
 
 
 def put(root: Path, slot: str) -> None:
-    (root / slot).mkdir()
-    (root / slot / MANIFEST).write_text("{}")
+    (root / slot / "deep").mkdir(parents=True)
+    (root / slot / "deep" / "module.mpy").write_bytes(slot.encode() * 3000)
+    told = {"deep/module.mpy": {"sha256": hashlib.sha256(slot.encode() * 3000).hexdigest()}}
+    (root / slot / MANIFEST).write_text(json.dumps({"files": told}))
 
 
 def test_a_new_board_starts_its_first_copy(root: Path) -> None:
@@ -75,6 +80,40 @@ def test_a_half_copied_one_is_not_started_while_there_is_a_whole_one(root: Path)
     (root / "a").mkdir()
     put(root, "b")
     assert Slots(str(root)).choose() == "b"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda copy: (copy / "deep/module.mpy").write_bytes(b"a" * 2999),
+        lambda copy: (copy / "deep/module.mpy").unlink(),
+        lambda copy: (copy / MANIFEST).write_text("{"),
+        lambda copy: (copy / MANIFEST).write_text("{}"),
+        lambda copy: (copy / MANIFEST).write_text("[]"),
+        lambda copy: (copy / MANIFEST).write_text('{"files": {"deep/module.mpy": 1}}'),
+        lambda copy: (copy / MANIFEST).unlink(),
+    ],
+)
+def test_after_a_failed_start_a_damaged_copy_is_not_started_again(root: Path, damage: Callable[[Path], None]) -> None:
+    put(root, "a")
+    assert Slots(str(root)).choose() == "a"
+    damage(root / "a")
+    with pytest.raises(OSError, match="neither copy of the firmware is whole"):
+        Slots(str(root)).choose()
+    put(root, "b")
+    assert [Slots(str(root)).choose() for _ in range(2)] == ["b"] * 2
+
+
+def test_a_good_start_is_not_held_up_by_comparing(root: Path) -> None:
+    put(root, "a")
+    (root / "a" / MANIFEST).write_text("{")
+    assert Slots(str(root)).choose() == "a"
+
+
+def test_a_half_copied_one_alone_is_not_started(root: Path) -> None:
+    (root / "a").mkdir()
+    with pytest.raises(OSError, match="copy it again"):
+        Slots(str(root)).choose()
 
 
 @pytest.mark.parametrize("junk", ["", "c", "\x00", "aa", "999999999999999999999"])

@@ -306,6 +306,17 @@ def test_a_low_battery_is_one_event_and_shows(driven: Make) -> None:
     assert device.outputs["lamp"] == "fault"
 
 
+def test_a_disk_that_keeps_nothing_shows_and_fails_the_self_test(driven: Make) -> None:
+    device = driven()
+    device.set("disk", 1)
+    assert device.outputs["lamp"] == "fault"
+    assert device.command("self-test") == {"ok": False}
+    assert device.events[-1][1]["failed"] == ["disk"]
+    device.set("disk", 0)
+    assert device.outputs["lamp"] == "idle"
+    assert device.command("self-test") == {"ok": True}
+
+
 def test_a_self_test_runs_soon_after_start_and_never_more_than_24_hours_apart(driven: Make) -> None:
     device = driven()
     device.pass_ms(10_000)

@@ -1,0 +1,55 @@
+"""What tests of whole boards share."""
+
+import asyncio
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+
+from simulators.board.board import Board
+from simulators.board.errors import BoardError
+from simulators.board.flash import BLOCK_BYTES
+from simulators.gpio.wiring import Output
+
+PATIENCE_S = 60
+DARK_NS = 1_500_000_000
+"""A lamp that has been dark for so long has ended its pattern of blinks."""
+_SIZES = (256, 128, 64, 32, 16, 8, 4, 2, 1)
+
+
+async def until(reached: Callable[[], bool], what: str = "") -> None:
+    """Wait for something of which the board itself tells nothing."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not reached():  # noqa: ASYNC110  it happens elsewhere
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"waited in vain until {what}") from None
+
+
+def lit(history: Sequence[Output]) -> int:
+    """How often a lamp went on."""
+    return sum(1 for output in history if output.duty == 1)
+
+
+async def blinked(board: Board, lamp: int) -> int:
+    """How often a lamp blinked before its first rest."""
+
+    def rested() -> bool:
+        shown = board.history(lamp)
+        return lit(shown) > 0 and not shown[-1].duty and time.monotonic_ns() - shown[-1].since_ns > DARK_NS
+
+    await until(rested, "the lamp has blinked")
+    return lit(board.history(lamp))
+
+
+async def fill(board: Board) -> None:
+    """Leave not one free block on a flash."""
+    for blocks in _SIZES:
+        with tempfile.TemporaryDirectory() as folder:
+            filler = pathlib.Path(folder, f"filler-{blocks}")
+            await asyncio.to_thread(filler.write_bytes, bytes(blocks * BLOCK_BYTES))
+            try:
+                await board.flash.install(filler.parent)
+            except BoardError:
+                continue  # not so many are free
