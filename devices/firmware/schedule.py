@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 
 _LONGEST_MS = 86_400_000
+"""One sleep at most: the counter's half period bounds it."""
 
 
 class Schedule:
@@ -33,16 +34,16 @@ class Schedule:
 
     def soon(self, call: "Callable[[], object]") -> None:
         """Call in the loop's next turn."""
-        asyncio.create_task(_after(0, call))  # noqa: RUF006  MicroPython's loop keeps its tasks
+        self.at(0, call)
 
     def at(self, due_ms: int, call: "Callable[[], object]") -> "Any":
-        """Call at that time; the task can be cancelled."""
-        return asyncio.create_task(_after(due_ms - self.now_ms(), call))
+        """Call at that time, whatever holds the loop until then; the task can be cancelled."""
+        return asyncio.create_task(self._at(due_ms, call))
 
-
-async def _after(wait_ms: int, call: "Callable[[], object]") -> None:
-    while wait_ms > _LONGEST_MS:  # the counter's half period bounds a sleep
-        await asyncio.sleep_ms(_LONGEST_MS)  # type: ignore[attr-defined]  # MicroPython's
-        wait_ms -= _LONGEST_MS
-    await asyncio.sleep_ms(max(0, wait_ms))  # type: ignore[attr-defined]  # MicroPython's
-    call()
+    async def _at(self, due_ms: int, call: "Callable[[], object]") -> None:
+        while True:
+            wait_ms = due_ms - self.now_ms()  # asked here, for the task may begin late
+            if wait_ms <= 0:
+                break
+            await asyncio.sleep_ms(min(wait_ms, _LONGEST_MS))  # type: ignore[attr-defined]  # MicroPython's
+        call()
