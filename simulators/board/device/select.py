@@ -1,8 +1,10 @@
-# Polls that wake for interrupts. With nothing but sockets to wait for, the unix port sleeps in the kernel and runs no handler until a socket
+# Polls as a board has them. With nothing but sockets to wait for, the unix port sleeps in the kernel and runs no handler until a socket
 # stirs; a board runs it at once. One stream that is never ready makes the port look up every millisecond, and its jump is what lets handlers
-# run, which happens at jumps only.
+# run, which happens at jumps only. But then the port sleeps that millisecond even where nobody wants to wait, in each turn of an event loop;
+# one stream that is always ready takes that away.
 import io
 
+import sim_bus
 import uselect
 from uselect import *
 
@@ -17,7 +19,27 @@ class _Never(io.IOBase):
 _never = _Never()
 
 
-def poll():
-    polling = uselect.poll()
-    polling.register(_never, uselect.POLLIN)
-    return polling
+class _Poll:
+    def __init__(self):
+        self._poll = uselect.poll()
+        self._poll.register(_never, POLLIN)
+        self.register = self._poll.register
+        self.modify = self._poll.modify
+        self.unregister = self._poll.unregister
+
+    def poll(self, timeout=-1):
+        return self._poll.poll(timeout) if timeout else self._at_once(0)
+
+    def ipoll(self, timeout=-1, flags=0):
+        return self._poll.ipoll(timeout, flags) if timeout else iter(self._at_once(flags))
+
+    def _at_once(self, flags):
+        always = sim_bus._calls  # there is always room for a question to the host
+        self._poll.register(always, POLLOUT)
+        try:
+            return [(stream, event) for stream, event in self._poll.ipoll(0, flags) if stream is not always]
+        finally:
+            self._poll.unregister(always)
+
+
+poll = _Poll

@@ -1,0 +1,78 @@
+"""Waiting for streams on the simulated board: what is ready, and that a loop's turn costs no wait."""
+
+import asyncio
+
+import pytest
+
+from simulators.board.board import Board
+from tests.simulators.board.conftest import Firmware
+
+pytestmark = pytest.mark.micropython
+
+READY = """
+    import io, select
+
+    class Flag(io.IOBase):
+        set = 0
+        def ioctl(self, request, argument):
+            return argument & self.set if request == 3 else -1
+
+    flag, other = Flag(), Flag()
+    polling = select.poll()
+    polling.register(flag, select.POLLIN | select.POLLOUT)
+    polling.register(other, select.POLLIN)
+    print("nothing", polling.poll(0), list(polling.ipoll(0)))
+    flag.set = select.POLLIN
+    other.set = select.POLLOUT
+    print("ready", polling.poll(0) == [(flag, select.POLLIN)], list(polling.ipoll(0)) == [(flag, select.POLLIN)])
+    print("waited", len(polling.poll(1000)), [event for _, event in polling.ipoll(1000)])
+    polling.unregister(flag)
+    print("unregistered", polling.poll(0))
+    other.set = select.POLLIN
+    print("once", len(list(polling.ipoll(0, 1))), len(list(polling.ipoll(0))))
+    polling.modify(other, select.POLLIN)
+    print("again", len(polling.poll(0)))
+"""
+
+TURNS = """
+    import asyncio
+
+    turns = 0
+
+    async def turn():
+        global turns
+        while True:
+            await asyncio.sleep_ms(0)
+            turns += 1
+
+    async def main():
+        asyncio.create_task(turn())
+        await asyncio.sleep_ms(200)
+        print("more turns than milliseconds:", turns > 200)
+
+    asyncio.run(main())
+"""
+
+
+def test_polls_tell_what_is_ready_and_nothing_else(firmware: Firmware) -> None:
+    async def scenario() -> list[str]:
+        async with Board(firmware(READY)) as board:
+            await board.printed("again")
+            return board.console.of_boot(1)
+
+    assert asyncio.run(scenario())[:6] == [
+        "nothing [] []",
+        "ready True True",
+        "waited 1 [1]",
+        "unregistered []",
+        "once 1 0",
+        "again 1",
+    ]
+
+
+def test_a_turn_of_the_loop_does_not_wait(firmware: Firmware) -> None:
+    async def scenario() -> str:
+        async with Board(firmware(TURNS)) as board:
+            return await board.printed("more turns")
+
+    assert asyncio.run(scenario()).endswith("True")
