@@ -3,7 +3,21 @@
 import contextlib
 from collections.abc import Callable, Mapping
 
-from benchmarks import backlog, battery, burst, idle, journal, kills, latency, mqtt, outage, signing, start, wire
+from benchmarks import (
+    backlog,
+    battery,
+    board_latency,
+    burst,
+    idle,
+    journal,
+    kills,
+    latency,
+    mqtt,
+    outage,
+    signing,
+    start,
+    wire,
+)
 from benchmarks.figures import Figure
 from benchmarks.processes import BenchmarkError
 from benchmarks.scene import Context
@@ -69,6 +83,7 @@ def _fuzz(context: Context) -> list[Figure]:
 BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
     "latency": (latency.measure, "press to subscriber, ratio to a plain paho script"),
     "slow-disk": (latency.measure_slow, "the same with syncs that take 80 ms longer"),
+    "board-latency": (board_latency.measure, "press to subscriber from a simulated board, its signature checked"),
     "idle": (idle.measure, "memory, processor time and wake-ups while nothing happens"),
     "start": (start.measure, "process start to first event at the subscriber"),
     "burst": (burst.measure, "5,000 events at once"),
