@@ -26,12 +26,10 @@ class _Poll:
         self.register = self._poll.register
         self.modify = self._poll.modify
         self.unregister = self._poll.unregister
-
-    def poll(self, timeout=-1):
-        return self._poll.poll(timeout) if timeout else self._at_once(0)
+        self.poll = self._poll.poll
 
     def ipoll(self, timeout=-1, flags=0):
-        return self._poll.ipoll(timeout, flags) if timeout else iter(self._at_once(flags))
+        return iter(self._at_once(flags)) if timeout == 0 else self._poll.ipoll(timeout, flags)
 
     def _at_once(self, flags):
         always = sim_bus._calls  # there is always room for a question to the host
