@@ -63,6 +63,11 @@ class Outgoing:
         if self._unsigned or not self._sign(waiting):
             self._wait(waiting)
 
+    @property
+    def unsigned(self) -> int:
+        """Events that wait in memory for a signature."""
+        return len(self._unsigned)
+
     def kept(self, position: int) -> None:
         """The journal has made everything up to ``position`` durable."""
         if self._log.tracing:

@@ -14,7 +14,7 @@ _NAMES = ("at", "up", "boot", "kind", "clock", "device", "online", "session", "s
 class Presence:
     """One presence. (boot, session) rises with every connection, so that an old will cannot be replayed.
 
-    ``keepalive`` is the MQTT keepalive in seconds: the center expects a sign of life within 1.5 times that.
+    ``keepalive`` in seconds: the center expects a sign of life within 1.5 times that. It is the MQTT keepalive, or how long a badge sleeps.
     """
 
     def __init__(

@@ -25,7 +25,7 @@ class BoardClock(Clock):
         super().__init__(now_ms, _unknown, _never, floor_ms)
         self._on_floor = on_floor
         self._noted_ms = self.floor_ms
-        if _rtc_ms() < self.floor_ms:
+        if rtc_ms() < self.floor_ms:
             _set_rtc(self.floor_ms)
 
     def told(self, at_ms: int) -> None:
@@ -45,7 +45,7 @@ def _never() -> bool:
     return False
 
 
-def _rtc_ms() -> int:
+def rtc_ms() -> int:
     """The real-time clock in milliseconds since 1970 UTC; its own epoch is 1970 or 2000, as the port likes."""
     return (int(time.time()) + (946_684_800 if time.gmtime(0)[0] == 2000 else 0)) * 1000
 

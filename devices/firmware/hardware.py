@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from devices.firmware.schedule import Schedule
 
 _SUFFIX = "_pin"
+_WAKING = (0, 2, 4, 12, 13, 14, 15, 25, 26, 27, 32, 33, 34, 35, 36, 37, 38, 39)
+"""The pins of an ESP32 that are there in deep sleep."""
 
 
 class Hardware:
@@ -50,6 +52,7 @@ class Hardware:
     ) -> None:
         self._battery = battery
         self._adc = None
+        self._woken = ""
         chosen = {name: settings.get(name, kind.SETTINGS[name][1]) for name in kind.SETTINGS}
         names = [name[: -len(_SUFFIX)] for name in sorted(chosen) if name.endswith(_SUFFIX)]
         pins = [("lamp", chosen["lamp_pin"])] + [(name, chosen[name + _SUFFIX]) for name in names if name != "lamp"]
@@ -57,20 +60,21 @@ class Hardware:
             pins.append(("battery", battery["pin"]))
         contacts: "list[Contact]" = []
         fitted: "dict[str, Callable[[int], None]]" = {}
-        taken: "list[int]" = []
+        self.pins: "dict[str, int]" = {}
         for name, number in pins:
             if number >= 0:
-                if number in taken:
+                if number in self.pins.values():
                     raise HardwareError("%s: GPIO%d is taken: choose another pin" % (name, number))
                 try:
                     self._take(name, number, chosen, contacts, fitted)
                 except (ValueError, OSError) as error:
                     raise HardwareError("%s: GPIO%d cannot do that (%s): choose another pin" % (name, number, error))
-                taken.append(number)
+                self.pins[name] = number
             if name == "lamp":
                 remember_lamp(number)
         patterns = __import__(kind.__name__ + ".patterns", None, None, ("PATTERNS",)).PATTERNS
         self._outputs = Outputs(fitted, patterns)
+        self.button = [contact for contact in contacts if contact.name == "button"][0]  # noqa: RUF015  a board's list is short
         self._inputs = Inputs(
             contacts,
             asyncio.ThreadSafeFlag(),  # type: ignore[attr-defined]  # MicroPython's own
@@ -79,12 +83,30 @@ class Hardware:
             schedule.now_ms,
             on_input,
         )
-        self.start = self._inputs.start
+        self.look = self._inputs.look
         self.run = self._inputs.run
         self.output = self._outputs.output
         self.step = self._outputs.step
         self.next_step_ms = self._outputs.next_step_ms
         self.close = self._outputs.off
+
+    def start(self) -> None:
+        """Begin to report, and tell every present level once."""
+        self._inputs.start(self._woken)
+
+    def sleeper(self, woken: bool) -> None:
+        """This board sleeps, and its button wakes it.
+
+        Args:
+            woken: the button has just done so, so it was pressed, whatever it is now.
+
+        Raises:
+            HardwareError: it is at a pin that cannot.
+        """
+        number = self.pins["button"]
+        if number not in _WAKING:
+            raise HardwareError("button: GPIO%d does not wake a board: choose one of %s" % (number, _WAKING))
+        self._woken = "button" if woken else ""
 
     def read(self) -> "dict[str, int]":
         """The inputs' present levels, and the battery's millivolts."""

@@ -38,16 +38,16 @@ class Contact:
         self.name = name
         self.value = -1  # as last told
         self.at_ms = 0
-        self._pin = pin
-        self._active_low = 1 if active_low else 0
+        self.pin = pin
+        self.active_low = 1 if active_low else 0
 
     def level(self) -> int:
         """The level now. Allocates nothing."""
-        return self._pin.value() ^ self._active_low  # type: ignore[no-any-return]
+        return self.pin.value() ^ self.active_low  # type: ignore[no-any-return]
 
     def call(self, handler: "Callable[[object], None]") -> None:
         """Have a handler called at each edge."""
-        self._pin.irq(handler, self._pin.IRQ_RISING | self._pin.IRQ_FALLING)
+        self.pin.irq(handler, self.pin.IRQ_RISING | self.pin.IRQ_FALLING)
 
 
 class Inputs:
@@ -91,10 +91,12 @@ class Inputs:
         self._crowded = bytearray(len(contacts))  # 1: the ring had no room for an edge of this contact
         self._handlers = [self._handler(place) for place in range(len(contacts))]
 
-    def start(self) -> None:
-        """Begin to listen, and tell every present level once."""
+    def start(self, woken: str = "") -> None:
+        """Begin to listen, and tell every present level once; before it, that ``woken`` was closed when the board began to start."""
         for contact, handler in zip(self._contacts, self._handlers):  # noqa: B905 - MicroPython's zip has no strict
             contact.call(handler)
+            if contact.name == woken:
+                self._report(contact, 1, max(0, self._now_ms() - PULSE_MS))
         self.look()
 
     def read(self) -> "dict[str, int]":

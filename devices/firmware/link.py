@@ -124,6 +124,11 @@ class Link:
             self._announced_ms = self._clock.up()
             self._connection.flush()
 
+    def pause(self) -> None:
+        """Leave for a while, without goodbye: DISCONNECT, after which the broker sends no will, so that what presence says still stands."""
+        if self._connection is not None:
+            self._connection.close("paused", True)
+
     async def stop(self) -> None:
         """Say goodbye: a signed presence that this was meant, then DISCONNECT."""
         connection = self._connection

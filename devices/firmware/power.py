@@ -1,8 +1,8 @@
 """A board's power: what its battery has, and what a badge does between two signs of life, which is to sleep with its radio off.
 
 In deep sleep the memory is lost but for a record in the RTC's memory, below; the journal on flash holds all that matters, so a board that
-finds no record, or a damaged one, only joins its network slower and believes less about the time. It decides, and leaves the sleeping
-itself to `deep_sleep`. MicroPython subset.
+finds no record, or a damaged one, only joins its network slower and tests itself once more. The clock goes on in deep sleep. It decides,
+and leaves the sleeping itself to `deep_sleep`. MicroPython subset.
 """
 
 from binascii import crc32
@@ -26,7 +26,7 @@ PRESSED_MS = 60_000
 """A wake pin held longer than this (an object lies on the badge) no longer keeps it awake; it must be let go before it wakes again."""
 
 _VERSION = 1
-_FORMAT = ">BBQIB6sB"
+_FORMAT = ">BBQIIBB"
 _LOW = 1
 _RECORD_BYTES = calcsize(_FORMAT) + 4
 
@@ -47,53 +47,49 @@ class Kept:
     """What a board knows across a deep sleep.
 
     Args:
-        time_ms: Unix time when the sleep ends by itself, 0 if it is not known.
-        heartbeat_ms: from then to the next heartbeat.
+        at_ms: of the clock, when it fell asleep.
+        report_ms: from then to the next report.
+        test_ms: from then to the next self-test.
         broker: place of the broker that worked last.
-        channel: of the access point, 0 if unknown.
-        bssid: its address, 6 bytes.
+        network: place of the network.
         low: the battery was low.
     """
 
-    def __init__(
-        self,
-        time_ms: int,
-        heartbeat_ms: int,
-        broker: int = 0,
-        channel: int = 0,
-        bssid: bytes = bytes(6),
-        low: bool = False,
-    ) -> None:
-        self.time_ms = time_ms
-        self.heartbeat_ms = heartbeat_ms
+    def __init__(self, at_ms: int, report_ms: int, test_ms: int, broker: int, network: int, low: bool) -> None:
+        self.at_ms = at_ms
+        self.report_ms = report_ms
+        self.test_ms = test_ms
         self.broker = broker
-        self.channel = channel
-        self.bssid = bssid
+        self.network = network
         self.low = low
 
     def encode(self) -> bytes:
-        """For ``machine.RTC().memory``, big-endian: version, flags (1 low), time u64, heartbeat u32, broker, BSSID, channel, CRC-32."""
+        """For ``machine.RTC().memory``, big-endian: version, flags (1 low), time u64, report u32, test u32, broker, network, CRC-32."""
         body = pack(
             _FORMAT,
             _VERSION,
             _LOW if self.low else 0,
-            self.time_ms,
-            min(self.heartbeat_ms, 0xFFFFFFFF),
+            self.at_ms,
+            max(0, self.report_ms),
+            max(0, self.test_ms),
             self.broker,
-            self.bssid,
-            self.channel,
+            self.network,
         )
         return body + pack(">I", crc32(body))
+
+    def left_ms(self, then_ms: int, now_ms: int) -> int:
+        """What is left, now by the clock, of a time from falling asleep on. A clock that was set back changes nothing."""
+        return max(0, then_ms - max(0, now_ms - self.at_ms))
 
 
 def decode(memory: bytes) -> "Kept | None":
     """What `Kept.encode` made, or None for anything else, such as the rubbish after a power cut."""
     if len(memory) != _RECORD_BYTES or pack(">I", crc32(memory[:-4])) != memory[-4:]:
         return None
-    version, flags, time_ms, heartbeat_ms, broker, bssid, channel = unpack(_FORMAT, memory[:-4])
+    version, flags, at_ms, report_ms, test_ms, broker, network = unpack(_FORMAT, memory[:-4])
     if version != _VERSION:
         return None
-    return Kept(time_ms, heartbeat_ms, broker, channel, bssid, flags & _LOW > 0)
+    return Kept(at_ms, report_ms, test_ms, broker, network, flags & _LOW > 0)
 
 
 def sleep_ms(awake_ms: int, heartbeat_ms: int, alarms: int, waiting: int, pressed_ms: int, settling: bool) -> int:
@@ -102,7 +98,7 @@ def sleep_ms(awake_ms: int, heartbeat_ms: int, alarms: int, waiting: int, presse
     Args:
         awake_ms: since the wake-up or the last press.
         heartbeat_ms: until the next heartbeat is due.
-        alarms: alarms that no receipt has settled, or that are open and may still be answered.
+        alarms: alarms that no receipt has settled, or that were pressed since the wake-up and may still be answered.
         waiting: other events that no receipt has settled.
         pressed_ms: how long the wake pin has been active, 0 if it is not.
         settling: something is written, or an answer is being shown.
@@ -116,14 +112,16 @@ def sleep_ms(awake_ms: int, heartbeat_ms: int, alarms: int, waiting: int, presse
     return heartbeat_ms if heartbeat_ms >= SHORTEST_MS else 0
 
 
-def deep_sleep(machine: "Any", esp32: "Any", pin: "Any", active_low: bool, sleep_ms: int, kept: "Kept") -> None:
+def deep_sleep(
+    machine: "Any", esp32: "Any", pin: "Any", active_low: bool, stuck: bool, sleep_ms: int, kept: "Kept"
+) -> None:
     """Sleep until the time is over or the pin is active; the board then starts anew. Never returns on a board.
 
     The EXT1 wake-up is used because it works with the RTC's peripherals off; the pin needs a pull resistor of its own (docs), for the
-    internal ones are off as well. A pin that is active now would wake the board at once, so it does not wake it this time.
+    internal ones are off as well. A pin that is active wakes the board at once: one that is known to be ``stuck`` does not wake it.
     """
     machine.RTC().memory(kept.encode())
-    if bool(pin.value()) != active_low:
+    if stuck:
         esp32.wake_on_ext1((), esp32.WAKEUP_ANY_HIGH)
     else:
         esp32.wake_on_ext1((pin,), esp32.WAKEUP_ALL_LOW if active_low else esp32.WAKEUP_ANY_HIGH)

@@ -12,13 +12,15 @@ import time
 import machine
 
 from devices.firmware import config
-from devices.firmware.app import Board
 from devices.firmware.faults import FAULTS, fault_of
 from devices.firmware.log import SerialLog
 from devices.firmware.schedule import Schedule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from devices.firmware.app import Board
     from devices.firmware.slots import Slots
 
 WATCHDOG_MS = 8000
@@ -32,10 +34,10 @@ def main(slots: "Slots") -> None:
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
     schedule = Schedule(time.ticks_ms, time.ticks_diff)  # type: ignore[attr-defined]  # MicroPython's own
     log = SerialLog(schedule.now_ms)
-    board = None
+    board: "Board | None" = None
     while board is None:
         try:
-            board = Board(config.read(CONFIG), schedule, log, slots, watchdog)
+            board = _board(config.read(CONFIG), schedule, log, slots, watchdog)
         except Exception as error:
             fault = fault_of(error)
             if fault is None:
@@ -45,3 +47,13 @@ def main(slots: "Slots") -> None:
             slots.blink(FAULTS[fault], AGAIN_MS, watchdog.feed)
     gc.collect()
     asyncio.run(board.run())
+
+
+def _board(settings: config.Config, *parts: "Any") -> "Board":
+    if settings.device["sleeps"]:
+        from devices.firmware.badge import Badge  # noqa: PLC0415  takes room where it is not needed
+
+        return Badge(settings, *parts)
+    from devices.firmware.app import Board  # noqa: PLC0415  not before the configuration is there
+
+    return Board(settings, *parts)

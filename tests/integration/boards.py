@@ -1,15 +1,20 @@
 """What tests of whole boards share."""
 
 import asyncio
+import json
 import pathlib
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from simulators.board.board import Board
+from simulators.board.enrolled import enrolled
 from simulators.board.errors import BoardError
 from simulators.board.flash import BLOCK_BYTES
+from simulators.board.kinds import Wiring
 from simulators.gpio.wiring import Output
+from tests.integration.ground import Button, Ground
 
 PATIENCE_S = 60
 DARK_NS = 1_500_000_000
@@ -17,7 +22,7 @@ DARK_NS = 1_500_000_000
 _SIZES = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 
 
-async def until(reached: Callable[[], bool], what: str = "") -> None:
+async def until(reached: Callable[[], object], what: str = "") -> None:
     """Wait for something of which the board itself tells nothing."""
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -53,3 +58,22 @@ async def fill(board: Board) -> None:
                 await board.flash.install(filler.parent)
             except BoardError:
                 continue  # not so many are free
+
+
+def laid_out(
+    folder: pathlib.Path,
+    bundle: pathlib.Path,
+    wiring: Wiring,
+    ground: Ground,
+    device: Button,
+    change: Callable[[dict[str, Any]], None] | None = None,
+) -> pathlib.Path:
+    """The flash of a board that is to be one of a site's devices; ``change`` is done to its device.json."""
+    ground.site.devices[device.name] = device.device
+    enrolled(folder, bundle, wiring, ground.site, device.name)
+    path = folder / "device.json"
+    told = json.loads(path.read_text())
+    if change is not None:
+        change(told)
+    path.write_text(json.dumps(told))
+    return folder

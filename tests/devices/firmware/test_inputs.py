@@ -100,6 +100,24 @@ def test_starting_tells_every_level_once() -> None:
     assert inputs.unseen == 0
 
 
+@pytest.mark.parametrize(("now_ms", "since_ms"), [(300, 0), (5000, 5000 - PULSE_MS)])
+@pytest.mark.parametrize("still_held", [True, False])
+def test_the_press_that_woke_a_board_counts_even_if_it_is_over(now_ms: int, since_ms: int, still_held: bool) -> None:
+    pins = [FakePin(), FakePin()]
+    pins[0].level = 0 if still_held else 1
+    seen: list[tuple[str, int, int]] = []
+    inputs = Inputs(
+        [Contact("button", pins[0], active_low=True), Contact("tamper", pins[1], active_low=True)],
+        FakeFlag(), lambda: 0, lambda ticks: ticks, lambda: now_ms, lambda *told: seen.append(told),
+    )  # fmt: skip
+    inputs.start("button")
+    released = [] if still_held else [("button", 0, now_ms)]
+    assert seen == [("button", 1, since_ms), *released, ("tamper", 0, now_ms)]
+    debouncer = Debouncer(100)
+    gestures = [told for name, value, at_ms in seen if name == "button" for told in debouncer.level(value, at_ms)]
+    assert [gesture for gesture, _at_ms in [*gestures, *debouncer.tick(now_ms)]] == [PRESS]
+
+
 def test_edges_come_in_order_with_the_times_at_which_they_were_seen(rig: Rig) -> None:
     rig.edge(0, after_ms=10)
     rig.edge(1, after_ms=5)

@@ -27,20 +27,31 @@ def test_the_battery_is_read_through_its_divider_and_one_odd_reading_counts_noth
     assert battery_mv(FakeAdc([1_000_000] * 5), 220_000, 100_000) == 3200
 
 
+KEPT = Kept(1_790_000_000_123, 1_234_567, 86_000_000, 3, 1, low=True)
+
+
 def test_what_is_kept_comes_back() -> None:
-    kept = Kept(1_790_000_000_123, 1_234_567, 3, 11, b"\x01\x02\x03\x04\x05\x06", low=True)
-    assert vars(decode(kept.encode())) == vars(kept)
-    assert vars(decode(Kept(0, 1 << 40).encode())) == vars(Kept(0, 0xFFFFFFFF))
-    assert len(kept.encode()) == 26
+    assert vars(decode(KEPT.encode())) == vars(KEPT)
+    overdue = decode(Kept(0, -1, -1, 0, 0, low=False).encode())
+    assert overdue is not None
+    assert (overdue.report_ms, overdue.test_ms, overdue.low) == (0, 0, False)
+    assert len(KEPT.encode()) == 24
 
 
 def test_its_bytes_are_as_the_page_says() -> None:
-    data = Kept(0x0102030405060708, 0x11121314, 9, 6, b"bssid!", low=True).encode()
-    assert data[:22].hex() == "0101" + "0102030405060708" + "11121314" + "09" + b"bssid!".hex() + "06"
+    data = Kept(0x0102030405060708, 0x11121314, 0x21222324, 9, 6, low=True).encode()
+    assert data[:20].hex() == "0101" + "0102030405060708" + "11121314" + "21222324" + "0906"
+
+
+@pytest.mark.parametrize(
+    ("slept_ms", "left_ms"), [(0, HOUR_MS), (1000, HOUR_MS - 1000), (HOUR_MS, 0), (2 * HOUR_MS, 0), (-5000, HOUR_MS)]
+)
+def test_what_was_slept_is_taken_off_by_the_clock(slept_ms: int, left_ms: int) -> None:
+    assert KEPT.left_ms(HOUR_MS, KEPT.at_ms + slept_ms) == left_ms
 
 
 def test_no_rubbish_is_taken_for_a_record() -> None:
-    data = Kept(1_790_000_000_123, HOUR_MS).encode()
+    data = KEPT.encode()
     assert decode(b"") is None
     for place in range(len(data)):
         assert decode(data[:place]) is None
@@ -54,7 +65,7 @@ def test_no_rubbish_is_taken_for_a_record() -> None:
 
 def test_a_record_of_another_version_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(power, "_VERSION", 2)
-    later = Kept(1, 2).encode()
+    later = KEPT.encode()
     monkeypatch.undo()
     assert decode(later) is None
 
@@ -101,7 +112,7 @@ def test_an_open_alarm_is_tried_longer_and_again_soon() -> None:
 
 
 @pytest.mark.parametrize("active_low", [True, False])
-def test_it_keeps_its_record_and_wakes_on_time_or_on_the_pin_unless_that_is_held(active_low: bool) -> None:
+def test_it_keeps_its_record_and_wakes_on_time_or_on_the_pin_unless_that_is_stuck(active_low: bool) -> None:
     done: list[tuple[object, ...]] = []
     machine = SimpleNamespace(
         RTC=lambda: SimpleNamespace(memory=lambda data: done.append(("memory", data))),
@@ -110,11 +121,12 @@ def test_it_keeps_its_record_and_wakes_on_time_or_on_the_pin_unless_that_is_held
     esp32 = SimpleNamespace(
         WAKEUP_ALL_LOW="low", WAKEUP_ANY_HIGH="high", wake_on_ext1=lambda pins, level: done.append((pins, level))
     )
-    kept = Kept(1, 2)
     at_rest = SimpleNamespace(value=lambda: int(active_low))
-    deep_sleep(machine, esp32, at_rest, active_low, 777, kept)
-    assert done == [("memory", kept.encode()), ((at_rest,), "low" if active_low else "high"), ("sleep", 777)]
+    deep_sleep(machine, esp32, at_rest, active_low, False, 777, KEPT)
+    assert done == [("memory", KEPT.encode()), ((at_rest,), "low" if active_low else "high"), ("sleep", 777)]
     done.clear()
-    deep_sleep(machine, esp32, SimpleNamespace(value=lambda: int(not active_low)), active_low, 777, kept)
-    assert done[1][0] == ()
-    assert done[2] == ("sleep", 777)
+    pressed = SimpleNamespace(value=lambda: int(not active_low))
+    deep_sleep(machine, esp32, pressed, active_low, False, 777, KEPT)
+    assert done[1][0] == (pressed,), "who presses at the last moment wakes it at once"
+    deep_sleep(machine, esp32, pressed, active_low, True, 777, KEPT)
+    assert done[4:] == [((), "high"), ("sleep", 777)]

@@ -1,0 +1,130 @@
+"""A board that sleeps between its signs of life: a badge on its battery.
+
+It wakes by its button or for its next report, says what there is to say, and sleeps again, as `power.sleep_ms` decides. It leaves its
+broker without goodbye, so its presence stands while it sleeps; in it the keepalive is the time between two reports, so that the center
+misses a badge that is dead, and none that sleeps.
+"""
+
+import asyncio
+
+import esp32
+import machine
+import network
+
+from devices.firmware import power
+from devices.firmware.app import Board
+from devices.firmware.clock import rtc_ms
+from devices.firmware.config import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from devices.firmware.config import Config
+    from devices.firmware.log import SerialLog
+    from devices.firmware.schedule import Schedule
+    from devices.firmware.slots import Slots
+
+LONGEST_S = 65535
+"""The longest keepalive that presence can tell."""
+LEAVE_MS = 100
+"""For the last bytes to leave the radio."""
+SOON_MS = 15_000
+"""A self-test that is due so soon is waited for."""
+TEST_MS = 2000
+"""A self-test that will be due before the next report is done this long after waking, when the battery has been read."""
+
+
+class Badge(Board):
+    """One badge at work. Takes and raises what `Board` does, and raises ConfigError for a kind that cannot sleep."""
+
+    def __init__(
+        self, config: "Config", schedule: "Schedule", log: "SerialLog", slots: "Slots", watchdog: "Any"
+    ) -> None:
+        slept = machine.reset_cause() == machine.DEEPSLEEP_RESET
+        self._record = kept = power.decode(machine.RTC().memory()) if slept else None
+        self._woke_ms = rtc_ms() - schedule.now_ms()
+        self._felt_ms = -1
+        if kept is not None:
+            self.first_broker = kept.broker % len(config.brokers)
+            self.first_network = kept.network % len(config.wifi)
+        super().__init__(config, schedule, log, slots, watchdog)
+        if not hasattr(self._made, "resume"):
+            raise ConfigError("device: a %s does not sleep" % config.device["kind"])
+        self._hardware.sleeper(slept and machine.wake_reason() == machine.EXT1_WAKE)
+        if kept is not None:
+            self._report_ms = kept.left_ms(kept.report_ms, self._woke_ms)
+
+    def _missed_s(self, config: "Config") -> int:
+        return min(LONGEST_S, int(config.device["heartbeat_s"]))
+
+    def _begin(self) -> None:
+        super()._begin()
+        kept = self._record
+        if kept is None:
+            return
+        test_ms = kept.left_ms(kept.test_ms, self._woke_ms)
+        if test_ms < self._config.device["heartbeat_s"] * 1000:
+            test_ms = TEST_MS
+        self._made.resume(kept.low, self._schedule.now_ms() + test_ms)
+        self._look_ahead()
+
+    def _input(self, name: str, value: int, time_ms: int) -> None:
+        if name == "button" and (value or self._felt_ms >= 0):
+            self._felt_ms = time_ms
+        super()._input(name, value, time_ms)
+
+    async def _look(self) -> None:
+        read = self._hardware.read()
+        if "battery" in read:  # not often, but long enough awake for a judgement
+            self._input("battery", read["battery"], self._schedule.now_ms())
+        if self._sleep_ms():
+            self._link.pause()
+            await asyncio.sleep_ms(LEAVE_MS)  # type: ignore[attr-defined]  # MicroPython's own
+            network.WLAN(network.STA_IF).active(False)
+            self._hardware.look()  # who has pressed meanwhile is heard, and who presses now wakes the board
+            sleep_ms = self._sleep_ms()
+            if sleep_ms:
+                self._sleep(sleep_ms)
+
+    def _sleep_ms(self) -> int:
+        now_ms = self._schedule.now_ms()
+        alarms = self._journal.unsettled_count(0)
+        waiting = self._journal.unsettled_count() - alarms
+        if self._felt_ms >= 0 and self._made.alarm_open:
+            alarms += 1
+        return power.sleep_ms(
+            now_ms - max(0, self._felt_ms),
+            self._report_ms - now_ms,
+            alarms,
+            waiting,
+            self._held_ms(),
+            self._journal.unkept_count > 0
+            or self._outgoing.unsigned > 0
+            or self._made.busy
+            or self._test_ms() < SOON_MS,
+        )
+
+    def _held_ms(self) -> int:
+        button = self._hardware.button
+        return self._schedule.now_ms() - button.at_ms + 1 if button.value else 0
+
+    def _test_ms(self) -> int:
+        """Until the next self-test: with nothing else going on, that is what the logic is waiting for."""
+        now_ms = self._schedule.now_ms()
+        return int(self._made.next_tick_ms(now_ms)) - now_ms
+
+    def _sleep(self, sleep_ms: int) -> None:
+        button = self._hardware.button
+        networks = [known["ssid"] for known in self._config.wifi]
+        record = power.Kept(
+            rtc_ms(),
+            self._report_ms - self._schedule.now_ms(),
+            self._test_ms(),
+            self._broker(),
+            networks.index(self._wifi.name),
+            self._made.battery_low,
+        )
+        self._log.info("asleep", ms=sleep_ms)
+        self._hardware.close()
+        power.deep_sleep(machine, esp32, button.pin, bool(button.active_low), button.value > 0, sleep_ms, record)

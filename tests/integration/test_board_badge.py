@@ -1,0 +1,96 @@
+"""A badge on its battery sleeps, reports, and is awake the moment somebody presses it."""
+
+import asyncio
+import pathlib
+
+import pytest
+
+from simulators.board.board import Board
+from simulators.board.firmware import compiled
+from simulators.board.kinds import HEAP_KB, KINDS
+from simulators.board.life import DEEPSLEEP_RESET, EXT1_WAKE, PWRON_RESET, TIMER_WAKE
+from tests.integration.boards import laid_out, until
+from tests.integration.ground import Button, Ground
+
+pytestmark = pytest.mark.micropython
+WIRING = KINDS["panic-button"]
+HOUR_S = 3600
+BATTERY_PIN = 34
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """What lies on the flash of every board, before it is enrolled."""
+    return compiled(tmp_path_factory.mktemp("firmware") / "bundle", ["panic-button"])
+
+
+def badge(ground: Ground, bundle: pathlib.Path, folder: pathlib.Path) -> tuple[Board, Button]:
+    """A badge that reports each hour, with two equal resistors at its battery."""
+    device = ground.button(kind="panic-button", settings={"building": "School 5"})
+
+    def change(told: dict[str, dict[str, object]]) -> None:
+        told["device"].update(sleeps=True, heartbeat_s=HOUR_S)
+        told["battery"] = {"pin": BATTERY_PIN, "upper_ohm": 1_000_000, "lower_ohm": 1_000_000}
+        told["settings"].update(battery_low_mv=3300, tamper_pin=-1)
+
+    flash = laid_out(folder, bundle, WIRING, ground, device, change)
+    return Board(flash, heap_kb=HEAP_KB, contacts=WIRING.contacts), device
+
+
+async def reports_and_power_cuts(board: Board, device: Button) -> None:
+    board.adc(BATTERY_PIN, 1800)
+    async with board:
+        left_ms = await board.asleep()
+        assert left_ms is not None
+        assert HOUR_S * 1000 - 30_000 < left_ms <= HOUR_S * 1000
+        await until(lambda: device.events("test.passed"), "its self-test is verified")
+        assert device.events("test.passed")[0]["data"]["battery_mv"] == 3600
+        (presence,) = [one for one in device.ground.ask("devices") if one["device"] == device.name]
+        assert presence["online"]
+        assert presence["keepalive"] == HOUR_S
+
+        reports = len(device.events("health.report"))
+        board.adc(BATTERY_PIN, 1600)
+        board.skip(left_ms)
+        woken = await board.booted(2)
+        assert (woken.cause, woken.wake) == (DEEPSLEEP_RESET, TIMER_WAKE)
+        left_ms = await board.asleep()
+        assert left_ms is not None
+        assert HOUR_S * 1000 - 10_000 < left_ms <= HOUR_S * 1000
+        await until(lambda: len(device.events("health.report")) == reports + 1, "the next report is verified")
+        await until(lambda: device.events("battery.low"), "the low battery is told")
+
+        await board.power_cut()  # in its sleep: the record is lost
+        assert board.boots[-1].cause == PWRON_RESET
+        await board.printed("connected")
+        await until(lambda: len(device.events("device.booted")) == 2, "it is back")
+    assert len(device.events("test.")) == 1, "one self-test a day, and that after the power cut was not due yet"
+    assert device.ground.verdict(device.name)["whole"]
+
+
+async def a_press_in_its_sleep(board: Board, device: Button) -> None:
+    board.adc(BATTERY_PIN, 1800)
+    async with board:
+        await board.asleep()
+        await board.press(WIRING.pin("button"), 60)
+        woken = await board.booted(2)
+        assert (woken.cause, woken.wake) == (DEEPSLEEP_RESET, EXT1_WAKE)
+        await until(lambda: device.events("alarm.raised"), "the press is verified")
+        assert device.events("alarm.raised")[0]["data"]["level"] == "assist-pending"
+        await board.press(WIRING.pin("button"), 60)
+        await until(lambda: device.events("alarm.escalated"), "the next press is verified")
+        await asyncio.sleep(4)
+        assert board.state == "running", "somebody may still answer"
+    assert len(device.events("alarm.")) == 2
+
+
+def test_a_badge_sleeps_reports_and_wakes(ground: Ground, bundle: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    reporting = badge(ground, bundle, tmp_path / "reporting")
+    pressed = badge(ground, bundle, tmp_path / "pressed")
+
+    async def scenario() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(reports_and_power_cuts(*reporting))
+            group.create_task(a_press_in_its_sleep(*pressed))
+
+    asyncio.run(scenario())
