@@ -36,6 +36,7 @@ _FASTEST_MM_S = 400_000
 """Beyond what any setting of the sensor measures (310.8 m/s at 100 kHz)."""
 _MAGNITUDE_MAX = 1e9
 _REPORTS_MAX = 9
+_TEXT = re.compile(rb"[\t\r -~]*")
 _PLAIN = re.compile(r"[+-]?[0-9]{1,7}(\.[0-9]{1,5})?")
 
 
@@ -51,7 +52,7 @@ class Decoder:
     def __init__(self, unit: str = "m-per-sec") -> None:
         self._scale = _MM_S[unit]
         self._rest = b""
-        self._too_long = False
+        self._damaged = False
         self.understood = 0
         self.skipped = 0
 
@@ -61,20 +62,20 @@ class Decoder:
         self._rest = lines.pop()
         found: list[Speed] = []
         for line in lines:
-            if self._too_long or len(line) > LINE_MAX:
-                self._too_long = False
+            if self._damaged or _is_noise(line):
+                self._damaged = False
                 self.skipped += len(line) + 1
             else:
                 found += self._line(line, at_ms)
-        if len(self._rest) > LINE_MAX:
-            self._too_long = True
+        if self._damaged or _is_noise(self._rest):
+            self._damaged = True
             self.skipped += len(self._rest)
             self._rest = b""
         return found
 
     def _line(self, line: bytes, at_ms: int) -> list[Speed]:
         try:
-            text = line.decode("ascii").strip()
+            text = line.decode().strip()
             if not text:
                 return []
             found = self._report(json.loads(text), at_ms) if text[0] == "{" else self._numbers(text, at_ms)
@@ -122,6 +123,10 @@ def encode(speeds: Sequence[Speed]) -> bytes:
     if len(speeds) == 1:
         told = {"unit": "mps", "magnitude": magnitudes[0], "speed": signed[0]}
     return json.dumps(told, separators=(",", ":")).encode() + b"\r\n"
+
+
+def _is_noise(line: bytes) -> bool:
+    return len(line) > LINE_MAX or not _TEXT.fullmatch(line)
 
 
 def _thousandths(number: int) -> str:

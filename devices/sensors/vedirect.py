@@ -15,6 +15,7 @@ BLOCK_MAX = 1024
 HEX_MAX = 256
 
 _MARK = b"\r\nChecksum\t"
+_UP_TO_NOISE = re.compile(rb".*[^\t\r\n -~]", re.DOTALL)
 _NUMBER = re.compile(rb"[+-]?[0-9]{1,9}")
 _STATES = {
     0: ChargeState.OFF,
@@ -36,7 +37,7 @@ class Decoder:
         self._checksum_next = False
         self._in_hex = False
         self._hex_bytes = 0
-        self._too_long = False
+        self._damaged = False
         self.understood = 0
         self.skipped = 0
 
@@ -70,28 +71,37 @@ class Decoder:
         begin = max(0, len(self._block) - len(_MARK))
         self._block += text
         mark = self._block.find(_MARK, begin)
+        beyond = 0
         if mark >= 0:
             beyond = len(self._block) - mark - len(_MARK)
             del self._block[mark + len(_MARK) :]
             self._checksum_next = True
+        noise = _UP_TO_NOISE.match(self._block)
+        if noise:
+            self._give_up(noise.end())
+        elif len(self._block) > BLOCK_MAX:
+            self._give_up(len(self._block) - len(_MARK))
+        if mark >= 0:
             return data[len(text) - beyond :]
-        if len(self._block) > BLOCK_MAX:
-            self.skipped += len(self._block) - len(_MARK)
-            del self._block[: -len(_MARK)]
-            self._too_long = True
         if colon < 0:
             return b""
         self._in_hex = True
         self._hex_bytes = 0
         return data[colon + 1 :]
 
+    def _give_up(self, length: int) -> None:
+        """Forget as much of the block; what is left of it will count for nothing."""
+        self.skipped += length
+        del self._block[:length]
+        self._damaged = True
+
     def _end_of_block(self, at_ms: int) -> list[Charge]:
         block = bytes(self._block)
         self._block.clear()
         self._checksum_next = False
-        too_long = self._too_long or len(block) > BLOCK_MAX
-        self._too_long = False
-        if too_long or sum(block) & 0xFF:
+        damaged = self._damaged or sum(block) & 0xFF
+        self._damaged = False
+        if damaged:
             self.skipped += len(block)
             return []
         self.understood += 1

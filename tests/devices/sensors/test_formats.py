@@ -72,14 +72,23 @@ def test_the_unit_is_what_the_speed_radar_told_last() -> None:
     assert ops243.Decoder("mph").feed(b"1\n", AT_MS) == [Speed(AT_MS, 447, True)]
 
 
-@pytest.mark.parametrize(
-    "number", [b"", b"-", b"1.5", b"0x10", b"1_000", b" 5", b"9999999999", "\u0665".encode(), b"12\xff"]
-)
+@pytest.mark.parametrize("number", [b"", b"-", b"1.5", b"0x10", b"1_000", b" 5", b"9999999999"])
 def test_a_chargers_value_that_is_no_number_is_none(number: bytes) -> None:
     block = b"\r\nV\t" + number + b"\r\nI\t0\r\nPPV\t0\r\nCS\t0\r\nChecksum\t"
     decoder = vedirect.Decoder()
     assert decoder.feed(block + bytes((-sum(block) & 0xFF,)), AT_MS) == []
     assert (decoder.understood, decoder.skipped) == (1, 0)
+
+
+@pytest.mark.parametrize("noise", [b"\x00", b"\xff", "\u0665".encode(), b"\x80:A0102000543\n"])
+def test_a_byte_that_is_no_text_spoils_its_block_and_is_noise_at_once(noise: bytes) -> None:
+    block = b"\r\nV\t1" + noise
+    decoder = vedirect.Decoder()
+    decoder.feed(block, AT_MS)
+    assert decoder.skipped >= 6
+    rest = b"2\r\nI\t0\r\nPPV\t0\r\nCS\t0\r\nChecksum\t"
+    assert decoder.feed(rest + bytes((-sum(block + rest) & 0xFF,)), AT_MS) == []
+    assert len(decoder.feed(vedirect.encode(Charge(0, 1, 0, 0, 0, ChargeState.OFF)), AT_MS)) == 1
 
 
 def test_a_block_of_another_victron_device_is_understood_and_says_nothing() -> None:
