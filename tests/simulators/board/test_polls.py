@@ -35,25 +35,16 @@ READY = """
 """
 
 WAITING = """
-    import io, select
+    import select, sys
     from machine import Pin
 
-    class Flag(io.IOBase):
-        set = 0
-        def ioctl(self, request, argument):
-            return argument & self.set if request == 3 else -1
-
-    def edge(pin):
-        flag.set = select.POLLIN
-
-    flag = Flag()
     polling = select.poll()
-    polling.register(flag, select.POLLIN)
-    Pin(4, Pin.IN, Pin.PULL_UP).irq(edge, Pin.IRQ_FALLING)
+    polling.register(sys.stdin, select.POLLIN)
+    Pin(4, Pin.IN, Pin.PULL_UP).irq(lambda pin: print("edge"), Pin.IRQ_FALLING)
     for wait in (polling.ipoll, polling.poll):
-        flag.set = 0
         print("waiting")
-        print("woken by", [stream is flag for stream, _ in wait(20000)])
+        print("woken", len(list(wait(20000))))
+        sys.stdin.read(1)
     print("over")
 """
 
@@ -92,16 +83,22 @@ def test_polls_tell_what_is_ready_and_nothing_else(firmware: Firmware) -> None:
     ]
 
 
-def test_who_waits_is_woken_by_a_handler(firmware: Firmware) -> None:
+def test_who_waits_for_a_stream_serves_interrupts_meanwhile(firmware: Firmware) -> None:
     async def scenario() -> list[str]:
         async with Board(firmware(WAITING)) as board:
             for count in (1, 2):
-                await board.until(lambda n=count: board.console.of_boot(1).count("waiting") == n, 20, "the wait")  # type: ignore[misc]
+                await said(board, "waiting", count)
                 await board.press(4, 5, bounce=physics.CLEAN)
+                await said(board, "edge", count)
+                board.type(b"x")
             await board.printed("over")
             return board.console.of_boot(1)
 
-    assert asyncio.run(scenario())[:5] == ["waiting", "woken by [True]"] * 2 + ["over"]
+    assert asyncio.run(scenario())[:7] == ["waiting", "edge", "woken 1"] * 2 + ["over"]
+
+
+async def said(board: Board, line: str, count: int) -> None:
+    await board.until(lambda: board.console.of_boot(1).count(line) >= count, 10, f"{line} for the {count}th time")
 
 
 def test_a_turn_of_the_loop_does_not_wait(firmware: Firmware) -> None:
