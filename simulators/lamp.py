@@ -17,18 +17,18 @@ NS_PER_MS = 1_000_000
 Pattern = tuple[tuple[int, int], ...]
 
 
-def longest_light_ms(history: Sequence[Output], since_ns: int, now_ns: int) -> float:
-    """The longest time without a break that a lamp was lit, since ``since_ns``."""
-    longest, lit_ns = 0, None
-    for output in history:
-        if output.lit and lit_ns is None:
-            lit_ns = output.since_ns
-        elif not output.lit and lit_ns is not None:
-            longest = max(longest, output.since_ns - max(lit_ns, since_ns))
+def shown_by(history: Sequence[Output], since_ns: int, now_ns: int) -> int | None:
+    """By when a light has lasted long enough to show a receipt signed at ``since_ns``; None if none has so far."""
+    lit_ns: int | None = None
+    for output in [*history, Output(0.0, None, now_ns)]:
+        if output.lit:
+            lit_ns = output.since_ns if lit_ns is None else lit_ns
+        elif lit_ns is not None:
+            by_ns = max(lit_ns, since_ns) + RECEIVED_LIGHT_MS * NS_PER_MS
+            if output.since_ns >= by_ns:
+                return by_ns
             lit_ns = None
-    if lit_ns is not None:
-        longest = max(longest, now_ns - max(lit_ns, since_ns))
-    return longest / NS_PER_MS
+    return None
 
 
 def read(history: Sequence[Output], patterns: Mapping[str, Pattern], now_ns: int) -> str:

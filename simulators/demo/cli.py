@@ -7,20 +7,21 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from simulators.demo.live import Performance
 from simulators.demo.stage import Stage
 from simulators.demo.unattended import perform
 from simulators.errors import SimulatorError
+from simulators.progress import progress
 
 EPILOG = """\b
 Examples
-  dabyl demo                              keys: press, hold, cut the network, kill the agent …
+  dabyl demo                              keys: press, hold, cut the network, kill the agent, cut the power …
   dabyl demo --presses 50 --json          unattended
   dabyl demo --presses 20 --cuts 3 --kills 2
 
@@ -33,10 +34,17 @@ Exit codes
 
 @click.command(name="dabyl demo", epilog=EPILOG)
 @click.option(
-    "--presses", type=click.IntRange(1, 100_000), help="Press so often without a person, then tell what became of it."
+    "--presses",
+    type=click.IntRange(1, 100_000),
+    help="Press each button so often without a person, then tell what became of it.",
 )
 @click.option("--cuts", type=click.IntRange(0, 10_000), default=0, help="Cut the network so often meanwhile.")
-@click.option("--kills", type=click.IntRange(0, 10_000), default=0, help="Kill the agent (-9) so often meanwhile.")
+@click.option(
+    "--kills",
+    type=click.IntRange(0, 10_000),
+    default=0,
+    help="Kill the agent (-9), and cut the board's power, so often meanwhile.",
+)
 @click.option(
     "--engine", type=click.Choice(["mosquitto", "nats"]), help="The broker; default: Mosquitto where installed."
 )
@@ -46,9 +54,10 @@ Exit codes
 def _demo(
     presses: int | None, cuts: int, kills: int, engine: str | None, seed: int, keep: pathlib.Path | None, as_json: bool
 ) -> int:
-    """Broker with mutual TLS, operations center and one simulated SOS button, as separate processes.
+    """Broker with mutual TLS, operations center and two simulated buttons, as separate processes.
 
-    Each press is followed from the touch to the lamp that shows the center's signed receipt.
+    An SOS button on Linux and a panic button on a microcontroller: each press is followed from the touch to the lamp that shows the
+    center's signed receipt. Where MicroPython is not to be had, the demo goes on without the second.
     """
     if presses is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("without a terminal there are no keys to press: add --presses 50")
@@ -66,7 +75,8 @@ def _demo(
     if found is None:
         return 0
     click.echo(json.dumps(found) if as_json else _table(found))
-    return 1 if found["lost"] or found["duplicated"] else 0
+    accounts = [found, found["board"] or {"lost": 0, "duplicated": 0}]
+    return 1 if any(account["lost"] or account["duplicated"] for account in accounts) else 0
 
 
 def main(argv: list[str]) -> int:
@@ -91,19 +101,15 @@ def _run(
     folder: pathlib.Path, presses: int | None, cuts: int, kills: int, engine: str | None, seed: int
 ) -> dict[str, Any] | None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    console = Console(stderr=presses is not None)
     if presses is None:
-        return asyncio.run(_attended(folder, engine, seed, console))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("presses", total=presses)
-        return asyncio.run(
-            _unattended(folder, presses, cuts, kills, engine, seed, lambda n: progress.update(task, completed=n))
-        )
+        return asyncio.run(_attended(folder, engine, seed))
+    with progress("presses", presses) as told:
+        return asyncio.run(_unattended(folder, presses, cuts, kills, engine, seed, told))
 
 
-async def _attended(folder: pathlib.Path, engine: str | None, seed: int, console: Console) -> None:
-    with console.status("starting broker, center and button …"):
+async def _attended(folder: pathlib.Path, engine: str | None, seed: int) -> None:
+    console = Console()
+    with console.status("starting broker, center and buttons …"):
         stage = Stage(folder, engine=engine, seed=seed)
         await stage.__aenter__()
     try:
@@ -113,23 +119,37 @@ async def _attended(folder: pathlib.Path, engine: str | None, seed: int, console
 
 
 async def _unattended(
-    folder: pathlib.Path, presses: int, cuts: int, kills: int, engine: str | None, seed: int, progress: Any
+    folder: pathlib.Path,
+    presses: int,
+    cuts: int,
+    kills: int,
+    engine: str | None,
+    seed: int,
+    told: Callable[[int], None],
 ) -> dict[str, Any]:
     async with Stage(folder, engine=engine, seed=seed) as stage:
-        return await perform(stage, presses, cuts=cuts, kills=kills, seed=seed, progress=progress)
+        if stage.without_board is not None:
+            click.echo(f"dabyl demo: without the microcontroller: {stage.without_board}", err=True)
+        return await perform(stage, presses, cuts=cuts, kills=kills, seed=seed, progress=told)
 
 
 def _table(found: dict[str, Any]) -> str:
-    times = found["press_to_receipt_ms"]
-    rows = {
-        "broker": found["broker"],
-        "presses": found["presses"],
-        "verified": found["verified"],
-        "lost": found["lost"],
-        "duplicated": found["duplicated"],
-        "refused": found["refused"],
-        "lamp showed the receipt": found["lamp_received"],
-        "press to receipt, p50": f"{times['p50']} ms",
-        "press to receipt, p99": f"{times['p99']} ms",
-    }
-    return "\n".join(f"{name:<26}{value}" for name, value in rows.items())
+    rows: list[tuple[Any, ...]] = [("", "Linux", "microcontroller")]
+    board = found["board"] or {}
+    rows += [
+        (text, found[key], board.get(key, ""))
+        for text, key in (
+            ("presses", "presses"),
+            ("verified", "verified"),
+            ("lost", "lost"),
+            ("duplicated", "duplicated"),
+            ("refused", "refused"),
+            ("lamp showed the receipt", "lamp_received"),
+        )
+    ]
+    for key, text in (("press_to_receipt_ms", "press to receipt"), ("press_to_signed_ms", "press to signed receipt")):
+        for part in ("p50", "p99"):
+            cells = [f"{side[key][part]} ms" if key in side else "" for side in (found, board)]
+            rows.append((f"{text}, {part}", *cells))
+    lines = [f"{name:<30}{linux!s:<14}{micro}".rstrip() for name, linux, micro in rows]
+    return "\n".join([f"{'broker':<30}{found['broker']}", *lines])

@@ -11,12 +11,24 @@ from rich.console import Console
 from rich.live import Live
 
 from simulators.account import presses_verified
+from simulators.demo.button import Button
+from simulators.demo.journey import Journey
 from simulators.demo.stage import Stage
-from simulators.demo.view import Scene, picture
+from simulators.demo.view import ALARM, ButtonScene, Picture, Scene
 
 FRAMES = 10
-SHOWN = 12
-_OPERATOR = {"a": "acknowledged", "d": "dispatched", "c": "closed"}
+SHOWN = 40
+OPERATOR = {"a": "acknowledged", "d": "dispatched", "c": "closed"}
+# For the button on Linux and the one on a board: the keys to press, to hold, and to make it fail, and what the last two do.
+KEYS = (
+    ("p", "h", "k", "kill -9 / start the agent"),
+    ("b", "g", "x", "cut / restore its power"),
+)
+HELD = ("held: after 5 s it is reported as stuck, once", "held: after 5 s it is a lockdown, on the same alarm")
+FAILED = (
+    "kill -9: presses are lost only while no agent runs; k starts it again",
+    "no power: what was felt before is kept on its flash; x gives the power back",
+)
 
 
 class Performance:
@@ -25,8 +37,9 @@ class Performance:
     def __init__(self, stage: Stage, console: Console) -> None:
         self._stage = stage
         self._console = console
-        self._held = False
-        self._message = "press p: everything you see comes from real processes with mutual TLS between them"
+        self._message = "press p or b: everything you see comes from real processes with mutual TLS between them"
+        if stage.without_board is not None:
+            self._message = f"without the microcontroller: {stage.without_board}"
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -37,7 +50,7 @@ class Performance:
             loop.add_reader(sys.stdin.fileno(), self._key)
             try:
                 while not self._over.is_set():
-                    live.update(picture(self._scene()), refresh=True)
+                    live.update(Picture(self._scene()), refresh=True)
                     await asyncio.sleep(1 / FRAMES)
             finally:
                 loop.remove_reader(sys.stdin.fileno())
@@ -51,56 +64,87 @@ class Performance:
             task.add_done_callback(self._tasks.discard)
 
     async def _act(self, key: str) -> None:
-        stage = self._stage
         if key in ("q", "\x04", "\x03"):
             self._over.set()
-        elif key in ("p", " "):
-            stage.press()
-            self._message = "pressed for 120 ms, with the contacts' bounce"
-        elif key == "h":
-            self._held = stage.hold()
-            self._message = "held: after 5 s it is reported as stuck, once" if self._held else "let go"
         elif key == "n":
-            up = await stage.network_switch()
+            up = await self._stage.network_switch()
             self._message = "the network is back" if up else "the network is cut: press, and watch it wait"
-        elif key == "k":
-            await self._kill_or_start()
-        elif key in _OPERATOR:
-            await self._operator(_OPERATOR[key])
+        elif key in OPERATOR:
+            await self._operator(OPERATOR[key])
+        for number, button in enumerate(self._stage.buttons):
+            press, hold, fail, _meaning = KEYS[number]
+            if key == press or (key == " " and number == 0):
+                self._message = "pressed for 120 ms, with the contacts' bounce"
+                await button.press()
+            elif key == hold:
+                await button.hold()
+                self._message = HELD[number] if button.held else "let go"
+            elif key == fail:
+                await self._fail_or_recover(number, button)
 
-    async def _kill_or_start(self) -> None:
-        if self._stage.agent_runs:
-            await self._stage.kill_agent()
-            self._message = "kill -9: presses are lost only while no agent runs; k starts it again"
+    async def _fail_or_recover(self, number: int, button: Button) -> None:
+        if button.runs:
+            self._message = FAILED[number]
+            await button.fail()
         else:
-            await self._stage.start_agent()
             self._message = "started: what was kept and not receipted goes out now"
+            await button.recover()
 
     async def _operator(self, state: str) -> None:
-        raised = [journey for journey in self._stage.follower.alarms() if journey.type == "alarm.raised"]
+        raised = [
+            (journey.stages.get("verified", 0), button.device, journey)
+            for button in self._stage.buttons
+            if (journey := button.follower.raised()) is not None
+        ]
         if not raised:
             self._message = "no alarm yet: press first"
             return
-        done = await self._stage.move_alarm(raised[-1].boot, raised[-1].seq, state)
-        self._message = f"the operator has set the alarm to {state}" if done else "the center refused that"
+        _verified_ns, device, latest = max(raised, key=lambda one: one[0])
+        done = await self._stage.move_alarm(device, latest.boot, latest.seq, state)
+        self._message = f"the operator has set {device}'s alarm to {state}" if done else "the center refused that"
 
     def _scene(self) -> Scene:
         stage = self._stage
-        follower = stage.follower
-        journeys = [journey for journey in follower.journeys.values() if journey.type]
+        buttons = [self._button(number, button) for number, button in enumerate(stage.buttons)]
+        journeys = [
+            journey
+            for button in stage.buttons
+            for journey in list(button.follower.journeys.values())[-SHOWN:]
+            if journey.type
+        ]
         return Scene(
-            light=stage.light(),
-            lamp=follower.lamp if stage.agent_runs else "dark",
-            held=self._held,
-            agent=f"runs ({stage.agent.pid})" if stage.agent_runs else "killed",
-            linked=follower.linked and stage.agent_runs,
+            buttons=buttons,
             network_up=stage.network.is_up,
             broker=stage.site.broker.engine,
-            presses=stage.touches,
-            verified=presses_verified(stage.consumer.events()),
             message=self._message,
-            journeys=journeys[-SHOWN:],
+            journeys=sorted(journeys, key=_began),
         )
+
+    def _button(self, number: int, button: Button) -> ButtonScene:
+        press, hold, fail, meaning = KEYS[number]
+        events = self._stage.events(button)
+        verified = presses_verified(events)
+        if verified >= button.touches:
+            button.follower.forget_touches()
+        levels = [event["data"]["level"] for event in events if event["data"].get("level") in button.levels]
+        lamp = button.lamp()
+        return ButtonScene(
+            title=button.title,
+            device=button.device,
+            keys=((press, "press"), (hold, "hold / let go"), (fail, meaning)),
+            light=button.brightness,
+            lamp=lamp,
+            held=button.held,
+            state=button.state,
+            linked=button.linked,
+            presses=button.touches,
+            verified=min(verified, button.touches),  # a hold across a closing raises a second alarm of one press
+            level=levels[-1] if levels and lamp in ALARM else "",
+        )
+
+
+def _began(journey: Journey) -> int:
+    return journey.pressed_ns or min(journey.stages.values())
 
 
 @contextmanager

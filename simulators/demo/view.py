@@ -1,9 +1,11 @@
-"""What a person sees of the demo: the lamp, the parts, and each press's way in milliseconds. Pure: a state in, a picture for rich out."""
+"""What a person sees of the demo: the buttons with their lamps, the parts, and each press's way in milliseconds. Pure: a state in, a
+picture for rich out.
+"""
 
 import dataclasses
 from collections.abc import Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -16,8 +18,8 @@ MEANING = {
     "offline": "ready, but no connection",
     "pressed": "pressed again",
     "sending": "sending: the center has not signed yet",
-    "sending-no-link": "sending, but no connection: the press is kept and goes out as soon as there is one",
-    "received": "RECEIVED: the center has signed that it stored the alarm",
+    "sending-no-link": "sending, no connection: the press is kept",
+    "received": "RECEIVED: the center has signed",
     "acknowledged": "ACKNOWLEDGED: an operator has it",
     "dispatched": "DISPATCHED: help is on the way",
     "closed": "closed",
@@ -25,70 +27,114 @@ MEANING = {
     "tamper": "the enclosure is open",
     "test-armed": "test: press now",
     "test-passed": "test passed",
+    "drill": "drill",
     "identify": "here I am",
 }
+ALARM = ("pressed", "sending", "sending-no-link", "received", "acknowledged", "dispatched")
+"""What a lamp shows while an alarm is open."""
 STATE_NAMES = ("", "received", "acknowledged", "dispatched", "closed")
-KEYS = (
-    ("p", "press"),
-    ("h", "hold / let go"),
-    ("n", "cut / restore the network"),
-    ("k", "kill -9 / start the agent"),
-    ("a", "operator acknowledges"),
-    ("d", "dispatches"),
-    ("c", "closes"),
-    ("q", "quit"),
+KEYS = (("n", "cut / restore network"), ("a", "acknowledge"), ("d", "dispatch"), ("c", "close"), ("q", "quit"))
+BESIDE = 130
+"""Columns from which two buttons have room beside each other."""
+LINES = 24
+AROUND = 5
+"""Lines that are no button's and no event's: two heads, the keys, a message of two lines."""
+ROOM = (
+    (150, STAGES),
+    (110, ("sealed", "kept", "verified", "signed", "receipt", "lamp")),
+    (0, ("sealed", "verified", "signed", "lamp")),
 )
+"""Columns from which there is room for these stages."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ButtonScene:
+    """What is shown of one button. ``keys``: what a person can do to it."""
+
+    title: str
+    device: str
+    keys: Sequence[tuple[str, str]]
+    light: float
+    lamp: str
+    held: bool
+    state: str
+    linked: bool
+    presses: int
+    verified: int
+    level: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """Everything that the picture shows."""
+    """Everything that the picture shows. ``journeys`` of both buttons, in the order of their beginnings."""
 
-    light: float
-    lamp: str
-    held: bool
-    agent: str
-    linked: bool
+    buttons: Sequence[ButtonScene]
     network_up: bool
     broker: str
-    presses: int
-    verified: int
     message: str
     journeys: Sequence[Journey]
 
 
-def picture(scene: Scene) -> RenderableType:
-    """The whole screen."""
-    return Group(_top(scene), _table(scene.journeys), _keys(), Text(scene.message, style="yellow"))
+class Picture:
+    """The whole screen, for terminals from 80 columns on."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        """Buttons side by side where there is room, else one above the other."""
+        scene = self._scene
+        wide = options.max_width >= BESIDE
+        stages = next(stages for columns, stages in ROOM if options.max_width >= columns)
+        panels = [_panel(button) for button in scene.buttons]
+        if wide:
+            beside = Table.grid(expand=True)
+            for _ in panels:
+                beside.add_column(ratio=1)
+            beside.add_row(*panels)
+            yield beside
+        else:
+            yield Group(*panels)
+        room = (options.height or LINES) - (1 if wide else len(panels)) * 5 - AROUND
+        yield _table(scene, stages, max(1, room))
+        yield _keys([*KEYS])
+        yield Text(scene.message, style="yellow")
 
 
-def _top(scene: Scene) -> Panel:
-    glow = round(60 + 195 * scene.light) if scene.light > 0 else 45
-    lamp = Text("⬤ ", style=f"rgb({glow},{glow // 4},{glow // 5})")
-    lamp.append(MEANING.get(scene.lamp, scene.lamp), style="bold")
-    parts = Table.grid(padding=(0, 3))
-    parts.add_row(
-        Text.assemble("button ", ("held down", "red") if scene.held else ("free", "green")),
-        Text.assemble("agent ", (scene.agent, "green" if scene.agent.startswith("runs") else "red")),
-        Text.assemble("network ", ("up", "green") if scene.network_up else ("CUT", "red")),
-        Text.assemble("link ", ("connected", "green") if scene.linked else ("down", "red")),
-        Text.assemble("broker ", (scene.broker, "green")),
-        Text.assemble("presses ", (str(scene.presses), "bold"), " · verified ", (str(scene.verified), "bold")),
+def _panel(button: ButtonScene) -> Panel:
+    glow = round(60 + 195 * button.light) if button.light > 0 else 45
+    lamp = Text("⬤ " if button.light > 0 else "◯ ", style=f"rgb({glow},{glow // 4},{glow // 5})")
+    lamp.append(MEANING.get(button.lamp, button.lamp), style="bold")
+    if button.level:
+        lamp.append(f"  level {button.level}", style="red")
+    runs = button.state.startswith("runs")
+    facts = Text("  ").join([
+        Text.assemble(("held down", "red") if button.held else ("free", "green")),
+        Text(button.state, style="green" if runs else "red"),
+        Text.assemble(("connected", "green") if button.linked else ("no connection", "red")),
+        Text.assemble("presses ", (str(button.presses), "bold"), " · verified ", (str(button.verified), "bold")),
+    ])  # fmt: skip
+    return Panel(Group(lamp, facts, _keys(button.keys)), title=f"{button.title} · {button.device}", border_style="dim")
+
+
+def _table(scene: Scene, stages: Sequence[str], rows: int) -> Table:
+    title = Text.assemble(
+        "milliseconds since the touch    network ",
+        ("up", "green") if scene.network_up else ("CUT", "red"),
+        f"    broker {scene.broker}",
     )
-    return Panel(Group(lamp, parts), title="Dabyl: one press, proven end to end", border_style="dim")
-
-
-def _table(journeys: Sequence[Journey]) -> Table:
-    table = Table(expand=True, header_style="dim", title="milliseconds since the touch", title_style="dim")
-    table.add_column("event")
-    for stage in STAGES:
-        table.add_column(stage, justify="right")
-    table.add_column("alarm")
-    for journey in journeys:
+    table = Table(expand=True, header_style="dim", title=title, title_style="dim", box=None, padding=(0, 1, 0, 0))
+    table.add_column("device", no_wrap=True)
+    table.add_column("event", no_wrap=True)
+    for stage in stages:
+        table.add_column(stage, justify="right", no_wrap=True)
+    table.add_column("alarm", no_wrap=True)
+    for journey in scene.journeys[-rows:]:
         name = Text(journey.type, style="bold" if journey.type.startswith("alarm") else "dim")
-        name.append(f"  {journey.seq}", style="dim")
-        cells = [_cell(journey, stage) for stage in STAGES]
-        table.add_row(name, *cells, Text(STATE_NAMES[journey.state], style="green"))
+        name.append(f" {journey.seq}", style="dim")
+        cells = [_cell(journey, stage) for stage in stages]
+        device = Text(journey.device, style="dim")
+        table.add_row(device, name, *cells, Text(STATE_NAMES[journey.state], style="green"))
     return table
 
 
@@ -96,12 +142,14 @@ def _cell(journey: Journey, stage: str) -> Text:
     ms = journey.ms(stage)
     if ms is None:
         return Text("·", style="dim")
-    return Text(f"{ms:,.1f}", style="green" if stage in ("receipt", "lamp") else "")
+    # Read from its pin, a lamp's light is known for a receipt's a while later than it was one.
+    by = "≤" if stage == "lamp" and "receipt" not in journey.stages else ""
+    return Text(f"{by}{ms:,.{0 if ms >= 1000 else 1}f}", style="green" if stage in ("receipt", "lamp") else "")
 
 
-def _keys() -> Text:
+def _keys(keys: Sequence[tuple[str, str]]) -> Text:
     line = Text()
-    for key, meaning in KEYS:
+    for key, meaning in keys:
         line.append(f" {key} ", style="reverse")
-        line.append(f"\u00a0{meaning}   ".replace(" ", "\u00a0").replace("\u00a0\u00a0\u00a0", "   "))
+        line.append("\u00a0" + meaning.replace(" ", "\u00a0") + "  ")
     return line

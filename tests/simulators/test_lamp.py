@@ -9,7 +9,7 @@ from devices.common.patterns import duty_at
 from devices.panic_button.patterns import PATTERNS as PANIC
 from devices.sos_button.patterns import PATTERNS as SOS
 from simulators.gpio.wiring import Output
-from simulators.lamp import Pattern, longest_light_ms, read
+from simulators.lamp import Pattern, read, shown_by
 
 MS = 1_000_000
 TABLE: dict[str, Pattern] = {**SOS["lamp"], **PANIC["lamp"]}
@@ -61,9 +61,17 @@ def test_a_lamp_that_was_never_lit_is_idle() -> None:
     assert read([], PANIC["lamp"], time.monotonic_ns()) == "idle"
 
 
-def test_the_longest_light_is_measured_from_the_instant_asked_for() -> None:
-    history = [Output(1.0, 200, 100 * MS), Output(0.0, 200, 700 * MS), Output(0.5, 200, 900 * MS)]
-    assert longest_light_ms(history, 0, 1000 * MS) == 600
-    assert longest_light_ms(history, 400 * MS, 1000 * MS) == 300
-    assert longest_light_ms(history, 650 * MS, 1500 * MS) == 600
-    assert longest_light_ms([], 0, 5) == 0
+def test_a_receipt_shows_as_a_light_longer_than_any_blink_after_it() -> None:
+    history = [
+        Output(1.0, 200, 100 * MS),
+        Output(0.0, 200, 700 * MS),
+        Output(0.5, 200, 900 * MS),
+        Output(1.0, 200, 950 * MS),
+    ]
+    assert shown_by(history, 0, 1000 * MS) == 500 * MS
+    assert shown_by(history, 300 * MS, 1000 * MS) == 700 * MS, "not before it was signed"
+    assert shown_by(history, 301 * MS, 1000 * MS) is None
+    assert shown_by(history, 301 * MS, 1299 * MS) is None, "two steps of one light"
+    assert shown_by(history, 301 * MS, 1300 * MS) == 1300 * MS
+    assert shown_by(history, 301 * MS, 1400 * MS) == 1300 * MS
+    assert shown_by([], 0, 5) is None

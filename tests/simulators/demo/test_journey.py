@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulators.account import percentile, presses_verified
+from simulators.account import of_device, percentile, presses_verified
 from simulators.demo.journey import Follower
 
 MS = 1_000_000
@@ -73,11 +73,68 @@ def test_a_touch_that_no_agent_saw_is_not_given_to_a_later_press_twice() -> None
     assert [journey.pressed_ns for journey in found.alarms()] == [1 * MS, None]
 
 
-def test_refusals_are_counted_with_those_told_together() -> None:
+def test_refusals_are_counted_for_the_device_and_those_told_together_for_every_one() -> None:
     found = follower()
-    found.center_said({"what": "refused", "reason": "forged"})
+    found.center_said({"what": "refused", "reason": "forged", "topic": "dabyl/v1/sos-0001/event"})
+    found.center_said({"what": "refused", "reason": "forged", "topic": "dabyl/v1/sos-0002/event"})
     found.center_said({"what": "refused", "held": {"forged": 3, "replayed": 1}})
     assert found.refused == 5
+
+
+def board() -> Follower:
+    return Follower("panic-0001", traced=False)
+
+
+def center(name: str, seq: int, at_ms: float, type_: str = "alarm.raised", **more: object) -> dict[str, Any]:
+    return {**stage(name, seq, at_ms, **more), "device": "panic-0001", "type": type_}
+
+
+def test_a_device_that_tells_nothing_is_followed_by_the_centers_word() -> None:
+    found = board()
+    found.touched(10 * MS)
+    found.center_said(center("verified", 4, 60))
+    found.center_said(center("receipt", 4, 80, "", first=2))
+    found.center_said(center("receipt", 4, 80, "", state=2))
+    (journey,) = found.alarms()
+    assert (journey.ms("verified"), journey.ms("signed"), journey.ms("sealed")) == (50, 70, None)
+    assert journey.state == 2
+    assert found.proof == "signed"
+
+
+def test_presses_that_waited_on_a_board_meet_their_events_in_order_each_once() -> None:
+    found = board()
+    for at_ms in (10, 20):
+        found.touched(at_ms * MS)
+    found.center_said(center("verified", 1, 60))
+    found.center_said(center("verified", 1, 61))  # sent again
+    found.center_said(center("verified", 2, 62, "health.report"))
+    found.center_said(center("verified", 3, 63, "alarm.escalated"))
+    found.center_said(center("verified", 4, 64, "alarm.escalated"))  # by a hold, no press of its own
+    assert [journey.pressed_ns for journey in found.alarms()] == [10 * MS, 20 * MS, None]
+    assert found.alarms()[2].ms("verified") is None, "nobody knows since when"
+
+
+def test_a_touch_that_no_board_felt_is_forgotten_and_those_before_it_are_not() -> None:
+    found = board()
+    for at_ms in (10, 20, 30):
+        found.touched(at_ms * MS)
+    found.forget_touches(20 * MS)
+    found.center_said(center("verified", 1, 60))
+    found.center_said(center("verified", 2, 61, "alarm.escalated"))
+    assert [journey.pressed_ns for journey in found.alarms()] == [10 * MS, None]
+
+
+def test_the_lamp_of_a_board_shows_the_alarm_raised_last_once_that_is_signed() -> None:
+    found = board()
+    found.center_said(center("verified", 1, 20))
+    found.center_said(center("receipt", 1, 25, "", first=1))
+    found.center_said(center("verified", 2, 30))
+    found.lamp_seen("sending", lambda signed_ns: signed_ns + 400 * MS)
+    assert all("lamp" not in journey.stages for journey in found.alarms())
+    found.center_said(center("receipt", 2, 35, "", first=2))
+    found.lamp_seen("received", lambda signed_ns: signed_ns + 400 * MS)
+    assert ["lamp" in journey.stages for journey in found.alarms()] == [False, True]
+    assert found.lamp == "received"
 
 
 def test_presses_are_the_highest_count_of_each_alarm() -> None:
@@ -95,6 +152,11 @@ def test_presses_are_the_highest_count_of_each_alarm() -> None:
         "a restart counts from its own first"
     )
     assert presses_verified([{"type": "dabyl.presence.online", "data": {}}]) == 0
+
+
+def test_events_are_told_apart_by_their_device() -> None:
+    events = [{"source": f"urn:dabyl:device:sos-{number}"} for number in (1, 11, 1)]
+    assert of_device(events, "sos-1") == [events[0], events[2]]
 
 
 def test_percentiles_of_few_values_lie_among_them() -> None:
