@@ -1,87 +1,23 @@
-"""A driven panic button: a fake clock, numbers for what it emits, and a record of all it did."""
+"""A driven panic button."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from agent.effects import EMIT, OUTPUT
 from devices.panic_button.logic import PanicButton
+from tests.devices import driver
 
-BOOT = 7
 PLACE = {"building": "School 5", "floor": "2", "room": "212"}
 
 
-class Driver:
-    """Turns time for one PanicButton the way a runtime does: ticks when asked for, seals events at once unless told to wait."""
+class Driver(driver.Driver):
+    """In its place."""
+
+    button: PanicButton
 
     def __init__(self, settings: dict[str, Any] | None = None, *, seal: bool = True) -> None:
-        self.now = 1000
-        self.seal = seal
-        self.seq = 0
-        self.unsealed: list[int] = []
-        self.events: list[tuple[str, dict[str, Any]]] = []
-        self.times: list[tuple[str, int]] = []
-        self.outputs: dict[str, str] = {}
-        self.played: list[tuple[str, str]] = []
-        self.button = PanicButton({**PLACE, **(settings or {})}, self.now)
-
-    def start(self, open_alarms: list[tuple[int, int, int]] | None = None) -> "Driver":
-        self.take(self.button.started(open_alarms or [], self.now))
-        self.take(self.button.link(True, self.now))
-        self.set("button", 0)
-        return self
-
-    def take(self, effects: list[Any]) -> None:
-        for effect in effects:
-            if effect[0] == EMIT:
-                _, tag, name, data = effect
-                self.seq += 1
-                self.events.append((name, data))
-                self.times.append((name, self.now))
-                if self.seal:
-                    self.take(self.button.sealed(tag, BOOT, self.seq, self.now))
-                else:
-                    self.unsealed.append(tag)
-            else:
-                assert effect[0] == OUTPUT
-                self.outputs[effect[1]] = effect[2]
-                self.played.append((effect[1], effect[2]))
-
-    def pass_ms(self, duration_ms: int) -> None:
-        end = self.now + duration_ms
-        while True:
-            due = self.button.next_tick_ms(self.now)
-            assert due is not None
-            assert due >= self.now
-            if due > end:
-                break
-            self.now = due
-            self.take(self.button.tick(self.now))
-            after = self.button.next_tick_ms(self.now)
-            assert after is not None
-            assert after > self.now, "a due tick left something due: busy loop"
-        self.now = end
-
-    def set(self, name: str, value: int) -> None:
-        self.take(self.button.input(name, value, self.now))
-
-    def press(self, held_ms: int = 100, gap_ms: int = 100) -> None:
-        self.set("button", 1)
-        self.pass_ms(held_ms)
-        self.set("button", 0)
-        self.pass_ms(gap_ms)
-
-    def receipt(self, seq: int, state: int, boot: int = BOOT) -> None:
-        self.take(self.button.receipt(boot, seq, state, self.now))
-
-    def command(self, name: str, args: dict[str, Any] | None = None) -> dict[str, Any] | None:
-        result, effects = self.button.command(name, args or {}, self.now)
-        self.take(effects)
-        return result
-
-    def named(self, name: str) -> list[dict[str, Any]]:
-        return [data for event, data in self.events if event == name]
+        super().__init__(lambda now_ms: PanicButton({**PLACE, **(settings or {})}, now_ms), seal=seal)
 
     def alarms(self) -> list[tuple[str, Any, Any, Any]]:
         """The alarms' events in short: last word of the type, level, count, drill."""

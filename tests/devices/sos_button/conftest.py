@@ -1,91 +1,26 @@
-"""A driven SOS button: a fake clock, numbers for what it emits, and a record of all it did."""
+"""A driven SOS button."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from agent.effects import EMIT, OUTPUT
 from devices.sos_button.logic import SosButton
+from tests.devices import driver
 
-BOOT = 7
 
+class Driver(driver.Driver):
+    """With nothing set but what a test sets."""
 
-class Driver:
-    """Turns time for one SosButton the way the runtime does: ticks when asked for, seals events at once unless told to wait."""
+    button: SosButton
 
     def __init__(self, settings: dict[str, Any] | None = None, *, seal: bool = True) -> None:
-        self.now = 1000
-        self.seal = seal
-        self.seq = 0
-        self.unsealed: list[int] = []
-        self.events: list[tuple[str, dict[str, Any]]] = []
-        self.times: list[tuple[str, int]] = []
-        self.numbers: list[tuple[str, int]] = []
-        self.outputs: dict[str, str] = {}
-        self.lamps: list[str] = []
-        self.button = SosButton(settings or {}, self.now)
+        super().__init__(lambda now_ms: SosButton(settings or {}, now_ms), seal=seal)
 
-    def start(self, open_alarms: list[tuple[int, int, int]] | None = None) -> "Driver":
-        self.take(self.button.started(open_alarms or [], self.now))
-        self.take(self.button.link(True, self.now))
-        self.take(self.button.input("button", 0, self.now))
-        return self
-
-    def take(self, effects: list[Any]) -> None:
-        for effect in effects:
-            if effect[0] == EMIT:
-                _, tag, name, data = effect
-                self.seq += 1
-                self.events.append((name, data))
-                self.numbers.append((name, self.seq))
-                self.times.append((name, self.now))
-                if self.seal:
-                    self.take(self.button.sealed(tag, BOOT, self.seq, self.now))
-                else:
-                    self.unsealed.append(tag)
-            else:
-                assert effect[0] == OUTPUT
-                self.outputs[effect[1]] = effect[2]
-                if effect[1] == "lamp":
-                    self.lamps.append(effect[2])
-
-    def pass_ms(self, duration_ms: int) -> None:
-        end = self.now + duration_ms
-        while True:
-            due = self.button.next_tick_ms(self.now)
-            if due is None or due > end:
-                break
-            self.now = max(due, self.now)
-            before = self.button.next_tick_ms(self.now)
-            self.take(self.button.tick(self.now))
-            assert self.button.next_tick_ms(self.now) != before or before != self.now, (
-                "a due tick did nothing: busy loop"
-            )
-        self.now = end
-
-    def set(self, name: str, value: int) -> None:
-        self.take(self.button.input(name, value, self.now))
-
-    def press(self, held_ms: int = 100, gap_ms: int = 100) -> None:
-        self.set("button", 1)
-        self.pass_ms(held_ms)
-        self.set("button", 0)
-        self.pass_ms(gap_ms)
-
-    def receipt(self, seq: int, state: int, boot: int = BOOT) -> None:
-        self.take(self.button.receipt(boot, seq, state, self.now))
-
-    def command(self, name: str, args: dict[str, Any] | None = None) -> dict[str, Any] | None:
-        result, effects = self.button.command(name, args or {}, self.now)
-        self.take(effects)
-        return result
-
-    def named(self, name: str) -> list[dict[str, Any]]:
-        return [data for event, data in self.events if event == name]
-
-    def number(self, name: str) -> int:
-        return [seq for event, seq in self.numbers if event == name][-1]
+    @property
+    def lamps(self) -> list[str]:
+        """What its lamp showed, in order."""
+        return [pattern for name, pattern in self.played if name == "lamp"]
 
 
 @pytest.fixture
