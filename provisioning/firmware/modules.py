@@ -1,11 +1,12 @@
-"""Which modules a board needs: all that its start and its kinds import, however far down, and nothing of Linux. Reads source only."""
+"""Which modules a board needs: what its start and its kinds are loaded as, and what a module imports. Reads source only."""
 
 import ast
 from pathlib import Path
 
-ROOTS = ("devices.firmware.start", "devices.firmware.atecc608")
-KIND_ROOTS = ("", ".logic", ".patterns")
-"""What the firmware loads of the kind that its configuration names."""
+START = "devices.firmware.start", ("main",)
+"""What ``main.py`` loads, and asks of it."""
+KIND = ("", ("KIND", "SETTINGS", "make_logic")), (".patterns", ("PATTERNS",))
+"""What the firmware loads by name of the kind that its configuration names, and asks of it."""
 LINUX_ONLY = frozenset({"linux", "pictures"})
 """Modules of a kind that its package names, and no board loads."""
 ROOT_FILES = ("main.py", "slots.py")
@@ -23,51 +24,52 @@ class NeedsError(Exception):
 
 
 def kinds(tree: Path) -> list[str]:
-    """The device kinds that boards can be, by name."""
-    found = [path.parent.name for path in tree.glob("devices/*/logic.py")]
-    return sorted(name.replace("_", "-") for name in found)
+    """The device kinds that boards can be, by name: their packages ask for nothing that boards lack."""
+    found = []
+    for path in sorted(tree.glob("devices/*/logic.py")):
+        try:
+            needs(tree, str(path.with_name("__init__.py").relative_to(tree)))
+        except NeedsError:
+            continue
+        found.append(path.parent.name.replace("_", "-"))
+    return found
 
 
-def needed(tree: Path, chosen: list[str]) -> list[str]:
-    """Paths of all modules in a source tree that a board of the ``chosen`` kinds needs, sorted.
+def entries(tree: Path, chosen: list[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Modules that are loaded by name on a board of the ``chosen`` kinds, and what they are asked for.
 
     Raises:
-        NeedsError: a kind or a module is missing, or no board has it.
+        NeedsError: there is no such kind.
     """
     unknown = sorted(set(chosen) - set(kinds(tree)))
     if unknown:
         raise NeedsError(f"no kind is called {unknown[0]}; there are: {', '.join(kinds(tree))}")
-    waiting = [(name, "the list of roots") for name in ROOTS]
-    waiting += [(f"devices.{kind.replace('-', '_')}{part}", f"kind {kind}") for kind in chosen for part in KIND_ROOTS]
-    found: dict[str, str] = {}
-    while waiting:
-        name, who = waiting.pop()
-        if name in found or ((tree / name.replace(".", "/")).is_dir() and _path(tree, name) is None):
-            continue  # a package needs no file of its own
-        path = _path(tree, name)
-        if path is None:
-            raise NeedsError(f"{who} needs {name}, which is not in the tree")
-        found[name] = path
-        if "." in name:
-            waiting.append((name.rpartition(".")[0], path))
-        waiting += [(other, path) for other in _imports(tree, path)]
-    return sorted(path for path in found.values() if _says_anything(tree / path))
+    packages = [f"devices.{kind.replace('-', '_')}" for kind in chosen]
+    return [START, *((package + part, asked) for package in packages for part, asked in KIND)]
 
 
-def _path(tree: Path, name: str) -> str | None:
+def path_of(tree: Path, name: str) -> str | None:
+    """The file of a module or package; None if it has none."""
     base = name.replace(".", "/")
     return next((path for path in (f"{base}.py", f"{base}/__init__.py") if (tree / path).is_file()), None)
 
 
-def _imports(tree: Path, path: str) -> list[str]:
+def needs(tree: Path, path: str, inside: bool | None = None) -> list[str]:
+    """Modules of the project that a file imports: at its top (``inside`` False), in its functions (True), or both.
+
+    Raises:
+        NeedsError: it imports what no board has.
+    """
     names: list[str] = []
-    for node in _run(ast.parse((tree / path).read_text(encoding="utf-8"), path)):
+    for node, in_function in _run(ast.parse((tree / path).read_text(encoding="utf-8"), path)):
+        if inside is not None and inside != in_function:
+            continue
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             module = node.module or ""
             inner = [f"{module}.{alias.name}" for alias in node.names]
-            inner = [name for name in inner if module.split(".")[0] in OWN and _path(tree, name)]
+            inner = [name for name in inner if module.split(".")[0] in OWN and path_of(tree, name)]
             names += [*inner, module]
     foreign = sorted({name for name in names if name.split(".")[0] not in OWN} - BUILT_IN)
     if foreign:
@@ -75,21 +77,16 @@ def _imports(tree: Path, path: str) -> list[str]:
     return [name for name in names if name.split(".")[0] in OWN and name.split(".")[-1] not in LINUX_ONLY]
 
 
-def _run(tree: ast.AST) -> list[ast.AST]:
-    """All nodes but those that only a type checker reads."""
-    nodes: list[ast.AST] = []
-    waiting = [tree]
+def _run(tree: ast.AST) -> list[tuple[ast.AST, bool]]:
+    """All nodes but those that only a type checker reads, and whether they are in a function."""
+    nodes: list[tuple[ast.AST, bool]] = []
+    waiting = [(tree, False)]
     while waiting:
-        node = waiting.pop()
+        node, inside = waiting.pop()
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            waiting += node.orelse
+            waiting += [(inner, inside) for inner in node.orelse]
             continue
-        nodes.append(node)
-        waiting += ast.iter_child_nodes(node)
+        nodes.append((node, inside))
+        inside = inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        waiting += [(inner, inside) for inner in ast.iter_child_nodes(node)]
     return nodes
-
-
-def _says_anything(path: Path) -> bool:
-    """Whether a file is more than its docstring; a package without a file works as well."""
-    body = ast.parse(path.read_text(encoding="utf-8")).body
-    return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body)

@@ -18,7 +18,10 @@ NAMES = ("sos-button", "panic-button")
 MEANINGS = {
     "configuration": ("four blinks: device.json is missing or wrong", "enrol the board, or copy device.json again"),
     "keys": ("five blinks: a key or certificate is missing, damaged or another's", "enrol the board again"),
-    "flash": ("six blinks: no whole firmware, or the flash is full or fails", "copy the firmware again; else replace the board"),
+    "flash": (
+        "six blinks: no whole firmware, or the flash is full or fails",
+        "copy the firmware again; else replace the board",
+    ),
     "hardware": ("seven blinks: a pin cannot do what it is set to", "choose another pin in device.json"),
 }
 

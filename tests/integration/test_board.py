@@ -8,11 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 
 import psutil
 import pytest
 
+from provisioning.firmware.bundle import make
 from simulators.board.board import Board
 from simulators.board.enrolled import enrolled
 from simulators.board.firmware import compiled
@@ -21,6 +21,7 @@ from simulators.site import Site
 from tests.integration.processes import until
 
 pytestmark = pytest.mark.micropython
+ROOT = pathlib.Path(__file__).parents[2]
 DEVICE = "sos-1"
 DABYL = [sys.executable, "-c", "import sys; from agent.command import main; sys.exit(main())"]
 
@@ -74,52 +75,6 @@ def test_a_trial_that_is_stopped_leaves_nothing_behind(tmp_path: pathlib.Path, f
     assert list(tmp_path.iterdir()) == []
 
 
-def broken(text: str) -> Callable[[pathlib.Path], None]:
-    def change(folder: pathlib.Path) -> None:
-        (folder / "device.json").write_text(text)
-
-    return change
-
-
-def cut(folder: pathlib.Path) -> None:
-    """A bundle whose copying ended in the middle: the manifest, written last, is missing, and so is a module."""
-    (folder / "a" / "manifest.json").unlink()
-    (folder / "a" / "devices" / "firmware" / "app.mpy").unlink()
-    broken("{}")(folder)
-
-
-GOOD = '{"device": {"id": "sos-1", "kind": "sos-button"}, "wifi": [{"ssid": "s"}], "brokers": [{"host": "h"}]}'
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda _folder: None, "no /device.json: enrol this board"),
-        (broken("{"), "/device.json is no JSON: copy it again"),
-        (broken(GOOD.replace("wifi", "wlan")), "'wlan' is unknown"),
-        (broken(GOOD), "no key in /keys/device.key: enrol this board"),
-        (cut, "'device' is a table"),
-    ],
-    ids=["blank", "torn", "unknown", "no keys", "half copied"],
-)
-def test_a_board_that_cannot_work_says_why_and_does_not_start_over_and_over(
-    tmp_path: pathlib.Path, flash: pathlib.Path, change: Callable[[pathlib.Path], None], said: str
-) -> None:
-    folder = tmp_path / "flash"
-    shutil.copytree(flash, folder)
-    (folder / "keys").mkdir()
-    change(folder)
-
-    async def scenario() -> None:
-        async with Board(folder, heap_kb=HEAP_KB) as board:
-            line = await board.printed("this board cannot work")
-            assert said in line
-            await asyncio.sleep(0.5)
-            assert len(board.boots) == 1
-
-    asyncio.run(scenario())
-
-
 BROKEN_WIFI = """
 class Wifi:
     def __init__(self, *parts):
@@ -129,11 +84,13 @@ class Wifi:
 """
 
 
-def test_a_part_of_the_firmware_that_ends_starts_the_board_again(tmp_path: pathlib.Path, flash: pathlib.Path) -> None:
-    bundle = tmp_path / "bundle"
-    shutil.copytree(flash, bundle)
-    (bundle / "a" / "devices" / "firmware" / "wifi.mpy").unlink()
-    (bundle / "a" / "devices" / "firmware" / "wifi.py").write_text(BROKEN_WIFI)
+def test_a_part_of_the_firmware_that_ends_starts_the_board_again(tmp_path: pathlib.Path) -> None:
+    tree = tmp_path / "tree"
+    for name in ("agent", "devices"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tree / "devices" / "firmware" / "wifi.py").write_text(BROKEN_WIFI)
+    make(tree, tmp_path / "bundle", ["sos-button"])
+    bundle = tmp_path / "bundle" / "flash"
     wiring = KINDS["sos-button"]
     folder = enrolled(tmp_path / "flash", bundle, wiring, Site(tmp_path / "site", (DEVICE,)), DEVICE)
 

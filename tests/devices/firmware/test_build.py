@@ -14,19 +14,19 @@ from devices.panic_button import SETTINGS as PANIC
 from devices.sos_button import SETTINGS as SOS
 from provisioning.firmware import __main__ as command
 from provisioning.firmware import bundle, pictures
-from provisioning.firmware.bundle import BundleError, groups, make, without_types
-from provisioning.firmware.modules import NeedsError, kinds, needed
+from provisioning.firmware.bundle import BundleError, make
+from provisioning.firmware.modules import NeedsError, kinds
 
 ROOT = Path(__file__).parents[3]
 MICROPYTHON = Path(sys.prefix) / "bin" / "micropython"
 MINI = {
     "devices/firmware/start.py": "from agent.here import one\nimport machine\n\ndef main(slots):\n    return one()\n",
-    "devices/firmware/atecc608.py": "X = 1\n",
     "devices/firmware/slots.py": "class Slots:\n    pass\n",
     "devices/firmware/root/main.py": "import slots\n",
-    "devices/bell/__init__.py": "def make_logic():\n    from devices.bell.logic import Bell\n    return Bell\n"
+    "devices/bell/__init__.py": "KIND = 'bell'\nSETTINGS = {}\n"
+    "def make_logic():\n    from devices.bell.logic import Bell\n    return Bell\n"
     "def make_binding():\n    from devices.bell.linux import Binding\n    return Binding\n",
-    "devices/bell/logic.py": "from devices.bell import deep\nclass Bell: pass\n",
+    "devices/bell/logic.py": "from devices.bell import deep\nclass Bell:\n    d = deep.D\n    def rung(self): return self.d\n",
     "devices/bell/patterns.py": "PATTERNS = {}\n",
     "devices/bell/deep.py": "D = 2\n",
     "devices/bell/linux.py": "import gpiozero\n",
@@ -50,21 +50,11 @@ def digest(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_what_is_imported_is_needed_and_nothing_else(tree: Path) -> None:
+def test_a_kind_that_asks_for_what_boards_lack_is_none_of_theirs(tree: Path) -> None:
     assert kinds(tree) == ["bell"]
-    always = ["agent/here.py", "devices/firmware/atecc608.py", "devices/firmware/start.py"]
-    bell = [f"devices/bell/{name}.py" for name in ("__init__", "deep", "logic", "patterns")]
-    assert needed(tree, ["bell"]) == [always[0], *bell, *always[1:]]
-    assert needed(tree, []) == always
-
-
-def test_a_board_gets_nothing_of_linux() -> None:
-    paths = needed(ROOT, kinds(ROOT))
-    assert {"agent/journal/log.py", "devices/firmware/flash.py", "devices/sos_button/logic.py"} <= set(paths)
-    assert not {"agent/journal/disk.py", "agent/journal/keeper.py", "agent/keys/file.py", "devices/gpio.py"} & set(
-        paths
-    )
-    assert not [path for path in paths if "linux" in path or "pictures" in path]
+    (tree / "devices/bell/__init__.py").write_text("import typing\n", encoding="utf-8")
+    assert kinds(tree) == []
+    assert kinds(ROOT) == ["panic-button", "sos-button"]
 
 
 @pytest.mark.parametrize(
@@ -75,22 +65,24 @@ def test_a_board_gets_nothing_of_linux() -> None:
         ("from agent.gone import x", "agent/here.py needs agent.gone, which is not in the tree"),
     ],
 )
-def test_a_module_that_no_board_has_is_named_with_who_needs_it(tree: Path, line: str, said: str) -> None:
+def test_a_module_that_no_board_has_is_named_with_who_needs_it(
+    tree: Path, tmp_path: Path, line: str, said: str
+) -> None:
     (tree / "agent/here.py").write_text(line + "\n", encoding="utf-8")
     with pytest.raises(NeedsError) as told:
-        needed(tree, ["bell"])
+        make(tree, tmp_path / "bundle", ["bell"])
     assert str(told.value) == said
 
 
-def test_an_unknown_kind_is_told_with_those_there_are(tree: Path) -> None:
+def test_an_unknown_kind_is_told_with_those_there_are(tree: Path, tmp_path: Path) -> None:
     with pytest.raises(NeedsError, match="no kind is called siren; there are: bell"):
-        needed(tree, ["siren"])
+        make(tree, tmp_path / "bundle", ["siren"])
 
 
 def test_the_manifest_says_what_lies_in_the_bundle(tree: Path, tmp_path: Path) -> None:
     target = tmp_path / "out" / "bundle"
     target.parent.mkdir()
-    sizes = make(tree, target, ["bell"])
+    sizes, _groups = make(tree, target, ["bell"])
     copy = target / "flash" / "a"
     told = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
     assert (told["format"], told["kinds"], told["mpy"]) == ("dabyl-firmware/1", ["bell"], bundle.mpy_version())
@@ -98,7 +90,7 @@ def test_the_manifest_says_what_lies_in_the_bundle(tree: Path, tmp_path: Path) -
     del on_disk["manifest.json"]
     assert {name: entry["sha256"] for name, entry in told["files"].items()} == on_disk
     for name, entry in told["files"].items():
-        assert entry["bytes"] == (copy / name).stat().st_size == sizes[name.replace(".mpy", ".py")]
+        assert entry["bytes"] == (copy / name).stat().st_size == sizes[name]
         assert (copy / name).read_bytes()[:2] == b"M\x06"  # the format's mark and version
     assert sorted(path.name for path in (target / "flash").iterdir()) == ["a", "main.py", "slots.mpy"]
     assert list(target.parent.iterdir()) == [target]
@@ -115,7 +107,7 @@ def test_what_does_not_compile_is_named_and_leaves_the_bundle_before_it(tree: Pa
     target = tmp_path / "bundle"
     make(tree, target, ["bell"])
     before = digest(target)
-    (tree / "devices/bell/deep.py").write_text("match 1:\n    case 1: pass\n", encoding="utf-8")
+    (tree / "devices/bell/deep.py").write_text("D = 2\nmatch D:\n    case 1: pass\n", encoding="utf-8")
     with pytest.raises(
         BundleError, match=r"devices/bell/deep\.py does not compile for MicroPython: SyntaxError: invalid syntax"
     ):
@@ -132,21 +124,6 @@ def test_a_folder_that_is_no_bundle_is_left_alone(tree: Path, tmp_path: Path) ->
     assert (other / "cat").read_text(encoding="utf-8") == "purr"
 
 
-def test_only_what_type_checkers_read_is_left_away() -> None:
-    source = "TYPE_CHECKING = False\nif TYPE_CHECKING:\n    import typing\nelse:\n    x = 1\nif y:\n    z = 'TYPE_CHECKING'\n"
-    assert without_types(source) == "x = 1\nif y:\n    z = 'TYPE_CHECKING'"
-
-
-def test_each_module_counts_in_one_group() -> None:
-    sizes = dict.fromkeys(
-        ["agent/mqtt/a.py", "agent/wire/b.py", "agent/c.py", "devices/firmware/p256.py", "devices/x/d.py"], 10
-    )
-    sizes["devices/firmware/connection.py"] = 5
-    told = dict(groups(sizes))
-    assert told["MQTT client"] == 15
-    assert sum(told.values()) == sum(sizes.values())
-
-
 def test_the_command_says_sizes_and_errors_in_words(
     tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,12 +131,12 @@ def test_the_command_says_sizes_and_errors_in_words(
     target = tmp_path / "bundle"
     assert command.main(["--out", str(target), "--kind", "bell", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["bytes"] == sum(told["groups"].values()) == sum(told["modules"].values())
+    assert told["bytes"] == sum(told["files"].values())
+    assert told["groups"]["device kinds"] > 0 == told["groups"]["MQTT client"]
     assert told["kinds"] == ["bell"]
     assert command.main(["--out", str(target)]) == 0
     assert (
-        f"{told['bytes']:,}  bytes in {len(told['modules'])} modules for bell (at most 65,536)"
-        in capsys.readouterr().out
+        f"{told['bytes']:,}  bytes in {len(told['files'])} files for bell (at most 65,536)" in capsys.readouterr().out
     )
     assert command.main(["--out", str(target), "--kind", "teapot"]) == 1
     assert capsys.readouterr().err.startswith("firmware: no kind is called teapot")
@@ -170,16 +147,16 @@ def test_the_command_says_sizes_and_errors_in_words(
 
 @pytest.mark.micropython
 @pytest.mark.skipif(not MICROPYTHON.exists(), reason="the MicroPython unix port is not installed")
-def test_the_compiled_modules_run_and_the_mqtt_client_is_small(tmp_path: Path) -> None:
-    sizes = make(ROOT, tmp_path / "bundle", ["panic-button", "sos-button"])
-    assert 5000 < dict(groups(sizes))["MQTT client"] <= bundle.MQTT_BYTES
+def test_the_compiled_kinds_run_and_the_mqtt_client_is_small(tmp_path: Path) -> None:
+    _sizes, groups = make(ROOT, tmp_path / "bundle", ["panic-button", "sos-button"])
+    assert 5000 < groups["MQTT client"] <= bundle.MQTT_BYTES
     script = (
-        "import sys\nsys.path[:] = ['flash', 'flash/a']\nimport slots\n"
-        "from agent.wire import cbor\nfrom devices.panic_button import make_logic\n"
-        "import agent.journal.log, devices.firmware.flash, devices.firmware.outputs\n"
+        "import sys\nsys.path[:0] = ['flash', 'flash/a', '%s']\nimport slots\n"
+        "from devices.panic_button import make_logic, KIND, SETTINGS\n"
+        "from devices.sos_button.patterns import PATTERNS\n"
         "logic = make_logic({'building': 'A'}, 0)\n"
-        "print(cbor.loads(cbor.dumps([1, b'x'])), slots.Slots('flash').choose(), type(logic).__name__)"
-    )
+        "print(slots.Slots('flash').choose(), type(logic), KIND, 'lamp_pin' in SETTINGS, 'lamp' in PATTERNS)"
+    ) % (ROOT / "simulators" / "board" / "device")
     done = subprocess.run(
         [str(MICROPYTHON), "-c", script],
         cwd=tmp_path / "bundle",
@@ -188,7 +165,9 @@ def test_the_compiled_modules_run_and_the_mqtt_client_is_small(tmp_path: Path) -
         text=True,
         timeout=60,
     )
-    assert (done.stderr, done.stdout) == ("", "[1, b'x'] a PanicButton\n")
+    names = json.loads((tmp_path / "bundle" / "names.json").read_text(encoding="utf-8"))
+    short = next(name for name, stands_for in names.items() if "devices.panic_button.logic.PanicButton" in stands_for)
+    assert (done.stderr, done.stdout) == ("", f"a <class '{short}'> panic-button True True\n")
 
 
 def test_the_page_for_installers_is_that_of_the_code() -> None:

@@ -1,0 +1,239 @@
+"""Modules joined into few files: what a name of another module means is settled when the firmware is built, not when it starts.
+
+Each file is what one entry needs besides what the files before it have. Its statements stand in the order in which imports would have run
+them, without the imports; names are ``module:name`` (see ``scopes``), and ``shorten`` turns them into names again.
+"""
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from provisioning.firmware.modules import LINUX_ONLY, OWN, NeedsError, needs, path_of
+from provisioning.firmware.scopes import Meanings, SourceError, bound
+
+
+class Part:
+    """What one module brings to a file: its statements, ready to be joined."""
+
+    def __init__(self, path: str, body: list[ast.stmt]) -> None:
+        self.path = path
+        self.body = body
+
+    def source(self) -> str:
+        """Its statements as text."""
+        return "\n".join(ast.unparse(ast.fix_missing_locations(node)) for node in self.body)
+
+
+class File:
+    """One compiled file.
+
+    * ``entry``: the module that it is loaded as, and ``path``, where that lies in the tree.
+    * ``parts``: in order.
+    * ``exports``: names that are found by name at run time, or by those who start it.
+    * ``taken``: what it uses of other files, by their entries.
+    """
+
+    def __init__(self, entry: str, path: str, parts: list[Part], exports: set[str]) -> None:
+        self.entry = entry
+        self.path = path
+        self.parts = parts
+        self.exports = exports
+        self.taken: dict[str, set[str]] = {}
+
+    def statements(self) -> Iterator[ast.stmt]:
+        """All of them, in order."""
+        for part in self.parts:
+            yield from part.body
+
+
+def joined(tree: Path, entries: list[tuple[str, tuple[str, ...]]]) -> tuple[list[File], dict[str, str]]:
+    """The files of these entries (module, names it is asked for), and the imports of MicroPython's modules by what they bind.
+
+    What more than one of them needs lies in the first.
+
+    Raises:
+        NeedsError: a module is missing, or no board has it.
+        SourceError: a module does what cannot be joined.
+    """
+    roots = [entry for entry, _exports in entries]
+    whole = [_order(tree, entry) for entry in roots]
+    modules = {module: _Source(tree, module) for order in whole for module in order}
+    foreign: dict[str, str] = {}
+    for source in modules.values():
+        source.resolve(modules, foreign)
+    orders = [
+        [one for one in order if one == entry or one not in roots] for entry, order in zip(roots, whole, strict=True)
+    ]
+    needed = Counter(module for order in orders for module in order)
+    orders[0] = list(dict.fromkeys(orders[0] + [one for order in orders for one in order if needed[one] > 1]))
+    orders[1:] = [[module for module in order if needed[module] == 1] for order in orders[1:]]
+    kept = _asked_by_name([source.tree for source in modules.values()])
+    files = []
+    for (entry, exports), order in zip(entries, orders, strict=True):
+        parts = [Part(modules[module].path, modules[module].body(modules, kept)) for module in order]
+        files.append(File(entry, modules[entry].path, parts, {f"{entry}:{name}" for name in exports}))
+    return files, foreign
+
+
+def bare(source: str) -> ast.Module:
+    """A module without what only people and type checkers read, and without what MicroPython does not heed."""
+    tree = ast.parse(source)
+    _Bare().visit(tree)
+    return ast.fix_missing_locations(tree)
+
+
+def _asked_by_name(sources: list[ast.Module]) -> set[str]:
+    """Parameters that some call names: as a keyword, or in a map that is handed over with ``**``."""
+    nodes = [node for source in sources for node in ast.walk(source)]
+    words = [node for node in nodes if isinstance(node, ast.keyword)]
+    maps = {word.value.id for word in words if word.arg is None and isinstance(word.value, ast.Name)}
+    names = {word.arg for word in words if word.arg}
+    for node in nodes:
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Dict):
+            continue
+        if any(isinstance(target, ast.Name) and target.id in maps for target in node.targets):
+            names.update(str(key.value) for key in node.value.keys if isinstance(key, ast.Constant))
+    return names
+
+
+def _order(tree: Path, entry: str) -> list[str]:
+    """Modules in the order in which their statements run; what only a function imports comes after."""
+    order: list[str] = []
+    later = [entry]
+    begun = set()
+
+    def place(module: str) -> None:
+        path = path_of(tree, module)
+        if module in begun or path is None:
+            return
+        begun.add(module)
+        for name in needs(tree, path, inside=False):
+            place(name)
+        order.append(module)
+        later.extend(needs(tree, path, inside=True))
+
+    while later:
+        place(later.pop(0))
+    return order
+
+
+class _Source:
+    """A module, and what its names mean."""
+
+    def __init__(self, tree: Path, module: str) -> None:
+        self.module = module
+        path = path_of(tree, module)
+        if path is None:
+            raise NeedsError(f"{module} is not in the tree")
+        self.path = path
+        self._root = tree
+        self.tree = bare((tree / path).read_text(encoding="utf-8"))
+        self.means: dict[str, ast.expr] = {}
+        """What a name at the top of the module stands for."""
+
+    def resolve(self, modules: "dict[str, _Source]", foreign: dict[str, str]) -> None:
+        """Settle what the names mean, after the modules before it."""
+        self.means = {name: ast.Name(f"{self.module}:{name}") for name in bound(self.tree)}
+        for node in self.tree.body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                own = self.imported(node, modules)
+                self.means.update(self._foreign(node, foreign) if own is None else own)
+
+    def body(self, modules: "dict[str, _Source]", kept: set[str]) -> list[ast.stmt]:
+        """The module's statements, with names that mean the same in any module."""
+        rewrite = Meanings(self.path, self.means.get, lambda node: self.imported(node, modules), kept)
+        flat = _Flat(self.path, modules)
+        return [flat.visit(rewrite.visit(n)) for n in self.tree.body if not isinstance(n, ast.Import | ast.ImportFrom)]
+
+    def imported(self, node: ast.Import | ast.ImportFrom, modules: "dict[str, _Source]") -> dict[str, ast.expr] | None:
+        """What an import of the project's modules binds; None if it is of MicroPython's."""
+        package = node.names[0].name if isinstance(node, ast.Import) else node.module or ""
+        if package.split(".")[0] not in OWN:
+            return None
+        linux = package.split(".")[-1] in LINUX_ONLY
+        if package not in modules and not linux and not (self._root / package.replace(".", "/")).is_dir():
+            raise NeedsError(f"{self.path} needs {package}, which is not in the tree")
+        if isinstance(node, ast.Import):
+            if len(node.names) > 1 or not node.names[0].asname:
+                raise SourceError(f"{self.path}:{node.lineno}: say from ... import ...")
+            return {node.names[0].asname: _Module(package)}
+        found: dict[str, ast.expr] = {}
+        for alias in node.names:
+            inner = f"{package}.{alias.name}"
+            if package in modules and alias.name in modules[package].means:
+                found[alias.asname or alias.name] = modules[package].means[alias.name]
+            elif linux:
+                found[alias.asname or alias.name] = ast.Name(f"{package}:{alias.name}")  # whoever uses it is not kept
+            elif path_of(self._root, inner) is not None:
+                found[alias.asname or alias.name] = _Module(inner)
+            else:
+                raise SourceError(f"{self.path}:{node.lineno}: {package} has no {alias.name}")
+        return found
+
+    def _foreign(self, node: ast.Import | ast.ImportFrom, foreign: dict[str, str]) -> dict[str, ast.expr]:
+        found: dict[str, ast.expr] = {}
+        for alias in node.names:
+            name = alias.asname or alias.name
+            said = ast.unparse(
+                ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], 0)
+            )
+            if foreign.setdefault(name, said) != said:
+                raise SourceError(f"{self.path}:{node.lineno}: {name} is something else in another module")
+            found[name] = ast.Name(name)
+        return found
+
+
+class _Module(ast.expr):
+    """Stands for a module of the project until its attribute is taken."""
+
+    _fields = ()
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class _Flat(ast.NodeTransformer):
+    """Turns attributes of modules into names, and finds modules that are used in any other way."""
+
+    def __init__(self, where: str, modules: dict[str, _Source]) -> None:
+        self._where = where
+        self._modules = modules
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        if not isinstance(node.value, _Module):
+            return self.generic_visit(node)
+        meaning = self._modules[node.value.name].means.get(node.attr)
+        if meaning is None or not isinstance(node.ctx, ast.Load):
+            raise SourceError(f"{self._where}:{node.lineno}: {node.value.name} has no {node.attr} to read")
+        return ast.copy_location(ast.Name(meaning.id, node.ctx) if isinstance(meaning, ast.Name) else meaning, node)
+
+    def visit__Module(self, node: _Module) -> ast.AST:
+        raise SourceError(f"{self._where}: the module {node.name} is used as a value")
+
+
+class _Bare(ast.NodeTransformer):
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if getattr(node, "body", None) == [] and not isinstance(node, ast.Module):
+            node.body = [ast.Pass()]  # type: ignore[attr-defined]
+        return node
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        is_types = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        return node.orelse if is_types else node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        first = node.targets[0]
+        return None if isinstance(first, ast.Name) and first.id in {"TYPE_CHECKING", "__slots__"} else node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        return ast.copy_location(ast.Assign([node.target], node.value), node) if node.value else None
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if isinstance(node.value, ast.Constant) else node
+
+    def visit_Assert(self, _node: ast.Assert) -> None:
+        return None

@@ -1,0 +1,116 @@
+"""What no board uses is left out.
+
+A function, class or value of a module stays if something that stays names it. A method or attribute stays if something that stays asks any
+object for that name: whose it is cannot be known. So code that only Linux or the center uses costs a board nothing, wherever it stands.
+What a module does when it is loaded, beyond setting names, always stays.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from provisioning.firmware.join import File
+from provisioning.firmware.micropython import ATTRIBUTES
+from provisioning.firmware.scopes import SourceError
+
+
+def pruned(files: list[File], fixed: set[str]) -> None:
+    """Leave out of these files, which are all that are loaded together, what is not needed; attributes in ``fixed`` are.
+
+    Raises:
+        SourceError: something that stays needs what is in no file.
+    """
+    size = -1
+    while size != (size := sum(1 for file in files for node in file.statements() for _ in ast.walk(node))):
+        _Live(files, fixed).sweep()
+    homes = {name: file for file in files for node in file.statements() for name in defined(node)}
+    for file in files:
+        file.taken = {}
+        for part in file.parts:
+            for name in sorted({name for node in part.body for name in _asked(node)}):
+                if name not in homes:
+                    raise SourceError(f"{part.path} needs {name.replace(':', '.')}, which no board has")
+                if homes[name] is not file:
+                    file.taken.setdefault(homes[name].entry, set()).add(name)
+
+
+def defined(node: ast.stmt) -> set[str]:
+    """Names that a statement sets, if it does nothing else."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    if not isinstance(node, ast.Assign):
+        return set()
+    parts = [part for target in node.targets for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
+    names = {part.id for part in parts if isinstance(part, ast.Name)}
+    return names if len(names) == len(parts) else set()
+
+
+def _asked(node: ast.stmt) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and ":" in one.id}
+
+
+class _Live:
+    """One round: what is reached from what is asked for."""
+
+    def __init__(self, files: list[File], fixed: set[str]) -> None:
+        self._files = files
+        self._names = {name for file in files for name in file.exports}
+        self._attributes = set(ATTRIBUTES | fixed)
+        self._reached: set[int] = set()
+        grown = True
+        while grown:
+            pieces = [piece for file in files for node in file.statements() for piece in self._pieces(node)]
+            fresh = [piece for piece in pieces if id(piece) not in self._reached]
+            for piece in fresh:
+                self._reached.add(id(piece))
+                self._reach(piece)
+            grown = bool(fresh)
+
+    def sweep(self) -> None:
+        """Leave the rest out."""
+        stores = _NoStores(self._attributes)
+        for part in (part for file in self._files for part in file.parts):
+            part.body = [stores.visit(node) for node in part.body if self._stays(node)]
+            for node in part.body:
+                if isinstance(node, ast.ClassDef):
+                    node.body = [one for one in node.body if id(one) in self._reached] or [ast.Pass()]
+
+    def _stays(self, node: ast.stmt) -> bool:
+        names = defined(node)
+        return not names or not names.isdisjoint(self._names)
+
+    def _pieces(self, node: ast.stmt) -> Iterator[ast.AST]:
+        """What of a statement stays, as far as is known."""
+        if not self._stays(node):
+            return
+        if not isinstance(node, ast.ClassDef):
+            yield node
+            return
+        yield from node.bases
+        for one in node.body:
+            names = defined(one)
+            if not names or not names.isdisjoint(self._attributes) or any(name.startswith("__") for name in names):
+                yield one
+
+    def _reach(self, piece: ast.AST) -> None:
+        for node in ast.walk(piece):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                self._names.add(node.id)
+            elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Store):
+                self._attributes.add(node.attr)
+            elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Attribute):
+                self._attributes.add(node.target.attr)
+            elif isinstance(node, ast.Global):
+                self._names.update(node.names)
+
+
+class _NoStores(ast.NodeTransformer):
+    """Leaves out that attributes are set which nobody reads."""
+
+    def __init__(self, read: set[str]) -> None:
+        self._read = read
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        target = node.targets[0]
+        if len(node.targets) > 1 or not isinstance(target, ast.Attribute) or target.attr in self._read:
+            return node
+        return ast.Pass() if isinstance(node.value, ast.Name | ast.Constant) else ast.Expr(node.value)

@@ -1,0 +1,51 @@
+"""The source of a joined file: what it takes from MicroPython and from other files, then its statements."""
+
+import ast
+from collections import Counter
+
+from provisioning.firmware.join import File
+from provisioning.firmware.scopes import FUNCTIONS, LETTERS, LOCAL, parameters
+
+NEAR = 124
+"""Compiled code refers to the first 128 names of a file in one byte, to others in two; a few stand there already."""
+INTERNED = 10
+"""Texts of at most so many characters are names, too."""
+
+
+def written(file: File, foreign: dict[str, str]) -> str:
+    """The source of a shortened file; ``foreign`` has the imports of MicroPython's modules by what they bind."""
+    body = [ast.fix_missing_locations(node) for node in file.statements()]
+    asked = {node.id for one in body for node in ast.walk(one) if isinstance(node, ast.Name)}
+    lines = [_near(body), *(said for name, said in sorted(foreign.items()) if name in asked)]
+    lines += [f"from {entry} import {', '.join(sorted(names))}" for entry, names in sorted(file.taken.items())]
+    return "\n".join([*lines, *(ast.unparse(node) for node in body), ""])
+
+
+def _near(body: list[ast.stmt]) -> str:
+    """A statement that does nothing but name the names that are used most, so that they come first in the file."""
+    counts: Counter[str] = Counter()
+    for statement in body:
+        for node in ast.walk(statement):
+            counts.update(_names(node))
+    names = [name for name, _n in sorted(counts.items(), key=lambda one: (-one[1], one[0])) if name.isidentifier()]
+    names = [name for name in names if not name.startswith(LOCAL) and name not in {"None", "True", "False"}]
+    return "__name__ is 0 and __name__." + ".".join(names[:NEAR]) if len(names) > NEAR else ""
+
+
+def _names(node: ast.AST) -> list[str]:
+    """What compiled code names for this node, without what is inside."""
+    if isinstance(node, ast.Name):
+        return [] if node.id in LETTERS else [node.id]
+    if isinstance(node, ast.Attribute):
+        return [node.attr]
+    if isinstance(node, ast.ClassDef):
+        return [node.name] * 2
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return [node.name] * 2 + [arg.arg for arg in parameters(node)]
+    if isinstance(node, FUNCTIONS):
+        return [arg.arg for arg in parameters(node)]
+    if isinstance(node, ast.keyword):
+        return [node.arg or ""]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) <= INTERNED:
+        return [node.value]
+    return []
