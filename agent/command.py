@@ -19,7 +19,7 @@ For installers
   authority           root and issuing certificate authority, device certificates, revocation
 
 To see it work
-  demo                broker, center and a simulated SOS button; press it and watch
+  demo                broker, center and two simulated buttons; press them and watch
   simulate board      a microcontroller's firmware on a simulated board, pressed and cut off its power
 
   dabyl COMMAND --help tells more, with examples.  dabyl --version prints the version.

@@ -16,7 +16,7 @@ from agent.wire import command, cose, topics
 from simulators.account import presses_verified
 from simulators.board.board import Board
 from simulators.board.enrolled import enrolled
-from simulators.board.kinds import Wiring
+from simulators.board.kinds import HEAP_KB, Wiring
 from simulators.consumer import Consumer
 from simulators.errors import DemoError
 from simulators.processes import Child
@@ -38,7 +38,7 @@ class Scene:
     """An open scene.
 
     Args:
-        directory: an empty folder with a short path.
+        directory: a folder with a short path, for what the site keeps.
         bundle: the firmware, as it lies at the root of a board's flash.
         wiring: of the board's kind.
         heap_kb: of the firmware.
@@ -46,7 +46,7 @@ class Scene:
     """
 
     def __init__(
-        self, directory: pathlib.Path, bundle: pathlib.Path, wiring: Wiring, *, heap_kb: int, seed: int
+        self, directory: pathlib.Path, bundle: pathlib.Path, wiring: Wiring, *, heap_kb: int = HEAP_KB, seed: int = 0
     ) -> None:
         self._directory = directory
         self._bundle = bundle
@@ -110,11 +110,8 @@ class Scene:
         await self.on_line()
 
     async def on_line(self) -> None:
-        """Wait until the board has its broker: a press before that is kept as well, but its latency is that of the start."""
-        await self.until(
-            lambda: self.board.radio.connections > 0,
-            lambda: f"the board did not reach its broker; its console says:\n{self.board.console.tail()}",
-        )
+        """Wait until the board listens at its broker: before that a command would be lost, and a press late."""
+        await self.board.printed("info connected", WAIT_S)
 
     async def drained(self, presses: int) -> None:
         """Wait until the consumer has every press, or for a minute."""

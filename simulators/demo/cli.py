@@ -59,8 +59,8 @@ def _demo(
     An SOS button on Linux and a panic button on a microcontroller: each press is followed from the touch to the lamp that shows the
     center's signed receipt. Where MicroPython is not to be had, the demo goes on without the second.
     """
-    if presses is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.UsageError("without a terminal there are no keys to press: add --presses 50")
+    if presses is None and (not (sys.stdin.isatty() and sys.stdout.isatty()) or Console().is_dumb_terminal):
+        raise click.UsageError("without a terminal there is nothing to see and no key to press: add --presses 50")
     if presses is not None and cuts + kills > presses:
         raise click.UsageError("--cuts and --kills together are at most --presses")
     if keep is not None and keep.exists():
