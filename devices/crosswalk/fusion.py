@@ -2,7 +2,7 @@
 
 Evidence is a score that each sensor raises while it claims somebody and lowers while it claims nobody, at its own rate (a sequential
 test: sensors that agree decide fast, one alone decides slowly, and a short lone claim decides nothing). The score is kept between 0 and
-``most``; at ``call`` somebody is there, below ``keep`` nobody any more.
+``most``; at ``call`` somebody is there, down at ``keep`` nobody any more.
 
 A sensor that is in fault, is silent for too long, or is caught lying is left out: neither its yes nor its no counts. Caught lying is one
 that
@@ -16,7 +16,7 @@ With no sensor left nothing is detected (``working`` is false) and the buttons a
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 WELL = "well"
 CONTRADICTED = "contradicted"
@@ -57,8 +57,9 @@ class Tuning:
     """Limits of the judgement.
 
     Args:
+        weights: sensor -> what its word is worth.
         call: points at which somebody is there: 0.4 s of tracker and PIR, 0.7 s of a tracker alone, 1.1 s of it against a PIR.
-        keep: below it nobody is there any more; half, so that one missed look does not end a detection.
+        keep: at which nobody is there any more; half, so that one missed look does not end a detection.
         most: the score's top; half more than ``call``, so that nobody is there about a second after all sensors say so.
         stale_ms: ten looks of the tracker.
         contradicted_ms: longer than anybody waits at a beacon that is flashing.
@@ -66,6 +67,7 @@ class Tuning:
         blind_calls: as many in a row that chance plays no part.
     """
 
+    weights: Mapping[str, Weight] = dataclasses.field(default_factory=lambda: WEIGHTS)
     call: int = 1000
     keep: int = 500
     most: int = 1500
@@ -111,11 +113,11 @@ class Detector:
 
 
 class Fusion:
-    """The judgement on the fitted sensors (names in ``WEIGHTS``). Times are monotonic milliseconds and never go back."""
+    """The judgement on the fitted sensors (names in the tuning's ``weights``). Times are monotonic milliseconds and never go back."""
 
     def __init__(self, fitted: Iterable[str], tuning: Tuning = TUNING) -> None:
         self._tuning = tuning
-        self._detectors = {name: Detector(WEIGHTS[name]) for name in fitted}
+        self._detectors = {name: Detector(tuning.weights[name]) for name in fitted}
         self._score = 0
         self._at_ms = 0
         self.detected = False
@@ -205,7 +207,7 @@ class Fusion:
             return self._at_ms - (-missing // rate)
         if rate < 0 and self.detected:
             surplus = self._score - self._tuning.keep * 1000
-            return self._at_ms + surplus // -rate + 1
+            return self._at_ms - (surplus // rate)
         return None
 
     def _gather(self, now_ms: int) -> None:
@@ -242,7 +244,7 @@ class Fusion:
     def _turn(self) -> None:
         if not self.detected and self._score >= self._tuning.call * 1000:
             self.detected = True
-        elif self.detected and self._score < self._tuning.keep * 1000:
+        elif self.detected and self._score <= self._tuning.keep * 1000:
             self.detected = False
             self._count_misses()
 

@@ -61,9 +61,9 @@ class Crossing:
         return self.lit and len(self._lamps.faults()) < len(BOTH)
 
     @property
-    def lit_since_ms(self) -> int | None:
-        """Since when it is lit."""
-        return self._activation.since_at_ms
+    def lit_until_ms(self) -> int | None:
+        """How long it is lit if nobody calls any more, None while it is dark."""
+        return self._activation.until_at_ms
 
     @property
     def pedestrian(self) -> bool:
