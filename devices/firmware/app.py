@@ -13,6 +13,7 @@ from agent.device import Device
 from agent.health import journal_facts
 from agent.journal.log import Journal
 from agent.link.outbox import Outbox
+from devices.firmware import factory
 from devices.firmware.clock import BoardClock
 from devices.firmware.config import ConfigError
 from devices.firmware.flash import BOUNDS, FlashStore
@@ -63,12 +64,14 @@ class Board(Device):
         # The lamp first: it says what is wrong with the rest.
         self._made = module.make_logic(config.settings, schedule.now_ms())
         self._hardware = Hardware(module, config.settings, config.battery, schedule, self._input, slots.remember_lamp)
-        identity = Identity(config.device["id"], config.secure_element, watchdog.feed)
-        self._tls = identity.tls
         journal = Journal(FlashStore(JOURNAL), **BOUNDS)
         report = journal.open()
         if report.bytes_cut or report.damaged or report.unreadable:
             log.warning("the journal was mended", bytes_cut=report.bytes_cut, damaged=len(report.damaged))
+        if machine.reset_cause() == machine.PWRON_RESET and factory.asked(self._hardware, schedule, watchdog.feed):
+            self._reset(journal.unsettled_count(0), schedule, log, watchdog)
+        identity = Identity(config.device["id"], config.secure_element, watchdog.feed)
+        self._tls = identity.tls
         clock = BoardClock(schedule.now_ms, journal.notes.get(_FLOOR, 0), self._floor)
         super().__init__(
             config.device["id"],
@@ -89,6 +92,17 @@ class Board(Device):
         self._started_ms = schedule.now_ms()
         self._report_ms = 0
         self._well = False
+
+    def _reset(self, alarms: int, schedule: "Schedule", log: "SerialLog", watchdog: "Any") -> None:
+        """Go back to the state before enrolment, unless alarms wait to be delivered."""
+        if alarms:
+            log.warning("no factory reset: alarms wait to be delivered", alarms=alarms)
+            factory.show(self._hardware, "sending", schedule, watchdog.feed)
+            return
+        log.warning("factory reset")
+        factory.erase()
+        factory.show(self._hardware, "acknowledged", schedule, watchdog.feed)
+        machine.reset()
 
     async def run(self) -> None:
         """Work."""

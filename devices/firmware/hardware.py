@@ -39,6 +39,11 @@ class Hardware:
 
     Raises:
         HardwareError: the processor has no such pin, or it cannot do that.
+
+    Attributes:
+        button: the contact that is pressed.
+        pins: GPIO numbers by name of input and output.
+        woken: name of a contact that was closed before anybody listened.
     """
 
     def __init__(
@@ -52,7 +57,7 @@ class Hardware:
     ) -> None:
         self._battery = battery
         self._adc = None
-        self._woken = ""
+        self.woken = ""
         chosen = {name: settings.get(name, kind.SETTINGS[name][1]) for name in kind.SETTINGS}
         names = [name[: -len(_SUFFIX)] for name in sorted(chosen) if name.endswith(_SUFFIX)]
         pins = [("lamp", chosen["lamp_pin"])] + [(name, chosen[name + _SUFFIX]) for name in names if name != "lamp"]
@@ -92,7 +97,7 @@ class Hardware:
 
     def start(self) -> None:
         """Begin to report, and tell every present level once."""
-        self._inputs.start(self._woken)
+        self._inputs.start(self.woken)
 
     def sleeper(self, woken: bool) -> None:
         """This board sleeps, and its button wakes it.
@@ -106,7 +111,8 @@ class Hardware:
         number = self.pins["button"]
         if number not in _WAKING:
             raise HardwareError("button: GPIO%d does not wake a board: choose one of %s" % (number, _WAKING))
-        self._woken = "button" if woken else ""
+        if woken:
+            self.woken = "button"
 
     def read(self) -> "dict[str, int]":
         """The inputs' present levels, and the battery's millivolts."""
