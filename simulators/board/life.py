@@ -11,7 +11,7 @@ from simulators.board import records
 from simulators.board.console import Console
 from simulators.board.errors import BoardStateError
 from simulators.board.pins import Pins
-from simulators.board.run import Run
+from simulators.board.run import CTRL_C, Run
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 EXT0_WAKE, EXT1_WAKE, TIMER_WAKE = 2, 3, 4
@@ -152,6 +152,8 @@ class Life:
             self._starting = False
             self.boots.append(Boot(record.number, self.wake, record.time_us * 1000, record.value))
             self.run.up()
+        elif record.kind == records.CTRL_C:  # it came where a real board has no byte code to interrupt
+            self.run.type(CTRL_C)
         elif record.kind == records.HALT:
             self._halting = True
             self._later(self._halted(self.run, record))

@@ -24,6 +24,7 @@ CLOCK     board                                                                 
 FLASH     board  operation      block                 bytes
 PONG      board                 PING's number
 UP        board  reset cause    free heap
+CTRL_C    board                                                                 (type it once more: it came within an operation)
 I2C       board  address        bytes to read, -1 no  bus                       bytes to write; answer: value or -errno, bytes read
 NVS       board                                                                 JSON: namespace and its values; answered when kept
 ROUTE     board                 -                     port                      host name; answer: a port of 127.0.0.1, or 0
@@ -39,7 +40,7 @@ RECORD = struct.Struct("<BBHiIq")
 PAYLOAD_MAX = 65535
 
 SETUP, DRIVE, ADC, AIR, FIRE, FAULTS, PING = 1, 2, 3, 4, 5, 6, 7
-INPUT, OUTPUT, WATCHDOG, TIMER, HALT, RTC, CLOCK, FLASH, PONG, UP = 16, 17, 18, 19, 20, 21, 22, 23, 24, 25
+INPUT, OUTPUT, WATCHDOG, TIMER, HALT, RTC, CLOCK, FLASH, PONG, UP, CTRL_C = 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26
 I2C, NVS, ROUTE = 32, 33, 34
 PROGRAM, ERASE, FAILURE = 1, 2, 3
 RESET, DEEPSLEEP, POWER_CUT, SOFT_RESET = 1, 2, 3, 4

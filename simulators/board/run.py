@@ -25,12 +25,8 @@ from simulators.board.flash import MODULES
 BACKLOG_BYTES = 4 * 1024 * 1024  # some 200,000 edges that the board has not taken
 CONSOLE_BYTES = 65536
 TYPED_MAX = 1024 * 1024
-BOOTSTRAP = (
-    "import os,sys;"
-    "os.login_tty(int(sys.argv.pop(1)));"  # a session of its own with the console as its terminal
-    "from micropython_unix import run_main;"
-    "sys.exit(run_main(sys.argv))"
-)
+CTRL_C = b"\x03"
+INTERPRETER = pathlib.Path(__file__).parent / "interpreter.py"
 
 
 class Run:
@@ -65,7 +61,7 @@ class Run:
             os.set_blocking(self._console, False)
             _like_a_serial_line(terminal)
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-c", BOOTSTRAP, str(terminal),
+                sys.executable, "-I", os.fspath(INTERPRETER), str(terminal),
                 "-X", f"heapsize={heap_bytes}", "-i", os.fspath(MODULES / "sim_start.py"),
                 env={
                     **os.environ,
@@ -127,7 +123,7 @@ class Run:
             self._write()
 
     def up(self) -> None:
-        """The board has started and takes what is typed; Ctrl-C before that would end the interpreter itself."""
+        """The board has started and takes what is typed; Ctrl-C before that would interrupt its own start."""
         self._prompt = True
         self._write()
 
@@ -198,10 +194,12 @@ class Run:
 
 
 def _like_a_serial_line(terminal: int) -> None:
-    """No echo, no translation, but Ctrl-C interrupts: the prompt turns that off and on by itself."""
+    """No echo, no translation, but Ctrl-C interrupts (`interpreter.py`): the prompt turns that off and on by itself."""
     tty.setraw(terminal)
     attributes = termios.tcgetattr(terminal)
     attributes[3] |= termios.ISIG
+    attributes[6][termios.VQUIT] = CTRL_C
+    attributes[6][termios.VINTR] = attributes[6][termios.VSUSP] = b"\x00"  # no character
     termios.tcsetattr(terminal, termios.TCSANOW, attributes)
     fcntl.fcntl(terminal, fcntl.F_SETFD, 0)
 

@@ -17,7 +17,7 @@ SLOTS = 64
 PAYLOAD_MAX = 65535
 
 SETUP, DRIVE, ADC, AIR, FIRE, FAULTS, PING = 1, 2, 3, 4, 5, 6, 7
-INPUT, OUTPUT, WATCHDOG, TIMER, HALT, RTC, CLOCK, FLASH, PONG, UP = 16, 17, 18, 19, 20, 21, 22, 23, 24, 25
+INPUT, OUTPUT, WATCHDOG, TIMER, HALT, RTC, CLOCK, FLASH, PONG, UP, CTRL_C = 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26
 I2C, NVS, ROUTE = 32, 33, 34
 RESET, DEEPSLEEP, POWER_CUT, SOFT_RESET = 1, 2, 3, 4
 
@@ -26,9 +26,12 @@ _ring = bytearray(SLOTS * SIZE)
 _payloads = [None] * SLOTS
 _head = 0  # written by the thread only
 _tail = 0  # written by the main thread only
+_ctrl_c = struct.pack(RECORD, CTRL_C, 0, 0, 0, 0, 0)
 _halted = False
+_answer = bytearray()  # what has come of an answer
+_due = 0  # answers that have not come
 masked = False  # by machine.disable_irq
-busy = False  # within the flash's driver
+busy = False  # within the flash's driver or a transfer
 handlers = {}  # kind -> function(number, value, extra, payload)
 
 
@@ -39,9 +42,26 @@ def say(kind, number=0, value=0, extra=0, payload=b""):
 
 def call(kind, number=0, value=0, extra=0, payload=b""):
     """Ask the host and wait for its answer: (value, payload)."""
+    global busy
+    busy = True
+    try:
+        return _called(kind, number, value, extra, payload)
+    finally:
+        busy = False
+
+
+def _called(kind, number, value, extra, payload):
+    global _answer, _due
     _calls.write(struct.pack(RECORD, kind, number, len(payload), value, extra, time.ticks_us()) + payload)
-    head = struct.unpack(RECORD, _read(_calls, SIZE))
-    return head[3], _read(_calls, head[2]) if head[2] else b""
+    _due += 1
+    while _due:  # more than one is due where Ctrl-C came before an earlier answer
+        _await(SIZE)
+        head = struct.unpack_from(RECORD, _answer)
+        _await(SIZE + head[2])
+        payload = bytes(memoryview(_answer)[SIZE:])
+        _answer = bytearray()
+        _due -= 1
+    return head[3], payload
 
 
 def halt(why, value=0, extra=0, payload=b""):
@@ -54,6 +74,20 @@ def halt(why, value=0, extra=0, payload=b""):
             _calls.read(1)
         except BaseException:  # Ctrl-C does not start a board that stands still
             pass
+
+
+def again():
+    """Have Ctrl-C typed once more: it came where a board has no byte code to interrupt."""
+    _events.write(_ctrl_c)
+
+
+def _await(n):
+    """Read until so much of the answer is there; nothing is lost when Ctrl-C comes in between."""
+    while len(_answer) < n:
+        before = len(_answer)
+        _answer.extend(_calls.read(n - before))
+        if len(_answer) == before:
+            raise OSError(104)  # the host is gone; the kernel's hang-up of the console ends this process
 
 
 def _read(file, n):
@@ -93,6 +127,14 @@ def _listen():
 
 
 def _deliver(end):
+    try:
+        return _delivered(end)
+    except KeyboardInterrupt:
+        again()
+        return _deliver(end)
+
+
+def _delivered(end):
     global _tail
     if busy:
         try:

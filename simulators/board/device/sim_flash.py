@@ -3,6 +3,8 @@
 #
 # No interrupt is served within an operation, as a real driver runs no Python; and nothing is allocated, because the collector closes files
 # that were left open, with the heap locked.
+#
+# Ctrl-C comes at a jump. There is none between an operation's `try` and its caller.
 import os
 import struct
 import time
@@ -15,6 +17,7 @@ _PROGRAM, _ERASE, _FAILURE = 1, 2, 3
 _EIO = 5
 _ERASED = b"\xff" * BLOCK
 _record = bytearray(sim_bus.SIZE)
+_interrupted = False
 
 
 class Flash:
@@ -44,24 +47,24 @@ class Flash:
 
     def readblocks(self, block, buffer, offset=0):
         try:
-            self._read(block, buffer, offset)
+            return _done(self._read(block, buffer, offset))
         except KeyboardInterrupt:
-            _interrupt_later()
-            self._read(block, buffer, offset)
+            _once_more()
+            return self.readblocks(block, buffer, offset)
 
     def writeblocks(self, block, buffer, offset=None):
         try:
-            self._write(block, buffer, offset)
+            return _done(self._write(block, buffer, offset))
         except KeyboardInterrupt:
-            _interrupt_later()
-            self._write(block, buffer, offset)
+            _once_more()
+            return self.writeblocks(block, buffer, offset)
 
     def ioctl(self, operation, argument):
         try:
-            return self._control(operation, argument)
+            return _done(self._control(operation, argument))
         except KeyboardInterrupt:
-            _interrupt_later()
-            return self._control(operation, argument)
+            _once_more()
+            return self.ioctl(operation, argument)
 
     def _read(self, block, buffer, offset):
         sim_bus.busy = True
@@ -143,9 +146,18 @@ class Flash:
         return self._random >> 8
 
 
-def _interrupt_later():
-    """Ctrl-C must not leave LittleFS in the middle of its C code; the operation is done again, and Ctrl-C comes once more."""
-    os.system("(sleep 0.01; kill -INT $PPID) &")
+def _once_more():
+    """Ctrl-C must not leave LittleFS in the middle of its C code: the operation is done again, and Ctrl-C comes after it."""
+    global _interrupted
+    _interrupted = True
+
+
+def _done(answer):
+    global _interrupted
+    if _interrupted:
+        _interrupted = False
+        sim_bus.again()
+    return answer
 
 
 def mount(flash):
