@@ -15,17 +15,17 @@ TRANSCRIPT = Path(__file__).with_name("transcript.py")
 SHARED = (
     "agent/wire/*.py", "agent/mqtt/*.py", "agent/effects.py", "agent/device.py", "agent/seal.py", "agent/outgoing.py", "agent/obey.py",
     "agent/inbound.py", "agent/limit.py", "agent/clock.py", "agent/errors.py", "agent/keys/errors.py", "agent/link/outbox.py",
-    "agent/link/path.py", "agent/link/feed.py", "agent/link/errors.py", "agent/journal/[!dk]*.py",
+    "agent/link/path.py", "agent/link/feed.py", "agent/link/carrier.py", "agent/link/errors.py", "agent/journal/[!dk]*.py",
 )  # fmt: skip
 """What boards run too. Of the journal they have their own disk and keeper."""
 BOARD_ROOMS = ("common", "firmware", "panic_button", "sos_button")
 """Of ``devices``: what boards load. The other kinds run on Linux alone."""
 LINUX_ONLY = ("linux", "pictures")
 """Modules of a device kind that no board loads."""
-BOARD_MODULES = frozenset({"asyncio", "esp32", "gc", "machine", "micropython", "network", "select", "socket", "tls"})
+BOARD_MODULES = frozenset({"esp32", "gc", "machine", "micropython", "network", "select", "socket", "tls"})
 """What the firmware may import besides."""
 
-MODULES = {"array", "binascii", "errno", "hashlib", "json", "os", "struct", "sys", "time"}
+MODULES = {"array", "asyncio", "binascii", "errno", "hashlib", "json", "os", "struct", "sys", "time"}
 NO_METHODS = {
     "bit_length": "int", "bit_count": "int", "removeprefix": "str", "removesuffix": "str", "zfill": "str", "ljust": "str",
     "rjust": "str", "casefold": "str", "isascii": "str", "isidentifier": "str", "format_map": "str", "expandtabs": "str",
