@@ -169,11 +169,11 @@ class Device:
         found = []
         for _position, _rank, boot, seq, envelope in self._journal.unsettled_alarms():
             try:
-                made = event.decode(cose.parse(envelope).payload)
+                type_ = event.type_of(cose.parse(envelope).payload)
             except WireError:
                 continue  # damaged on the disk; the center will say so
-            self._outgoing.open_alarms[boot, seq] = made.type
-            if made.type == "alarm.raised":
+            self._outgoing.open_alarms[boot, seq] = type_
+            if type_ == "alarm.raised":
                 found.append((boot, seq, 0))
         return found
 

@@ -11,51 +11,53 @@ QOS_NOT_SUPPORTED: "Final" = 0x9B
 NOT_MENDED_BY_TIME: "Final" = (0x04, 0x05, 0x86, 0x87, 0x8A, 0x8C, RETAIN_NOT_SUPPORTED, QOS_NOT_SUPPORTED)
 """Bad credentials, not authorised, banned, bad authentication method, no retained messages, no QoS 1: trying again at once is of no use."""
 
-_NAMES = {
-    0x00: "normal disconnection",
-    0x01: "unacceptable protocol version",
-    0x02: "client identifier rejected",
-    0x03: "server unavailable",
-    0x04: "bad user name or password",
-    0x05: "not authorised",
-    0x80: "unspecified error",
-    0x81: "malformed packet",
-    0x82: "protocol error",
-    0x83: "implementation specific error",
-    0x84: "unsupported protocol version",
-    0x85: "client identifier not valid",
-    0x86: "bad user name or password",
-    0x87: "not authorised",
-    0x88: "server unavailable",
-    0x89: "server busy",
-    0x8A: "banned",
-    0x8B: "server shutting down",
-    0x8C: "bad authentication method",
-    0x8D: "keepalive timeout",
-    0x8E: "session taken over",
-    0x8F: "topic filter invalid",
-    0x90: "topic name invalid",
-    0x91: "packet identifier in use",
-    0x92: "packet identifier not found",
-    0x93: "receive maximum exceeded",
-    0x94: "topic alias invalid",
-    0x95: "packet too large",
-    0x96: "message rate too high",
-    0x97: "quota exceeded",
-    0x98: "administrative action",
-    0x99: "payload format invalid",
-    RETAIN_NOT_SUPPORTED: "retain not supported",
-    QOS_NOT_SUPPORTED: "QoS not supported",
-    0x9C: "use another server",
-    0x9D: "server moved",
-    0x9E: "shared subscriptions not supported",
-    0x9F: "connection rate exceeded",
-    0xA0: "maximum connect time",
-    0xA1: "subscription identifiers not supported",
-    0xA2: "wildcard subscriptions not supported",
-}
+_TEXTS = """
+00 normal disconnection
+01 unacceptable protocol version
+02 client identifier rejected
+03 server unavailable
+04 bad user name or password
+05 not authorised
+80 unspecified error
+81 malformed packet
+82 protocol error
+83 implementation specific error
+84 unsupported protocol version
+85 client identifier not valid
+86 bad user name or password
+87 not authorised
+88 server unavailable
+89 server busy
+8a banned
+8b server shutting down
+8c bad authentication method
+8d keepalive timeout
+8e session taken over
+8f topic filter invalid
+90 topic name invalid
+91 packet identifier in use
+92 packet identifier not found
+93 receive maximum exceeded
+94 topic alias invalid
+95 packet too large
+96 message rate too high
+97 quota exceeded
+98 administrative action
+99 payload format invalid
+9a retain not supported
+9b QoS not supported
+9c use another server
+9d server moved
+9e shared subscriptions not supported
+9f connection rate exceeded
+a0 maximum connect time
+a1 subscription identifiers not supported
+a2 wildcard subscriptions not supported
+"""
+# One text: a map of them would take a board a kilobyte more.
 
 
 def describe(code: int) -> str:
     """The reason in words, or its number."""
-    return _NAMES.get(code) or "reason 0x%02x" % code
+    place = _TEXTS.find("\n%02x " % code)
+    return "reason 0x%02x" % code if place < 0 else _TEXTS[place + 4 : _TEXTS.find("\n", place + 1)]

@@ -168,6 +168,19 @@ def decode(payload: bytes) -> Event:
     return event
 
 
+def type_of(payload: bytes) -> str:
+    """The type of an event that was whole when it was made: the device's own, read from its journal.
+
+    Raises:
+        MalformedError: it is no event any more.
+    """
+    fields = cbor.loads(payload)
+    type_ = fields.get("type") if isinstance(fields, dict) else None
+    if type(type_) is not str:
+        raise MalformedError("event: no map with a type")
+    return type_
+
+
 def _misplaced(name: str, i: int) -> MalformedError:
     return MalformedError("event: the field '%s' is not at byte %d, its place in the one encoding" % (name, i))
 

@@ -46,11 +46,13 @@ def completed(kind: str, table: "Table", pins: "Sequence[str]", settings: "Mappi
 
 def _checked(name: str, entry: "tuple[type[Any], Any, int | None, int | None, str]", value: "Any") -> "Any":
     wanted, _default, minimum, maximum, meaning = entry
+    if meaning:  # a board's firmware carries none
+        name = "%s (%s)" % (name, meaning)
     if type(value) is not wanted:
-        raise SettingsError("setting %s (%s) must be %s, not %s" % (name, meaning, WORDS[wanted], repr(value)[:60]))
+        raise SettingsError("setting %s must be %s, not %s" % (name, WORDS[wanted], repr(value)[:60]))
     if minimum is not None and maximum is not None:
         size = value if wanted is int else len(value)
         if not minimum <= size <= maximum:
             allowed = "%d to %d%s" % (minimum, maximum, UNITS[wanted])
-            raise SettingsError("setting %s (%s) must be %s, not %d" % (name, meaning, allowed, size))
+            raise SettingsError("setting %s must be %s, not %d" % (name, allowed, size))
     return value

@@ -12,6 +12,9 @@ from pathlib import Path
 from provisioning.firmware.modules import LINUX_ONLY, OWN, NeedsError, needs, path_of
 from provisioning.firmware.scopes import Meanings, SourceError, bound
 
+SETTINGS = "SETTINGS"
+"""A kind's table of settings; the last of each row is help, which a board gives to nobody."""
+
 
 class Part:
     """What one module brings to a file: its statements, ready to be joined."""
@@ -227,10 +230,15 @@ class _Bare(ast.NodeTransformer):
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
         first = node.targets[0]
-        return None if isinstance(first, ast.Name) and first.id in {"TYPE_CHECKING", "__slots__"} else node
+        name = first.id if isinstance(first, ast.Name) else ""
+        if name == SETTINGS and isinstance(node.value, ast.Dict):
+            for row in node.value.values:
+                if isinstance(row, ast.Tuple) and isinstance(row.elts[-1], ast.Constant):
+                    row.elts[-1] = ast.Constant("")
+        return None if name in {"TYPE_CHECKING", "__slots__"} else node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
-        return ast.copy_location(ast.Assign([node.target], node.value), node) if node.value else None
+        return self.visit_Assign(ast.copy_location(ast.Assign([node.target], node.value), node)) if node.value else None
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         return None if isinstance(node.value, ast.Constant) else node
