@@ -21,24 +21,24 @@ COLOURS = {"tracker": "#1f66b0", "pir": "#b3261e"}
 
 # state -> (what it means, where it stands)
 STATES = {
-    "dark": ("nobody is there", 150, 110),
-    "gathering": ("a sensor claims somebody", 500, 110),
-    "held": ("lit, somebody is there", 500, 330),
-    "ending": ("lit, the time to cross runs", 150, 330),
+    "dark": ("nobody is there", 190, 70),
+    "gathering": ("a sensor claims somebody", 710, 70),
+    "held": ("lit, somebody is there", 710, 310),
+    "ending": ("lit, the time to cross runs", 190, 310),
 }
 DRAWN = ("nobody there", "button", "tracker: somebody")
 NOBODY, BUTTON, SOMEBODY = DRAWN
 # Where an arrow's label stands and its anchor, for each change of state that the exploration may find.
 PLACES = {
-    ("dark", "gathering"): (325, 82, "middle"),
-    ("gathering", "dark"): (325, 141, "middle"),
-    ("gathering", "held"): (524, 222, "start"),
-    ("held", "ending"): (325, 363, "middle"),
-    ("ending", "held"): (325, 305, "middle"),
-    ("ending", "dark"): (128, 222, "end"),
-    ("dark", "ending"): (172, 200, "start"),
-    ("gathering", "ending"): (400, 248, "start"),
-    ("ending", "gathering"): (262, 248, "end"),
+    ("dark", "gathering"): (450, 48, "middle"),
+    ("gathering", "dark"): (450, 102, "middle"),
+    ("gathering", "held"): (734, 195, "start"),
+    ("held", "ending"): (450, 343, "middle"),
+    ("ending", "held"): (450, 288, "middle"),
+    ("ending", "dark"): (166, 195, "end"),
+    ("dark", "ending"): (214, 262, "start"),
+    ("gathering", "ending"): (505, 205, "start"),
+    ("ending", "gathering"): (478, 160, "end"),
 }
 
 # output -> pattern -> what a passer-by understands
@@ -72,7 +72,7 @@ def arrows() -> dict[tuple[str, str], str]:
 def _why(before: str, after: str, moves: set[str]) -> str:
     """In words: what comes to pass whatever happens comes with time."""
     if moves >= {NOBODY, SOMEBODY}:
-        return "time is over, a sensor claims somebody"
+        return "time is over, not yet certain"
     if NOBODY in moves:
         return "time is over" if after == "dark" and before == "ending" else "nobody is claimed any more"
     return (
@@ -87,9 +87,9 @@ def _why(before: str, after: str, moves: set[str]) -> str:
 def states_svg() -> str:
     """The state machine as it was explored."""
     lines = [
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 650 440' {STYLE} font-size='12'>",
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 900 380' {STYLE} font-size='12'>",
         "<title>States of the crosswalk</title>",
-        "<rect width='650' height='440' fill='#ffffff'/>",
+        "<rect width='900' height='380' fill='#ffffff'/>",
         "<defs><marker id='tip' viewBox='0 0 10 10' refX='9' refY='5' markerWidth='8' markerHeight='8' orient='auto'>",
         f"<path d='M0 0 L10 5 L0 10 z' fill='{QUIET}'/></marker></defs>",
     ]
@@ -111,8 +111,11 @@ def _arrow(before: str, after: str, why: str) -> list[str]:
     across, down = (to_x > from_x) - (to_x < from_x), (to_y > from_y) - (to_y < from_y)
     # Arrows that go opposite ways pass each other on their left.
     aside_x, aside_y = 14 * down, -14 * across
-    start = (from_x + 100 * across + aside_x, from_y + 30 * down + aside_y)
-    end = (to_x - 100 * across + aside_x, to_y - 30 * down + aside_y)
+    half = 100
+    if across and down:
+        half, aside_y = 80, 0
+    start = (from_x + half * across + aside_x, from_y + 30 * down + aside_y)
+    end = (to_x - half * across + aside_x, to_y - 30 * down + aside_y)
     x, y, anchor = PLACES[before, after]
     return [
         f"<path d='M{start[0]} {start[1]} L{end[0]} {end[1]}' stroke='{QUIET}' stroke-width='2' marker-end='url(#tip)'/>",
@@ -158,11 +161,11 @@ def _flashes(pattern: Beacon, lamp: int, span_ms: int) -> list[tuple[int, int]]:
 
 
 # A story for the picture of the fusion: (from_ms, until_ms) in which each sensor claims somebody.
-STORY = {"tracker": ((4500, 9000), (15_000, 19_500)), "pir": ((1000, 2200), (4600, 7800))}
+STORY = {"tracker": ((6500, 11_000), (16_000, 20_000)), "pir": ((1000, 2200), (6600, 9800))}
 STORY_TEXT = (
     (1000, "wind warms the PIR"),
-    (4400, "somebody waits and crosses"),
-    (15_000, "one whom the PIR does not see"),
+    (6500, "somebody waits and crosses"),
+    (16_000, "one whom the PIR does not see"),
 )
 STORY_MS = 23_000
 
