@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from benchmarks import (
     backlog,
     battery,
+    board_heap,
     board_latency,
     burst,
     idle,
@@ -14,6 +15,7 @@ from benchmarks import (
     latency,
     mqtt,
     outage,
+    sensors,
     signing,
     start,
     wire,
@@ -83,6 +85,7 @@ def _fuzz(context: Context) -> list[Figure]:
 BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
     "latency": (latency.measure, "press to subscriber, ratio to a plain paho script"),
     "slow-disk": (latency.measure_slow, "the same with syncs that take 80 ms longer"),
+    "board-heap": (board_heap.measure, "heap of a board's firmware: code, rest, and the least it works with"),
     "board-latency": (board_latency.measure, "press to subscriber from a simulated board, its signature checked"),
     "idle": (idle.measure, "memory, processor time and wake-ups while nothing happens"),
     "start": (start.measure, "process start to first event at the subscriber"),
@@ -96,6 +99,10 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
     "backlog": (backlog.measure, "the same with the agent's process, a broker and a center"),
     "signing": (signing.measure, "a board's signatures, estimated for an ESP32"),
     "battery": (battery.measure, "battery life of a badge, by a model"),
+    "sensors": (
+        sensors.measure,
+        "decoders of the crosswalk's sensors, ratio to the public parsers, and 10^6 fuzzed bytes for each",
+    ),
     "fuzz": (_fuzz, "10^6 mutated messages through every decoder, 200,000 streams through the MQTT client"),
 }
 """Name to function and what it measures, in the order of a run: what needs a quiet machine first."""

@@ -18,14 +18,14 @@ class Frames:
     """Finds frames.
 
     Args:
-        first: matches the first byte of every kind of frame.
+        first: matches the first byte of every kind of frame; it may be set anew after ``drop``.
         measure: judges a beginning. It must come to ``NONE`` or a length within the longest frame.
 
     ``understood`` counts frames, ``skipped`` the bytes that belonged to none.
     """
 
     def __init__(self, first: re.Pattern[bytes], measure: Measure) -> None:
-        self._first = first
+        self.first = first
         self._measure = measure
         self._rest = b""
         self.understood = 0
@@ -36,13 +36,14 @@ class Frames:
         data = self._rest + data
         frames = []
         done = 0
-        while True:
+        keep = len(data)
+        while done < len(data):
             start, end, keep = self._earliest_end(data, done)
             if end < 0:
                 break
-            self.skipped += start - done
             frames.append(data[start:end])
-            done = end
+            self.skipped += start - done
+            done = keep = end
         self.understood += len(frames)
         self.skipped += keep - done
         self._rest = data[keep:]
@@ -56,13 +57,14 @@ class Frames:
     def _earliest_end(self, data: bytes, done: int) -> tuple[int, int, int]:
         """Start and end of the frame after ``done`` that ends first (end -1: none), and from where bytes may still become a frame."""
         best_start, best_end, keep = done, -1, len(data)
-        found = self._first.search(data, done)
+        search, measure = self.first.search, self._measure
+        found = search(data, done)
         while found:
             at = found.start()
-            length = self._measure(data, at)
+            length = measure(data, at)
             if length == MORE:
                 keep = min(keep, at)
             elif length > 0 and (best_end < 0 or at + length < best_end):
                 best_start, best_end = at, at + length
-            found = self._first.search(data, at + 1, len(data) if best_end < 0 else best_end)
+            found = search(data, at + 1, len(data) if best_end < 0 else best_end)
         return best_start, best_end, keep

@@ -27,6 +27,9 @@ _SYNC = b"\xb5\x62"
 _SENTENCE = re.compile(rb"\$([ -)+-~]{5,})\*([0-9A-Fa-f]{2})\r?\n")
 _NAV_PVT = b"\x01\x07"
 _MM_S_PER_KNOT = 1852_000 / 3600
+_FIX_OK = 1
+_TIME_VALID = 3
+"""Date and time."""
 _FIX_TYPES = (2, 3, 4)
 """2D, 3D, with dead reckoning; 1 is dead reckoning alone, 5 is time alone."""
 
@@ -112,10 +115,10 @@ def _measure_nmea(data: bytes, at: int) -> int:
     found = _SENTENCE.fullmatch(data, at, end + 1)
     if not found:
         return NONE
-    total = 0
-    for byte in found[1]:
-        total ^= byte
-    return end + 1 - at if total == int(found[2], 16) else NONE
+    total = int.from_bytes(found[1], "big")
+    for half in (512, 256, 128, 64, 32, 16, 8):  # all bytes at once
+        total ^= total >> half
+    return end + 1 - at if total & 0xFF == int(found[2], 16) else NONE
 
 
 def _measure_ubx(data: bytes, at: int) -> int:
@@ -153,11 +156,11 @@ def _from_rmc(frame: bytes, at_ms: int) -> Fix | None:
 
 
 def _from_pvt(frame: bytes, at_ms: int) -> Fix | None:
-    told = UBXReader.parse(frame, validate=VALNONE)
-    if not told.gnssFixOk or told.fixType not in _FIX_TYPES:
+    told = UBXReader.parse(frame, validate=VALNONE, parsebitfield=False)
+    if not told.flags[0] & _FIX_OK or told.fixType not in _FIX_TYPES:
         return None
     unix_ms = None
-    if told.validDate and told.validTime:
+    if told.valid[0] & _TIME_VALID == _TIME_VALID:
         moment = dt.datetime(told.year, told.month, told.day, told.hour, told.min, told.second, tzinfo=dt.UTC)
         unix_ms = _unix_ms(moment) + round(told.nano / 1_000_000)
     accuracy_mm = None if told.hAcc >= 0xFFFFFFFF else round(told.hAcc)
@@ -165,7 +168,7 @@ def _from_pvt(frame: bytes, at_ms: int) -> Fix | None:
 
 
 def _unix_ms(moment: dt.datetime) -> int:
-    return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
+    return round(moment.timestamp() * 1000)
 
 
 def _minutes(degrees_e7: int, digits: int, signs: str) -> tuple[str, str]:

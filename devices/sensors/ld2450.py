@@ -23,7 +23,8 @@ SINGLE_TARGET = hilink.configuration(hilink.command(0x0080))
 MULTI_TARGET = hilink.configuration(hilink.command(0x0090))
 
 _FIRST = re.compile(rb"[\xaa\xfd]")
-_SLOTS = struct.Struct("<12H")
+_SLOT = struct.Struct("<4H")
+_NOBODY = (0, 0, 0, 0)
 _POSITIVE = 0x8000
 _LARGEST = 0x7FFF
 
@@ -60,39 +61,39 @@ def encode(targets: Sequence[Target]) -> bytes:
     """
     if len(targets) > TARGETS_MAX:
         raise ValueError(f"{len(targets)} targets; the LD2450 reports at most {TARGETS_MAX}")
-    slots: list[int] = []
+    slots = b""
     for one in targets:
         if one.speed_mm_s % 10:
             raise ValueError(f"speed_mm_s {one.speed_mm_s}; the LD2450 reports whole cm/s")
-        signed = [_encoded(number) for number in (one.x_mm, one.y_mm, one.speed_mm_s // 10)]
         if not 0 <= one.gate_mm <= 0xFFFF:
             raise ValueError(f"gate_mm {one.gate_mm} is not within 0 and 65535")
-        slots += [*signed, one.gate_mm]
-    return HEADER + _SLOTS.pack(*slots, *([0] * (12 - len(slots)))) + TAIL
+        slots += _SLOT.pack(_encoded(one.x_mm), _encoded(one.y_mm), _encoded(one.speed_mm_s // 10), one.gate_mm)
+    return HEADER + slots.ljust(TARGETS_MAX * _SLOT.size, b"\x00") + TAIL
 
 
 def measure(data: bytes, at: int) -> int:
     """The length of the report or answer that begins at ``at``, see ``frames.Measure``."""
     if data[at] != HEADER[0]:
         return hilink.measure(data, at)
-    if not HEADER.startswith(data[at : at + 4]):
-        return NONE
     if len(data) - at < LENGTH:
-        return MORE
-    return LENGTH if data.startswith(TAIL, at + LENGTH - 2) else NONE
+        return MORE if HEADER.startswith(data[at : at + 4]) else NONE
+    return LENGTH if data.startswith(HEADER, at) and data.startswith(TAIL, at + LENGTH - 2) else NONE
 
 
 def _targets(frame: bytes) -> tuple[Target, ...]:
-    slots = _SLOTS.unpack_from(frame, 4)
-    return tuple(
-        Target(_decoded(slots[i]), _decoded(slots[i + 1]), _decoded(slots[i + 2]) * 10, slots[i + 3])
-        for i in (0, 4, 8)
-        if slots[i : i + 4] != (0, 0, 0, 0)
-    )
-
-
-def _decoded(slot: int) -> int:
-    return slot - _POSITIVE if slot >= _POSITIVE else -slot
+    targets = []
+    for slot in _SLOT.iter_unpack(frame[4:-2]):
+        if slot != _NOBODY:
+            x, y, speed, gate_mm = slot
+            targets.append(
+                Target(
+                    x - _POSITIVE if x >= _POSITIVE else -x,
+                    y - _POSITIVE if y >= _POSITIVE else -y,
+                    (speed - _POSITIVE if speed >= _POSITIVE else -speed) * 10,
+                    gate_mm,
+                )
+            )
+    return tuple(targets)
 
 
 def _encoded(number: int) -> int:

@@ -7,9 +7,10 @@ what it asked. A relay's pulse that the module times itself is function 5 at ``0
 """
 
 import dataclasses
+import functools
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 from pymodbus.exceptions import ModbusException
 from pymodbus.framer import FramerRTU
@@ -24,6 +25,7 @@ from pymodbus.pdu.bit_message import (
     WriteSingleCoilRequest,
 )
 from pymodbus.pdu.register_message import ReadInputRegistersRequest, ReadInputRegistersResponse
+from pymodbus.pdu.utils import unpack_bitstring
 
 from devices.sensors.frames import MORE, NONE, Frames
 
@@ -44,18 +46,18 @@ _QUESTIONS = FramerRTU(DecodePDU(is_server=True))
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Request:
-    """What a master asks of a unit. ``answer_bytes`` is the length of the answer if the unit does it."""
+    """What a master asks of a unit; if the unit does it, its answer begins with ``answer_head`` and has ``answer_bytes`` in all."""
 
     unit: int
     function: int
     address: int
     count: int
     frame: bytes
+    answer_head: bytes
     answer_bytes: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a unit answered: ``bits`` or ``registers`` as asked for, or ``failure``, the number of its exception, 0 none."""
 
     at_ms: int
@@ -98,7 +100,8 @@ def pulse(unit: int, coil: int, duration_ms: int) -> Request:
         raise ValueError(f"relay {coil} is not within 0 and 255")
     tenths = duration_ms // PULSE_UNIT_MS
     payload = bytes((SET_COIL,)) + (PULSE_COILS + coil).to_bytes(2, "big") + tenths.to_bytes(2, "big")
-    return Request(_checked(unit), SET_COIL, PULSE_COILS + coil, 1, _ANSWERS.encode(payload, unit, 0), 8)
+    frame = _ANSWERS.encode(payload, _checked(unit), 0)
+    return Request(unit, SET_COIL, PULSE_COILS + coil, 1, frame, frame[:6], 8)
 
 
 class Decoder:
@@ -106,54 +109,48 @@ class Decoder:
 
     def __init__(self) -> None:
         self._request: Request | None = None
-        self._frames: Frames | None = None
+        self._frames = Frames(_first(0), self._measure)
         self._noise = 0
         self.understood = 0
 
     @property
     def skipped(self) -> int:
         """Bytes so far that were no answer."""
-        return self._noise + (self._frames.skipped if self._frames else 0)
+        return self._noise + self._frames.skipped
 
     def expect(self, request: Request | None) -> None:
         """From now on only the answer to this counts; None: nothing does."""
-        if self._frames:
-            self._frames.drop()
-        self._noise = self.skipped
+        self._frames.drop()
         self._request = request
-        self._frames = Frames(re.compile(re.escape(bytes((request.unit,)))), self._measure) if request else None
+        if request:
+            self._frames.first = _first(request.unit)
 
     def feed(self, data: bytes, at_ms: int) -> list[Answer]:
         """Take bytes as they come; never raises. At most one answer comes of a request."""
-        if self._frames is None or self._request is None:
+        request = self._request
+        if request is None:
             self._noise += len(data)
             return []
         frames = self._frames.feed(data)
         if not frames:
             return []
-        request = self._request
-        answer = _answer(request, frames[0], at_ms)
-        self._noise += sum(len(one) for one in frames[1:])
-        self.expect(None)
+        if len(frames) > 1:
+            self._noise += sum(len(one) for one in frames[1:])
+        self._frames.drop()
+        self._request = None
         self.understood += 1
-        return [answer]
+        return [_answer(request, frames[0], at_ms)]
 
     def _measure(self, data: bytes, at: int) -> int:
         request = self._request
         assert request is not None
-        if len(data) - at < 3:
-            return MORE
-        function = data[at + 1]
-        if function == request.function:
-            length = request.answer_bytes
-            echo = request.function in (SET_COIL, SET_COILS)
-            expected = request.frame[2:6] if echo else bytes((request.answer_bytes - 5,))
-        elif function == request.function | _FAILED:
-            length, expected = 5, b""
-        else:
-            return NONE
-        if data[at + 2 : at + 2 + len(expected)] != expected[: len(data) - at - 2]:
-            return NONE
+        head, length = request.answer_head, request.answer_bytes
+        if not data.startswith(head, at):
+            failed = bytes((request.unit, request.function | _FAILED))
+            if not data.startswith(failed, at):
+                begun = data[at : at + len(head)]
+                return MORE if head.startswith(begun) or failed.startswith(begun) else NONE
+            length = 5
         if len(data) - at < length:
             return MORE
         return length if _crc_right(data[at : at + length]) else NONE
@@ -163,7 +160,7 @@ class Listener:
     """A unit's side, for those who simulate one: requests out of a master's bytes. Raises nothing."""
 
     def __init__(self, unit: int) -> None:
-        self._frames = Frames(re.compile(re.escape(bytes((unit,)))), _measure_request)
+        self._frames = Frames(_first(unit), _measure_request)
 
     @property
     def skipped(self) -> int:
@@ -180,6 +177,7 @@ class Listener:
                 int.from_bytes(frame[2:4], "big"),
                 1 if frame[1] == SET_COIL else int.from_bytes(frame[4:6], "big"),
                 frame,
+                b"",
                 0,
             )
             levels = tuple(bool(frame[7 + i // 8] >> i % 8 & 1) for i in range(request.count if frame[1] == 15 else 0))
@@ -206,13 +204,20 @@ def encode(answer: Answer) -> bytes:
     return _QUESTIONS.buildFrame(pdu)
 
 
+@functools.cache
+def _first(unit: int) -> re.Pattern[bytes]:
+    return re.compile(re.escape(bytes((unit,))))
+
+
 def _request(unit: int, pdu: ModbusPDU, address: int, count: int, answer_bytes: int) -> Request:
     pdu.dev_id = _checked(unit)
     try:
         frame = _ANSWERS.buildFrame(pdu)
     except ModbusException as error:
         raise ValueError(str(error)) from None
-    return Request(unit, pdu.function_code, address, count, frame, answer_bytes)
+    echo = pdu.function_code in (SET_COIL, SET_COILS)
+    head = frame[:6] if echo else frame[:2] + bytes((answer_bytes - 5,))
+    return Request(unit, pdu.function_code, address, count, frame, head, answer_bytes)
 
 
 def _checked(unit: int) -> int:
@@ -222,13 +227,14 @@ def _checked(unit: int) -> int:
 
 
 def _answer(request: Request, frame: bytes, at_ms: int) -> Answer:
-    pdu: Any = _ANSWERS.decoder.decode(frame[1:-2])
     if frame[1] & _FAILED:
         return Answer(at_ms, request, failure=frame[2] or 1)
-    if request.function == READ_REGISTERS:
-        return Answer(at_ms, request, registers=tuple(pdu.registers))
     if request.function in (READ_COILS, READ_INPUTS):
-        return Answer(at_ms, request, bits=tuple(pdu.bits[: request.count]))
+        return Answer(at_ms, request, tuple(unpack_bitstring(frame[3:-2])[: request.count]))
+    if request.function == READ_REGISTERS:
+        registers = ReadInputRegistersResponse()
+        registers.decode(frame[2:-2])
+        return Answer(at_ms, request, registers=tuple(registers.registers))
     return Answer(at_ms, request)
 
 
@@ -254,4 +260,5 @@ def _measure_request(data: bytes, at: int) -> int:
 
 
 def _crc_right(frame: bytes) -> bool:
-    return FramerRTU.compute_CRC(frame[:-2]) == int.from_bytes(frame[-2:], "big")
+    """The sum over a frame and its own sum is 0."""
+    return FramerRTU.compute_CRC(frame) == 0

@@ -9,9 +9,9 @@ question now and then (``PROBE``) shows that the radar is there.
 """
 
 import json
-import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from devices.sensors.readings import Speed
 
@@ -21,7 +21,7 @@ SETUP = b"OJOMOUUMR|"
 PROBE = b"U?"
 LINE_MAX = 512
 
-_MM_S = {
+_MM_S: dict[str | None, float] = {
     "m-per-sec": 1000.0,
     "mps": 1000.0,
     "cm-per-sec": 10.0,
@@ -36,7 +36,9 @@ _FASTEST_MM_S = 400_000
 """Beyond what any setting of the sensor measures (310.8 m/s at 100 kHz)."""
 _MAGNITUDE_MAX = 1e9
 _REPORTS_MAX = 9
-_TEXT = re.compile(rb"[\t\r -~]*")
+_TEXT = re.compile(rb"[\t\r -\x7f]*")
+"""What a line may hold that is not yet whole; in one that is, other bytes make no sense anyway."""
+_JSON = json.JSONDecoder()
 _PLAIN = re.compile(r"[+-]?[0-9]{1,7}(\.[0-9]{1,5})?")
 
 
@@ -62,12 +64,12 @@ class Decoder:
         self._rest = lines.pop()
         found: list[Speed] = []
         for line in lines:
-            if self._damaged or _is_noise(line):
+            if self._damaged or len(line) > LINE_MAX:
                 self._damaged = False
                 self.skipped += len(line) + 1
             else:
                 found += self._line(line, at_ms)
-        if self._damaged or _is_noise(self._rest):
+        if self._damaged or len(self._rest) > LINE_MAX or not _TEXT.fullmatch(self._rest):
             self._damaged = True
             self.skipped += len(self._rest)
             self._rest = b""
@@ -75,27 +77,34 @@ class Decoder:
 
     def _line(self, line: bytes, at_ms: int) -> list[Speed]:
         try:
-            text = line.decode().strip()
+            text = line.decode("ascii").strip(" \t\r")
             if not text:
                 return []
-            found = self._report(json.loads(text), at_ms) if text[0] == "{" else self._numbers(text, at_ms)
+            found = self._report(text, at_ms) if text[0] == "{" else self._numbers(text, at_ms)
         except (ValueError, TypeError, OverflowError, RecursionError):
             self.skipped += len(line) + 1
             return []
         self.understood += 1
         return found
 
-    def _report(self, told: dict[str, object], at_ms: int) -> list[Speed]:
-        if "Units" in told:
-            self._scale = _MM_S.get(str(told["Units"]), self._scale)
+    def _report(self, text: str, at_ms: int) -> list[Speed]:
+        told: dict[str, Any]
+        told, end = _JSON.raw_decode(text)
+        if end != len(text):
+            raise ValueError(text)
         if "speed" not in told:
+            self._scale = _MM_S.get(told.get("Units"), self._scale)
             return []  # an answer
-        scale = _MM_S[str(told["unit"])] if told.get("unit") in _MM_S else self._scale
-        speeds, magnitudes = _several(told["speed"]), _several(told.get("magnitude", ()))
-        direction = told.get("direction")
+        scale = _MM_S.get(told.get("unit"), self._scale)
+        speed, magnitude, direction = told["speed"], told.get("magnitude", 0), told.get("direction")
+        if not isinstance(speed, list):
+            return [_speed(at_ms, float(speed), scale, float(magnitude), direction)]
+        if len(speed) > _REPORTS_MAX:
+            raise ValueError("more reports than the radar gives")
+        magnitudes = magnitude if isinstance(magnitude, list) else []
         return [
-            _speed(at_ms, float(speed), scale, float(magnitudes[i]) if i < len(magnitudes) else 0.0, direction)
-            for i, speed in enumerate(speeds)
+            _speed(at_ms, float(one), scale, float(magnitudes[i]) if i < len(magnitudes) else 0.0, direction)
+            for i, one in enumerate(speed)
         ]
 
     def _numbers(self, text: str, at_ms: int) -> list[Speed]:
@@ -125,21 +134,8 @@ def encode(speeds: Sequence[Speed]) -> bytes:
     return json.dumps(told, separators=(",", ":")).encode() + b"\r\n"
 
 
-def _is_noise(line: bytes) -> bool:
-    return len(line) > LINE_MAX or not _TEXT.fullmatch(line)
-
-
 def _thousandths(number: int) -> str:
     return f"{'-' if number < 0 else ''}{abs(number) // 1000}.{abs(number) % 1000:03}"
-
-
-def _several(told: object) -> Sequence[str | float]:
-    """A number, a text or an array of them, as a sequence. Raises ValueError for an array that is too long."""
-    if not isinstance(told, list):
-        return () if told == () else (told,)  # type: ignore[return-value]  # float() raises TypeError for anything else
-    if len(told) > _REPORTS_MAX:
-        raise ValueError("more reports than the radar gives")
-    return told
 
 
 def _speed(at_ms: int, speed: float, scale: float, magnitude: float, direction: object) -> Speed:
@@ -147,5 +143,5 @@ def _speed(at_ms: int, speed: float, scale: float, magnitude: float, direction: 
     mm_s = speed * scale
     if not (abs(mm_s) <= _FASTEST_MM_S and 0 <= magnitude <= _MAGNITUDE_MAX):  # so that NaN fails, too
         raise ValueError("out of range")
-    towards = direction == "inbound" if direction in ("inbound", "outbound") else math.copysign(1.0, speed) > 0
+    towards = speed > 0 if direction is None else direction == "inbound"
     return Speed(at_ms, round(abs(mm_s)), towards, round(magnitude * 1000))
