@@ -13,6 +13,7 @@ import click
 from simulators.board import calls, trial
 from simulators.board.firmware import compiled, lacking
 from simulators.board.kinds import HEAP_KB, KINDS
+from simulators.board.options import BUNDLE
 from simulators.board.scene import Scene
 from simulators.errors import SimulatorError
 from simulators.progress import progress
@@ -47,11 +48,7 @@ def _simulate() -> None:
 @click.option("--kind", type=click.Choice(sorted(KINDS)), default="sos-button", show_default=True, help="Device kind.")
 @click.option("--presses", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Press so often.")
 @click.option("--power-cuts", type=click.IntRange(0, 10_000), default=0, help="Cut the power so often meanwhile.")
-@click.option(
-    "--bundle",
-    type=click.Path(path_type=pathlib.Path, exists=True, file_okay=False),
-    help="Folder with the firmware, as it lies at the root of a board's flash; compiled from this tree if left out.",
-)
+@BUNDLE
 @click.option(
     "--heap-kb",
     type=click.IntRange(64, 8192),
@@ -67,8 +64,6 @@ def _board(
     """A board that is pressed, with real MicroPython, broker, TLS and center, all on this machine."""
     if power_cuts > presses:
         raise click.UsageError("--power-cuts are at most --presses")
-    if bundle is not None and not (bundle / "main.py").is_file():
-        raise click.UsageError(f"there is no main.py in {bundle}: name the folder flash that scripts/firmware makes")
     if (reason := lacking()) is not None:
         raise SimulatorError(reason)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -13,6 +13,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from simulators.board.options import BUNDLE
 from simulators.demo.live import Performance
 from simulators.demo.stage import Stage
 from simulators.demo.unattended import perform
@@ -48,11 +49,19 @@ Exit codes
 @click.option(
     "--engine", type=click.Choice(["mosquitto", "nats"]), help="The broker; default: Mosquitto where installed."
 )
+@BUNDLE
 @click.option("--seed", type=int, default=1, help="Of all randomness.")
 @click.option("--keep", type=click.Path(path_type=pathlib.Path), help="Keep the site's files in this new folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table (with --presses).")
 def _demo(
-    presses: int | None, cuts: int, kills: int, engine: str | None, seed: int, keep: pathlib.Path | None, as_json: bool
+    presses: int | None,
+    cuts: int,
+    kills: int,
+    engine: str | None,
+    bundle: pathlib.Path | None,
+    seed: int,
+    keep: pathlib.Path | None,
+    as_json: bool,
 ) -> int:
     """Broker with mutual TLS, operations center and two simulated buttons, as separate processes.
 
@@ -67,7 +76,7 @@ def _demo(
         raise click.UsageError(f"--keep {keep} exists already: name a new folder")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="dabyl-"))
     try:
-        found = _run(folder, presses, cuts, kills, engine, seed)
+        found = _run(Stage(folder, engine=engine, bundle=bundle, seed=seed), presses, cuts, kills, seed)
     finally:
         if keep is not None:
             shutil.copytree(folder, keep, ignore=shutil.ignore_patterns("gpio"), dirs_exist_ok=True)
@@ -97,20 +106,17 @@ def main(argv: list[str]) -> int:
     return int(code or 0)
 
 
-def _run(
-    folder: pathlib.Path, presses: int | None, cuts: int, kills: int, engine: str | None, seed: int
-) -> dict[str, Any] | None:
+def _run(stage: Stage, presses: int | None, cuts: int, kills: int, seed: int) -> dict[str, Any] | None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if presses is None:
-        return asyncio.run(_attended(folder, engine, seed))
+        return asyncio.run(_attended(stage))
     with progress("presses", presses) as told:
-        return asyncio.run(_unattended(folder, presses, cuts, kills, engine, seed, told))
+        return asyncio.run(_unattended(stage, presses, cuts, kills, seed, told))
 
 
-async def _attended(folder: pathlib.Path, engine: str | None, seed: int) -> None:
+async def _attended(stage: Stage) -> None:
     console = Console()
     with console.status("starting broker, center and buttons …"):
-        stage = Stage(folder, engine=engine, seed=seed)
         await stage.__aenter__()
     try:
         await Performance(stage, console).run()
@@ -119,15 +125,9 @@ async def _attended(folder: pathlib.Path, engine: str | None, seed: int) -> None
 
 
 async def _unattended(
-    folder: pathlib.Path,
-    presses: int,
-    cuts: int,
-    kills: int,
-    engine: str | None,
-    seed: int,
-    told: Callable[[int], None],
+    stage: Stage, presses: int, cuts: int, kills: int, seed: int, told: Callable[[int], None]
 ) -> dict[str, Any]:
-    async with Stage(folder, engine=engine, seed=seed) as stage:
+    async with stage:
         if stage.without_board is not None:
             click.echo(f"dabyl demo: without the microcontroller: {stage.without_board}", err=True)
         return await perform(stage, presses, cuts=cuts, kills=kills, seed=seed, progress=told)

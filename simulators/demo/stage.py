@@ -28,6 +28,7 @@ class Stage:
     Args:
         directory: an empty or new folder for the site, with a short path.
         engine: broker engine to take, or None for the one that is there.
+        bundle: the firmware, as it lies at the root of a board's flash, or None to compile it from this tree.
         seed: of the boards' and the network's randomness.
 
     Attributes:
@@ -35,9 +36,17 @@ class Stage:
         without_board: why it cannot, else None.
     """
 
-    def __init__(self, directory: pathlib.Path, *, engine: str | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        *,
+        engine: str | None = None,
+        bundle: pathlib.Path | None = None,
+        seed: int = 0,
+    ) -> None:
         self._directory = directory
         self._engine = engine
+        self._bundle = bundle
         self._seed = seed
         self._stack = contextlib.AsyncExitStack()
         self._events: list[dict[str, Any]] = []
@@ -59,12 +68,11 @@ class Stage:
 
     async def _open(self) -> None:
         devices = [linux.DEVICE]
-        compiling: asyncio.Task[pathlib.Path] | None = None
+        making: asyncio.Task[pathlib.Path] | None = None
         if self.without_board is None:
             devices.append(microcontroller.DEVICE)
-            work = asyncio.to_thread(compiled, self._directory / "bundle", [microcontroller.KIND])
-            compiling = asyncio.create_task(work, name="the firmware")
-            self._stack.push_async_callback(asyncio.wait, [compiling])
+            making = asyncio.create_task(self._firmware(), name="the firmware")
+            self._stack.push_async_callback(asyncio.wait, [making])
         self.site = site = await asyncio.to_thread(Site, self._directory / "site", devices, prefer=self._engine)
         await asyncio.to_thread(site.broker.start)
         self._stack.push_async_callback(asyncio.to_thread, site.broker.stop)
@@ -85,10 +93,15 @@ class Stage:
         )
         self._stack.callback(self.consumer.close)
         await self._add_linux()
-        if compiling is not None:
-            await self._add_board(await compiling)
+        if making is not None:
+            await self._add_board(await making)
         for button in self.buttons:  # a device's first event at the consumer shows that every part of its path is up
             await self._until(lambda button=button: bool(self.events(button)), f"the first event of the {button.title}")  # type: ignore[misc]
+
+    async def _firmware(self) -> pathlib.Path:
+        if self._bundle is not None:
+            return self._bundle
+        return await asyncio.to_thread(compiled, self._directory / "bundle", [microcontroller.KIND])
 
     async def _add_linux(self) -> None:
         # Quick to come back, because a person is watching; everything else as in the field.

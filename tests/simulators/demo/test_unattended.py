@@ -5,16 +5,23 @@ import pathlib
 
 import pytest
 
+from simulators.board.firmware import compiled
 from simulators.site import dabyl
 from tests.integration.processes import run
 
 ENGINES = [pytest.param("mosquitto", marks=pytest.mark.mosquitto), "nats"]
 
 
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The firmware, compiled once."""
+    return compiled(tmp_path_factory.mktemp("firmware") / "bundle", ["panic-button"])
+
+
 @pytest.mark.micropython
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_press_is_verified_none_twice_and_the_lamp_shows_the_receipt(engine: str) -> None:
-    done = run([*dabyl(), "demo", "--presses", "3", "--engine", engine, "--json"])
+def test_every_press_is_verified_none_twice_and_the_lamp_shows_the_receipt(engine: str, bundle: pathlib.Path) -> None:
+    done = run([*dabyl(), "demo", "--presses", "3", "--engine", engine, "--bundle", str(bundle), "--json"])
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     board = found.pop("board")
@@ -38,10 +45,9 @@ def test_every_press_is_verified_none_twice_and_the_lamp_shows_the_receipt(engin
 
 @pytest.mark.micropython
 @pytest.mark.mosquitto
-def test_cuts_and_kills_lose_nothing() -> None:
-    done = run(
-        [*dabyl(), "demo", "--presses", "4", "--cuts", "1", "--kills", "1", "--seed", "3", "--engine", "mosquitto"]
-    )
+def test_cuts_and_kills_lose_nothing(bundle: pathlib.Path) -> None:
+    mischief = ["--cuts", "1", "--kills", "1", "--seed", "3", "--engine", "mosquitto"]
+    done = run([*dabyl(), "demo", "--presses", "4", *mischief, "--bundle", str(bundle)])
     assert done.returncode == 0, done.stdout + done.stderr
     told = {line[:30].strip(): line[30:].split() for line in done.stdout.splitlines()}
     assert told["verified"] == ["4", "4"]
