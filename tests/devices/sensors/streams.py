@@ -96,8 +96,8 @@ FIX = st.builds(
 TIMELESS = st.builds(dataclasses.replace, FIX, unix_ms=st.none(), accuracy_mm=st.none() | st.integers(0, 10**9))
 BITS = st.lists(st.booleans(), min_size=8, max_size=8).map(tuple)
 INPUTS = st.one_of(
-    st.builds(modbus.Answer, st.just(AT_MS), st.just(Inputs.REQUEST), BITS),
-    st.builds(modbus.Answer, st.just(AT_MS), st.just(Inputs.REQUEST), failure=st.integers(1, 255)),
+    BITS.map(lambda bits: modbus.Answer(AT_MS, Inputs.REQUEST, bits)),
+    st.integers(1, 255).map(lambda failure: modbus.Answer(AT_MS, Inputs.REQUEST, failure=failure)),
 ).map(lambda answer: [answer])
 
 
