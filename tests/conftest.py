@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable
 
+import hypothesis
 import pytest
 
 from agent.keys.errors import HsmError
@@ -48,6 +49,10 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.register_profile(
+        "tests", deadline=None
+    )  # how long an example takes says nothing where tests run side by side
+    hypothesis.settings.load_profile("tests")
     config.stash[LEFT_OUT] = {}
 
 
