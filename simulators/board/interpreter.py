@@ -4,7 +4,8 @@ The arguments are the terminal's descriptor and those of MicroPython.
 
 The unix port raises KeyboardInterrupt in its handler of SIGINT, wherever its C code just is: in the middle of LittleFS or of the collector,
 whose lock then stays, or in another thread. A board's port marks it instead, and the main thread raises it at its next jump. The console
-sends SIGQUIT on Ctrl-C for that, a signal that the unix port leaves alone.
+sends SIGQUIT on Ctrl-C for that, a signal that the unix port leaves alone. A program named by DABYL_MICROPYTHON runs in the place of the
+installed wheel, with firmware frozen into it, say; a program cannot be taught that handler, so there Ctrl-C does nothing.
 """
 
 import ctypes
@@ -12,12 +13,16 @@ import os
 import signal
 import sys
 
-import micropython_run  # type: ignore[import-not-found]
-
 
 def main() -> int:
     """Run until MicroPython ends; its exit code."""
     os.login_tty(int(sys.argv.pop(1)))  # a session of its own
+    program = os.environ.get("DABYL_MICROPYTHON")
+    if program:
+        signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+        os.execv(program, [program, *sys.argv[1:]])  # noqa: S606  there is no shell
+    import micropython_run  # type: ignore[import-not-found]  # noqa: PLC0415  a program of one's own needs no wheel
+
     mark = ctypes.cast(ctypes.CDLL(micropython_run.__file__).mp_sched_keyboard_interrupt, ctypes.c_void_p)
     handle = ctypes.CDLL(None).signal
     handle.argtypes, handle.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p

@@ -19,7 +19,7 @@ import tty
 from collections.abc import Awaitable, Callable, Mapping
 
 from simulators.board import records
-from simulators.board.errors import BoardStateError
+from simulators.board.errors import BoardError, BoardStateError
 from simulators.board.flash import MODULES
 
 BACKLOG_BYTES = 4 * 1024 * 1024  # some 200,000 edges that the board has not taken
@@ -27,6 +27,8 @@ CONSOLE_BYTES = 65536
 TYPED_MAX = 1024 * 1024
 CTRL_C = b"\x03"
 INTERPRETER = pathlib.Path(__file__).parent / "interpreter.py"
+PROGRAM = "DABYL_MICROPYTHON"
+"""In the environment: another MicroPython to run boards on, see `interpreter.py`."""
 
 
 class Run:
@@ -53,7 +55,16 @@ class Run:
         self._writer: asyncio.StreamWriter | None = None
 
     async def start(self, setup: Callable[[], Mapping[str, object]], flash: pathlib.Path, heap_bytes: int) -> None:
-        """Start the process; its hardware is as `setup()` says at the moment from which on `send` tells the changes."""
+        """Start the process; its hardware is as `setup()` says at the moment from which on `send` tells the changes.
+
+        Raises:
+            BoardError: the MicroPython that the environment names cannot be run.
+        """
+        program = os.environ.get(PROGRAM)
+        if program and not os.access(program, os.X_OK):
+            raise BoardError(
+                f"{PROGRAM} names {program}, which is no program: name MicroPython's unix port, or unset it"
+            )
         self._console, terminal = os.openpty()
         events, far_events = socket.socketpair()
         calls, far_calls = socket.socketpair()
@@ -141,7 +152,8 @@ class Run:
 
     async def end(self) -> None:
         """End the process at once, and take in what it had told by then."""
-        assert self._writer is not None
+        if self._writer is None:
+            return  # it did not start
         self.signal(signal.SIGKILL)
         await self.ended()
         await self._tasks[0]
