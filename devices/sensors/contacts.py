@@ -9,7 +9,7 @@ reading, so that its silence is the fault.
 from collections.abc import Callable, Mapping, Sequence
 
 from devices.sensors.modbus import Answer
-from devices.sensors.readings import LampCurrent, Motion, Reading
+from devices.sensors.readings import Contacts, LampCurrent, Motion, Reading
 from devices.sensors.watch import Limits
 
 PIR_LIMITS = Limits(silent_ms=1_000, frozen_ms=600_000)
@@ -45,6 +45,11 @@ def loop_ua(reading: LampCurrent, full_ma: int) -> int:
     if not LOOP_ZERO_UA <= told <= LOOP_MOST_UA:
         raise ValueError(f"{reading.ma} mA is beyond a transducer of {full_ma} mA")
     return told
+
+
+def levels(name: str) -> Callable[[Answer], list[tuple[str, Reading]]]:
+    """For ``bus.Poll``: the levels of all inputs asked for, as one reading of this name."""
+    return lambda answer: [(name, Contacts(answer.at_ms, answer.bits))]
 
 
 def motions(

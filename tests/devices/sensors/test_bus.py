@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from devices.sensors import contacts, modbus
 from devices.sensors.bus import GAP_MS, ORDERS_MAX, TIMEOUT_MS, Bus, Poll
-from devices.sensors.readings import Health, LampCurrent, Motion, Reading, Status
+from devices.sensors.readings import Contacts, Health, LampCurrent, Motion, Reading, Status
 from devices.sensors.serial_line import Closed, Heard, Opened
 from devices.sensors.watch import Limits
 
@@ -50,6 +50,7 @@ class Line:
         self.said: list[tuple[str, Reading] | Status] = []
         polls = [
             Poll(INPUTS, 50, contacts.motions({0: "pir-north", 3: "pir-south"})),
+            Poll(INPUTS, 500, contacts.levels("buttons")),
             Poll(LAMPS, 250, contacts.lamp_currents(["left", "right"], 5_000)),
         ]
         limits = {
@@ -98,6 +99,10 @@ def test_inputs_and_lamps_are_read_all_the_time_each_in_its_turn() -> None:
     assert 150 <= len(line.readings("pir-north")) <= 200
     assert 35 <= len(line.readings("left")) <= 40
     assert all(isinstance(one, Motion) and not one.active for one in line.readings("pir-north"))
+    buttons = line.readings("buttons")
+    assert 18 <= len(buttons) <= 20
+    assert isinstance(buttons[0], Contacts)
+    assert buttons[0].active == (True,) * 8
     right = line.readings("right")[-1]
     assert right == LampCurrent(right.at_ms, "right", 5_000)
 
@@ -203,7 +208,7 @@ def test_a_refusal_is_an_answer_without_readings() -> None:
     line.said += line.bus.take(Heard(line.now, modbus.encode(modbus.Answer(0, INPUTS, failure=2))))
     assert line.said == []
     line.pass_ms(30)
-    assert [frame for _at, frame in line.sent] == [INPUTS.frame, LAMPS.frame]
+    assert [frame for _at, frame in line.sent] == [INPUTS.frame, INPUTS.frame]
 
 
 def test_noise_on_the_line_is_babble_of_the_unit_that_was_asked() -> None:
