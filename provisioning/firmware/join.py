@@ -90,14 +90,22 @@ def _asked_by_name(sources: list[ast.Module]) -> set[str]:
     """Parameters that some call names: as a keyword, or in a map that is handed over with ``**``."""
     nodes = [node for source in sources for node in ast.walk(source)]
     words = [node for node in nodes if isinstance(node, ast.keyword)]
-    maps = {word.value.id for word in words if word.arg is None and isinstance(word.value, ast.Name)}
+    handed = [word.value for word in words if word.arg is None]
+    maps = {value.id for value in handed if isinstance(value, ast.Name)}
+    strange = [value for value in handed if not isinstance(value, ast.Name | ast.Dict)]
+    if strange:
+        raise SourceError(f"**{ast.unparse(strange[0])} names parameters that cannot be known")
     names = {word.arg for word in words if word.arg}
     for node in nodes:
-        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Dict):
+        if not isinstance(node, ast.Assign):
             continue
-        if any(isinstance(target, ast.Name) and target.id in maps for target in node.targets):
-            names.update(str(key.value) for key in node.value.keys if isinstance(key, ast.Constant))
-    return names
+        for target in node.targets:
+            if isinstance(target, ast.Name) and target.id in maps and isinstance(node.value, ast.Dict):
+                handed.append(node.value)
+            elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and target.value.id in maps:
+                names.update(str(key.value) for key in [target.slice] if isinstance(key, ast.Constant))
+    keys = (key for value in handed if isinstance(value, ast.Dict) for key in value.keys)
+    return names | {str(key.value) for key in keys if isinstance(key, ast.Constant)}
 
 
 def _order(tree: Path, entry: str) -> list[str]:

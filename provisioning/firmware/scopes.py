@@ -78,6 +78,7 @@ class Meanings(ast.NodeTransformer):
         self._outer = outer
         self._own_import = own_import
         self._kept = kept
+        self._free = [letter for letter in LETTERS if letter not in kept]
         self._scopes: list[dict[str, ast.expr]] = []
         self._letters = 0
         self._class: set[str] | None = None
@@ -93,6 +94,8 @@ class Meanings(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         """Say what it means."""
+        if self._class is not None and node.id in self._class and isinstance(node.ctx, ast.Load):
+            raise self._wrong(node, f"{node.id} is used while its class is made")
         meaning = self.meaning(node.id)
         if meaning is None:
             return node
@@ -217,9 +220,9 @@ class Meanings(ast.NodeTransformer):
                 if name in self._kept:
                     scope[name] = ast.Name(name)
                     continue
-                if self._letters == len(LETTERS):
+                if self._letters == len(self._free):
                     raise self._wrong(node, "too many parameters")
-                scope[name] = ast.Name(LETTERS[self._letters])
+                scope[name] = ast.Name(self._free[self._letters])
                 self._letters += 1
         self._class = None
         self._scopes.append(scope)

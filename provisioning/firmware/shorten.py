@@ -119,14 +119,11 @@ def _is_foreign(name: str) -> bool:
 
 def _looked_up(node: ast.ClassDef) -> Iterator[str]:
     """Names of modules that are looked up while a class is made."""
-    own = {one.id for one in class_names(node) if isinstance(one, ast.Name)}
     for one in node.body:
         parts: list[ast.AST] = [one]
         if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
             parts = [*one.decorator_list, *one.args.defaults, *(default for default in one.args.kw_defaults if default)]
         for name in (name for part in parts for name in ast.walk(part) if isinstance(name, ast.Name)):
-            if name.id in own and not is_set(name):
-                raise SourceError(f"{node.name}: {name.id} is used while its class is made")
             if ":" in name.id and not is_set(name):
                 yield name.id
 

@@ -1,0 +1,218 @@
+"""Joining, folding, pruning and shortening: what they may change, what never, and that the result does what the source says."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from provisioning.firmware.fold import folded
+from provisioning.firmware.join import File, joined
+from provisioning.firmware.micropython import ATTRIBUTES
+from provisioning.firmware.prune import pruned
+from provisioning.firmware.scopes import SourceError
+from provisioning.firmware.shorten import asked_by_text, shortened
+from provisioning.firmware.write import written
+
+MICROPYTHON = Path(sys.prefix) / "bin" / "micropython"
+needs_micropython = pytest.mark.skipif(not MICROPYTHON.exists(), reason="the MicroPython unix port is not installed")
+
+
+def shrunk(
+    folder: Path, modules: dict[str, str], fixed: frozenset[str] = frozenset()
+) -> tuple[list[File], str, dict[str, list[str]]]:
+    """The files, the source of the first, and the names, of modules in the package ``agent``; ``main`` is asked for its ``main``."""
+    (folder / "agent").mkdir(exist_ok=True)
+    for name, source in modules.items():
+        (folder / "agent" / f"{name}.py").write_text(source, encoding="utf-8")
+    files, foreign = joined(folder, [("agent.main", ("main",))])
+    nodes = [node for file in files for one in file.statements() for node in ast.walk(one)]
+    kept = set(fixed) | asked_by_text(nodes)
+    folded(files, kept)
+    pruned(files, kept)
+    names = shortened(files, kept)
+    return files, written(files[0], foreign), names
+
+
+def said(source: str) -> str:
+    """What MicroPython prints when it runs a source and then its ``main``."""
+    done = subprocess.run(
+        [MICROPYTHON, "-c", source + "\nmain()"], capture_output=True, text=True, check=False, timeout=30
+    )
+    return done.stdout + done.stderr
+
+
+RICH = {
+    "kit": """
+import time
+LIMIT = 3 * 7
+KEY = "heartbeat"
+_table = {"name": 1, "at": 2}
+class Base:
+    tracing = False
+    def __init__(self, name, size=LIMIT):
+        self._name = name
+        self._size = size
+        self.unread = 5
+    @property
+    def whole(self): return "%s/%d" % (self._name, self._size)
+    def _say(self, *parts, **facts): return "-".join(parts) + ":" + ",".join(sorted(facts))
+    def never_asked(self): return gone()
+class Other:
+    def __init__(self): self._size = "other"; self._name = [1]
+    def append(self, x): self._name.append(x); return self._name
+def gone(): return unheard_of
+def counter(start):
+    count = start
+    def step(by=1):
+        nonlocal count
+        count += by
+        return count
+    return step
+def total(values, a=10): return sum([v * a for v in values if v in _table.values()])
+state = 0
+def advance():
+    global state
+    state += 1
+    return state
+""",
+    "deep": """
+from agent.kit import Base
+import agent.kit as tools
+class Deep(Base):
+    def say(self, name):
+        if self.tracing:
+            self.trace(name)
+        return self._say(name, tools.KEY, device=1, at=2) + self.whole + self._name
+    def trace(self, name): raise RuntimeError
+""",
+    "main": """
+from agent import kit
+def main():
+    from agent.deep import Deep
+    deep = Deep("x", size=4)
+    step = kit.counter(1)
+    step()
+    parts = {"name": 2}
+    print(deep.say("n"), kit.total([1, 2, 5], **{"a": 3}), kit.Other().append(2), step(by=5), deep.__class__ is Deep)
+    print(getattr(deep, "late", "no"), kit.KEY, (lambda a, b=2: a + b)(1), [x for x in range(kit.LIMIT) if x > 19])
+    print(kit.advance(), kit.advance(), kit.time.ticks_ms() > 0, kit._table["at"], parts)
+    try:
+        raise ValueError("v")
+    except ValueError as error:
+        print(error.args, [a for a in (1, 2) if a > 1], Deep("y").whole)
+""",
+}
+TOLD = """n-heartbeat:at,devicex/4x 9 [1, 2] 7 True
+no heartbeat 3 [20]
+1 2 True 2 {'name': 2}
+('v',) [2] y/21
+"""
+
+
+@pytest.mark.micropython
+@needs_micropython
+def test_what_is_shrunk_does_the_same(tmp_path: Path) -> None:
+    files, source, names = shrunk(tmp_path, RICH)
+    assert said(source) == TOLD
+    assert [file.path for file in files] == ["agent/main.py"]
+    for word in ("never_asked", "unheard_of", "trace", "unread", "tracing", "LIMIT", "RuntimeError", "_size", "Deep"):
+        assert word not in source
+    for word in ("append", "device", "'late'", "'heartbeat'", "'name'", "ticks_ms", "ValueError", "size", "by"):
+        assert word in source
+    where = {long for stands_for in names.values() for long in stands_for}
+    assert {"agent.deep.Deep", "agent.kit.counter", "whole"} <= where
+    assert any(long.endswith("._size") for long in where)
+
+
+def test_classes_of_no_kin_share_private_names_and_kin_does_not(tmp_path: Path) -> None:
+    main = """
+class A:
+    def __init__(self): self._one = 1; self._two = 2
+    def sum(self): return self._one + self._two
+class B(A):
+    def __init__(self): super().__init__(); self._three = 3
+    def all(self): return self.sum() + self._three
+class C:
+    def __init__(self): self._four = 4; self._shared = 5
+    def own(self): return self._four + self._shared
+def main():
+    c = C()
+    print(B().all(), c.own(), c._shared)
+"""
+    _files, _source, names = shrunk(tmp_path, {"main": main})
+    short = {long.split(".")[-1]: name for name, stands_for in names.items() for long in stands_for}
+    assert len({short["_one"], short["_two"], short["_three"], short["_shared"]}) == 4
+    assert short["_four"] in {short["_one"], short["_two"], short["_three"]}
+    assert short["_four"] != short["_shared"]
+
+
+@pytest.mark.parametrize(
+    "name", ["send", "irq", "isconnected", "out_buf", "readinto", "cancel", "duty_u16", "writeto", "__len__", "healthy"]
+)
+def test_names_that_others_ask_for_stay(tmp_path: Path, name: str) -> None:
+    main = (
+        f"class A:\n    def {name}(self): return 1\n    def other(self): return self.{name}()\n"
+        f"def main():\n    print(A().other(), A().{name})\n"
+    )
+    _files, source, _names = shrunk(tmp_path, {"main": main}, frozenset({"healthy"}))
+    assert f"def {name}(" in source
+    assert "other" not in source
+
+
+@pytest.mark.parametrize(
+    ("main", "message"),
+    [
+        ("def main(o, n): return getattr(o, n)", "asks for a name that is shortened"),
+        ("def main(o): return o(**o.map)", "names parameters that cannot be known"),
+        ("def main(o): return o.__dict__", "looks for names that are shortened"),
+        ("def main(): return globals()", "looks for names that are shortened"),
+        ("import agent.kit as kit\ndef main(): return [kit]", "the module agent.kit is used as a value"),
+        ("import agent.kit as kit\ndef main(): kit.X = 1", "agent.kit has no X to read"),
+        ("from agent.kit import Z\ndef main(): return Z", "agent.kit has no Z"),
+        ("import agent.kit\ndef main(): return agent.kit.X", "say from ... import ..."),
+        ("def main():\n    class A: pass\n    return A", "a class inside a function"),
+        ("class A:\n    n = 2\n    m = n\ndef main(): return A.m, A.n", "used while its class is made"),
+        ("from time import time\nimport agent.kit as kit\ndef main(): return kit.now(), time()", "something else"),
+        ("from agent.linux import Pin\ndef main(): return Pin", "which no board has"),
+    ],
+)
+def test_what_cannot_be_followed_is_refused(tmp_path: Path, main: str, message: str) -> None:
+    (tmp_path / "agent").mkdir()
+    (tmp_path / "agent" / "linux.py").write_text("import gpiozero\n")
+    with pytest.raises(SourceError) as refused:
+        shrunk(tmp_path, {"kit": "import time\nX = [1]\ndef now(): return time.time()\n", "main": main})
+    assert message in str(refused.value)
+
+
+def test_an_object_that_is_compared_as_one_stays_one(tmp_path: Path) -> None:
+    main = "A = 'acknowledged by the broker'\ndef main(x): return [A, 'acknowledged by the broker' is x, x is A]\n"
+    _files, source, _names = shrunk(tmp_path, {"main": main})
+    assert source.count("acknowledged") == 2
+
+
+@pytest.mark.micropython
+@needs_micropython
+def test_the_list_of_micropythons_names_is_whole() -> None:
+    script = """
+import array, asyncio, builtins, errno, gc, hashlib, io, json, os, select, socket, struct, sys, time, tls
+found = set()
+for module in (builtins, asyncio, hashlib, io, os, select, socket, tls, array):
+    for name in dir(module):
+        one = getattr(module, name)
+        if type(one) is type:
+            found.update(dir(one))
+for one in (0, "", b"", bytearray(), [], {}, (), set(), {}.items(), hashlib.sha256(), socket.socket(), select.poll(), io.BytesIO(),
+            (i for i in ()), OSError(1), array.array("B")):
+    found.update(dir(one))
+print(" ".join(name for name in found if not name.startswith("_")))
+"""
+    done = subprocess.run([MICROPYTHON, "-c", script], capture_output=True, text=True, check=True, timeout=30)
+    assert set(done.stdout.split()) - ATTRIBUTES == set()
+    device = Path(__file__).parents[3] / "simulators" / "board" / "device"
+    for module in ("machine", "network", "esp32"):
+        for node in ast.walk(ast.parse((device / f"{module}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                methods = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
+                assert {name for name in methods if not name.startswith("_")} - ATTRIBUTES == set()
