@@ -36,9 +36,8 @@ def test_a_program_that_the_environment_names_runs_the_board(
         async with Board(firmware(MAIN)) as board:
             await board.printed("ready")
             board.type(b"\x03")  # does nothing there
-            await board.press(4, 50)
-            await board.output_becomes(2, lambda output: not output.lit)
-            assert len(board.boots) == 1
+            await board.hold(4)
+            await board.output_becomes(2, lambda output: output.lit)
             await board.power_cut()
             await board.printed("ready")
             return len(board.boots)
