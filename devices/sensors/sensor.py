@@ -48,15 +48,16 @@ class Model:
 
 
 MODELS = {
-    "ld2450": Model(ld2450.BAUD, ld2450.Decoder, Limits(silent_ms=1_000, frozen_ms=5_000), ld2450.MULTI_TARGET),
-    "ld2410": Model(ld2410.BAUD, ld2410.Decoder, Limits(silent_ms=1_000, frozen_ms=30_000)),
+    "ld2450": Model(ld2450.BAUD, ld2450.Decoder, Limits(silent_ms=1_000, frozen_ms=30_000), ld2450.MULTI_TARGET),
+    "ld2410": Model(ld2410.BAUD, ld2410.Decoder, Limits(silent_ms=1_000, frozen_ms=300_000)),
     "ops243": Model(
         ops243.BAUD, ops243.Decoder, Limits(silent_ms=10_000, frozen_ms=60_000), ops243.SETUP, ops243.PROBE, 3_000
     ),
     "vedirect": Model(vedirect.BAUD, vedirect.Decoder, Limits(silent_ms=5_000)),
     "gnss": Model(gnss.BAUD, gnss.Decoder, Limits(silent_ms=5_000, frozen_ms=10_000)),
 }
-"""By the name in a configuration. A tracking radar's numbers tremble in each report; a charger's may stand still all night."""
+"""By the name in a configuration. The numbers of somebody who stands and waits tremble, a tracking radar's more than those of one that
+knows distances alone; to call a radar frozen too early would leave out the one who waits. A charger's may stand still all night."""
 
 
 class Sensor:

@@ -129,7 +129,7 @@ def test_a_sensor_that_is_not_there_is_lost(name: str) -> None:
 )
 def test_one_reading_for_ever_is_frozen_if_it_sees_something(name: str, frame: bytes, frozen: bool) -> None:
     station = Station(MODELS[name]).open()
-    for _ in range(700):
+    for _ in range(3_100):
         station.pass_ms(100)
         station.hear(frame)
     assert station.states == ([Health.FROZEN] if frozen else [])
