@@ -44,7 +44,7 @@ def their_packets(stream: bytes) -> list[dict[str, str]]:
 def test_tracked_targets_are_those_of_kenzy_ld2450() -> None:
     source = random.Random(1)
     for _ in range(300):
-        slots = b"".join(source.choice((bytes(8), source.randbytes(8))) for _ in range(3))
+        slots = b"".join(source.choice((bytes(2), source.randbytes(2))) for _ in range(12))
         frame = ld2450.HEADER + slots + ld2450.TAIL
         theirs = kenzy_ld2450.protocol.FrameParser().feed(frame)[0].targets
         (ours,) = ld2450.Decoder().feed(frame, AT_MS)
@@ -112,11 +112,20 @@ def test_a_distance_beyond_255_cm_is_told_whole() -> None:
     assert ours.distance_mm == 3210
 
 
-def test_a_report_with_a_wrong_end_is_none() -> None:
-    """LD2410 1.1.1 warns, and uses it."""
-    frame = bytearray(ld2410.encode(Presence(AT_MS, True, False, 100)))
-    frame[-1] ^= 1
-    assert ld2410.Decoder().feed(bytes(frame), AT_MS) == []
+@pytest.mark.parametrize(
+    ("decoder", "frame", "fixed"),
+    [
+        (ld2410.Decoder, ld2410.encode(Presence(0, True, False, 100)), (*range(8), *range(17, 23))),
+        (ld2450.Decoder, ld2450.encode([Target(1, 2, 0)]), (*range(4), 28, 29)),
+        (ld2450.Decoder, hilink.encode(hilink.Answer(0x90, True, b"")), (*range(6), 7, *range(10, 14))),
+    ],
+)
+def test_a_report_of_a_wrong_shape_is_none(decoder: type[Any], frame: bytes, fixed: tuple[int, ...]) -> None:
+    """LD2410 1.1.1 warns of a wrong end, and uses the report."""
+    assert len(decoder().feed(frame, AT_MS)) == 1
+    for at in fixed:
+        bad = frame[:at] + bytes((frame[at] ^ 0x01,)) + frame[at + 1 :]
+        assert decoder().feed(bad + bytes(80), AT_MS) == [], at
 
 
 def test_a_damaged_length_hides_nothing_that_follows() -> None:
