@@ -5,6 +5,7 @@ picture for rich out.
 import dataclasses
 from collections.abc import Sequence
 
+from rich.columns import Columns
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.panel import Panel
 from rich.table import Table
@@ -147,9 +148,7 @@ def _cell(journey: Journey, stage: str) -> Text:
     return Text(f"{by}{ms:,.{0 if ms >= 1000 else 1}f}", style="green" if stage in ("receipt", "lamp") else "")
 
 
-def _keys(keys: Sequence[tuple[str, str]]) -> Text:
-    line = Text()
-    for key, meaning in keys:
-        line.append(f" {key} ", style="reverse")
-        line.append("\u00a0" + meaning.replace(" ", "\u00a0") + "  ")
-    return line
+def _keys(keys: Sequence[tuple[str, str]]) -> Columns:
+    return Columns(
+        [Text.assemble((f" {key} ", "reverse"), f" {meaning}", no_wrap=True) for key, meaning in keys], padding=(0, 2)
+    )

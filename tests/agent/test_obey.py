@@ -187,6 +187,20 @@ def test_the_logic_learns_the_time_with_each_command_and_alarm_receipt_once_it_i
     play(scenario())
 
 
+def test_a_receipt_older_than_what_the_device_knows_tells_the_logic_no_time(play: Any, start: Start, time: Any) -> None:
+    async def scenario() -> None:
+        time.system_ms = 0
+        async with start() as run:
+            run.journal.note("time_floor", NOW_MS + 1)
+            await run.input("button")
+        async with start() as run:
+            run.receipt(1, alarms=[(*run.logic.restored[0][:2], receipt.ACKNOWLEDGED)])
+            assert run.logic.receipts
+            assert run.logic.clocks == []
+
+    play(scenario())
+
+
 def test_the_centers_keys_are_exchanged_by_a_command_of_a_center_believed(play: Any, start: Start, key: Any) -> None:
     async def scenario() -> None:
         async with start() as run:

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from simulators.demo.journey import Journey
+from simulators.demo.view import KEYS as COMMON_KEYS
 from simulators.demo.view import ButtonScene, Picture, Scene
 
 MS = 1_000_000
@@ -31,7 +32,7 @@ def shown(width: int, height: int = 24, *journeys: Journey, buttons: Any = (LINU
     scene = Scene(buttons, network_up=False, broker="mosquitto", message="the network is cut", journeys=journeys)
     console.print(Picture(scene))
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    return str(text).replace("\u00a0", " ").rstrip("\n").split("\n")
+    return str(text).rstrip("\n").split("\n")
 
 
 MANY = [journey("panic-0001", seq, verified=50, signed=12_345.6, lamp=12_745.6) for seq in range(100_000, 100_060)]
@@ -59,6 +60,12 @@ def test_without_colour_everything_is_said_in_words(width: int) -> None:
         "presses 12 · verified 11", "network CUT", "34.5", " 45.0 acknowledged",
     ):  # fmt: skip
         assert said in text, said
+
+
+def test_a_key_and_what_it_does_stay_on_one_line_in_a_terminal_that_is_too_narrow() -> None:
+    text = "\n".join(shown(44, 40))
+    for _key, meaning in (*KEYS, *COMMON_KEYS):
+        assert meaning in text
 
 
 def test_one_button_has_the_screen_for_itself() -> None:
