@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from benchmarks import (
     backlog,
     battery,
+    board_cuts,
     board_heap,
     board_latency,
     burst,
@@ -103,6 +104,7 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
         sensors.measure,
         "decoders of the crosswalk's sensors, ratio to the public parsers, and 10^6 fuzzed bytes for each",
     ),
+    "board-cuts": (board_cuts.measure, "500 power cuts of boards that are pressed, with torn flash; hangs and their end"),
     "fuzz": (_fuzz, "10^6 mutated messages through every decoder, 200,000 streams through the MQTT client"),
 }
 """Name to function and what it measures, in the order of a run: what needs a quiet machine first."""

@@ -99,10 +99,10 @@ def measure(context: Context) -> list[Figure]:
         devices[len(BUTTONS) :] = [stage.burst_device(name, {}) for name in MAKERS]  # they make no more
         drained_s = _drain(devices, watcher, lives)
         verdict = judge(lives, verified(watcher.messages))
-        checked = _checked(stage.site)
+        found = checked(stage.site)
         assert stage.center is not None
         reconnections = sum(" disconnected: " in line for line in stage.center.lines)
-    return _figures(verdict, lives, checked, reconnections, {"killing_s": lasted_s, "draining_s": drained_s})
+    return _figures(verdict, lives, found, reconnections, {"killing_s": lasted_s, "draining_s": drained_s})
 
 
 def _first_boot(devices: list[Device]) -> None:
@@ -168,7 +168,7 @@ def verified(messages: list[Message]) -> list[Verified]:
     return found
 
 
-def _checked(site: Site) -> dict[str, object]:
+def checked(site: Site) -> dict[str, object]:
     """What the center says of its database."""
     command = [*dabyl(), "center", "check", "--json", "--config", os.fspath(site.center_config)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
@@ -181,11 +181,11 @@ def _checked(site: Site) -> dict[str, object]:
 
 
 def _figures(
-    verdict: Verdict, lives: list[Life], checked: dict[str, object], reconnections: int, times: dict[str, float]
+    verdict: Verdict, lives: list[Life], found: dict[str, object], reconnections: int, times: dict[str, float]
 ) -> list[Figure]:
-    devices = checked["devices"]
-    incidents = checked["incidents"]
-    refused = checked["refused"]
+    devices = found["devices"]
+    incidents = found["incidents"]
+    refused = found["refused"]
     assert isinstance(devices, list)
     assert isinstance(incidents, list)
     assert isinstance(refused, dict)
