@@ -34,7 +34,8 @@ class Model:
         baud: of its line as it leaves the factory.
         decoder: makes its decoder.
         limits: when it is in fault.
-        setup: sent whenever its line has been opened, and when it was not understood for a while: it may have lost its supply.
+        setup: sent whenever its line has been opened, and when it was not understood for a while: it may have lost its supply. Nothing
+            that a sensor keeps in its flash, which would wear out.
         probe: a harmless question for a sensor that is silent when it sees nothing.
         probe_ms: how often, 0 never.
     """
@@ -48,7 +49,7 @@ class Model:
 
 
 MODELS = {
-    "ld2450": Model(ld2450.BAUD, ld2450.Decoder, Limits(silent_ms=1_000, frozen_ms=30_000), ld2450.MULTI_TARGET),
+    "ld2450": Model(ld2450.BAUD, ld2450.Decoder, Limits(silent_ms=1_000, frozen_ms=30_000)),
     "ld2410": Model(ld2410.BAUD, ld2410.Decoder, Limits(silent_ms=1_000, frozen_ms=300_000)),
     "ops243": Model(
         ops243.BAUD, ops243.Decoder, Limits(silent_ms=10_000, frozen_ms=60_000), ops243.SETUP, ops243.PROBE, 3_000

@@ -47,6 +47,7 @@ def test_lines_of_the_speed_radar(line: bytes, said: list[Speed]) -> None:
         b'{"speed":"1","magnitude":-1}',
         b'{"speed":1,"unit":[]}',
         b'{"speed":1',
+        b'{"speed":1}5',
         b"{" * 400,
         b'{"a":' * 80,
         b"nan",
