@@ -36,8 +36,6 @@ from simulators.errors import HardwareTimeoutError
 WIRING = KINDS["sos-button"]
 BOARDS = ("sos-board-1", "sos-board-2")
 HOLD_MS = 80
-REST_S = 0.15
-"""A flash on which nothing happened for so long has come to rest."""
 TEARS: tuple[Tear, ...] = ("none", "old", "random")
 OPERATIONS = 12
 """A press writes fewer blocks than that, and what is made durable beside it."""
@@ -155,20 +153,12 @@ class Victim:
         return kept
 
     async def _kept(self) -> bool:
-        """Press, and wait until the board has taken that and its flash rests; False if the power went before."""
+        """Press, and wait until the board has kept that; False if the power went before, by a cut planned earlier."""
         board = self._board
         boots, operations = len(board.boots), board.flash.operations
         await board.press(WIRING.pin("button"), HOLD_MS)
-        await board.taken(START_S)
-        until = time.monotonic() + START_S
-        rests_at, seen = time.monotonic() + REST_S, operations
-        while time.monotonic() < until and len(board.boots) == boots:
-            if board.flash.operations != seen:
-                seen, rests_at = board.flash.operations, time.monotonic() + REST_S
-            elif seen > operations and time.monotonic() > rests_at:
-                return True
-            await asyncio.sleep(0.01)
-        return False
+        await board.written(operations, START_S)
+        return len(board.boots) == boots
 
     async def _tear(self) -> bool:
         """Press; the power goes while the flash is written. False: nobody knows whether the press was kept."""

@@ -29,6 +29,7 @@ from simulators.gpio.wiring import Contact, Output
 
 HOME = AccessPoint("dabyl", "correct horse")
 SIMULATOR_HEAP_BYTES = 58 * 1024  # what the simulated hardware itself takes of the process's heap
+REST_S = 0.15  # a flash that was not touched for so long has come to rest
 NO_DEVICE = 19  # ENODEV: no chip acknowledged
 
 
@@ -232,6 +233,20 @@ class Board:
         mine = self._pings
         self._send(records.packed(records.PING, value=mine))
         await self.until(lambda: self._pongs >= mine, timeout_s, "the board to take what was sent")
+
+    async def written(self, operations: int, timeout_s: float = 20) -> None:
+        """Wait until the board has taken all that was done to it, has written to its flash, and that has come to rest.
+
+        Args:
+            operations: `flash.operations` before.
+            timeout_s: at most so long.
+        """
+        await self.taken(timeout_s)
+        await self.until(lambda: self.flash.operations > operations, timeout_s, "the flash to be written")
+        seen = -1
+        while seen != self.flash.operations:
+            seen = self.flash.operations
+            await asyncio.sleep(REST_S)
 
     async def until(self, reached: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Wait until `reached()`, which is asked again whenever the board shows, prints or does something.

@@ -24,8 +24,6 @@ from simulators.site import CENTER, CONSUMER, HOST, Site
 
 OPERATOR = "center-desk"
 WAIT_S = 60.0
-TOUCH_S = 0.25
-"""After so long the firmware has taken a press and keeps it; a cut before that would be a press that nobody was there to feel."""
 LOOK_S = 0.02
 COMMAND_S = 30
 """A command that was not taken by then is refused."""
@@ -54,6 +52,7 @@ class Scene:
         self._seed = seed
         self._stack = contextlib.AsyncExitStack()
         self._commands = 0
+        self._operations = 0
         self._connected = asyncio.Event()
         self.wiring = wiring
         self.device = f"{wiring.kind}-1"
@@ -101,11 +100,15 @@ class Scene:
 
     async def press(self, ms: float = 120) -> int:
         """Press its button; the instant of the touch, in monotonic ns."""
+        self._operations = self.board.flash.operations
         return await self.board.press(self.wiring.pin("button"), ms)
 
     async def cut_power(self) -> None:
-        """Take the power and give it back, as soon as a press before it was felt; returns when the board is on line again."""
-        await asyncio.sleep(TOUCH_S)
+        """Take the power and give it back, once the press before is kept: a cut before that would be a press that nobody was there to feel.
+
+        Returns when the board is on line again.
+        """
+        await self.board.written(self._operations)
         await self.board.power_cut()
         await self.on_line()
 

@@ -13,7 +13,6 @@ from simulators import lamp
 from simulators.board.board import Board
 from simulators.board.enrolled import enrolled
 from simulators.board.kinds import HEAP_KB, KINDS
-from simulators.board.scene import TOUCH_S
 from simulators.demo.button import Button
 from simulators.demo.journey import Follower
 from simulators.gpio.wiring import Output
@@ -35,7 +34,7 @@ class BoardButton(Button):
         seed: of the bounce.
     """
 
-    felt_s = TOUCH_S
+    felt_s = 0.25  # then the firmware has taken a press and keeps it
     levels = LEVELS
 
     def __init__(self, folder: pathlib.Path, bundle: pathlib.Path, site: Site, port: int, seed: int) -> None:
@@ -66,7 +65,7 @@ class BoardButton(Button):
 
     async def fail(self) -> None:
         """Its power is cut."""
-        self.follower.forget_touches(time.monotonic_ns() - round(TOUCH_S * 1e9))
+        self.follower.forget_touches(time.monotonic_ns() - round(self.felt_s * 1e9))
         await self.board.power_off()
 
     async def recover(self) -> None:
