@@ -124,14 +124,17 @@ def sentence(*fields: str, kind: str = "RMC") -> bytes:
 def test_a_receiver_without_a_fix_is_understood_and_says_no_position() -> None:
     decoder = gnss.Decoder()
     assert decoder.feed(sentence("081530.00", "V", "", "", "", "", "", "", "221126", "", "", "N"), AT_MS) == []
-    no_fix = bytearray(gnss.encode_ubx(Fix(0, 1, 1, 1_795_335_330_000)))
-    no_fix[6 + 20] = 5  # time alone
-    a = b = 0
-    for byte in no_fix[2:-2]:
-        a, b = (a + byte) & 0xFF, (b + a + byte) & 0xFF
-    no_fix[-2:] = bytes((a, b))
-    assert decoder.feed(bytes(no_fix), AT_MS) == []
-    assert (decoder.understood, decoder.skipped) == (2, 0)
+    old = ("081530.00", "V", "5108.042", "N", "07126.764", "E", "0.012", "", "221126", "", "", "N")
+    assert decoder.feed(sentence(*old), AT_MS) == []
+    for at, value in ((20, 5), (20, 1), (21, 0)):  # time alone, dead reckoning alone, a fix outside the limits set
+        message = bytearray(gnss.encode_ubx(Fix(0, 1, 1, 1_795_335_330_000)))
+        message[6 + at] = value
+        a = b = 0
+        for byte in message[2:-2]:
+            a, b = (a + byte) & 0xFF, (b + a + byte) & 0xFF
+        message[-2:] = bytes((a, b))
+        assert decoder.feed(bytes(message), AT_MS) == []
+    assert (decoder.understood, decoder.skipped) == (5, 0)
 
 
 @pytest.mark.parametrize(
