@@ -49,7 +49,9 @@ class Badge(Board):
             self.first_broker = kept.broker % len(config.brokers)
             self.first_network = kept.network % len(config.wifi)
         super().__init__(config, schedule, log, slots, watchdog)
-        if not hasattr(self._made, "resume"):
+        try:
+            self._resume = self._made.resume
+        except AttributeError:
             raise ConfigError("device: a %s does not sleep" % config.device["kind"])
         self._hardware.sleeper(slept and machine.wake_reason() == machine.EXT1_WAKE)
         if kept is not None:
@@ -66,7 +68,7 @@ class Badge(Board):
         test_ms = kept.left_ms(kept.test_ms, self._woke_ms)
         if test_ms < self._config.device["heartbeat_s"] * 1000:
             test_ms = TEST_MS
-        self._made.resume(kept.low, self._schedule.now_ms() + test_ms)
+        self._resume(kept.low, self._schedule.now_ms() + test_ms)
         self._look_ahead()
 
     def _input(self, name: str, value: int, time_ms: int) -> None:

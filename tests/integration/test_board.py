@@ -15,7 +15,6 @@ import pytest
 from provisioning.firmware.bundle import make
 from simulators.board.board import Board
 from simulators.board.enrolled import enrolled
-from simulators.board.firmware import compiled
 from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.site import Site
 from tests.integration.processes import until
@@ -26,12 +25,6 @@ DEVICE = "sos-1"
 DABYL = [sys.executable, "-c", "import sys; from agent.command import main; sys.exit(main())"]
 
 
-@pytest.fixture(scope="module")
-def flash(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """What lies on the flash of every board, before it is enrolled."""
-    return compiled(tmp_path_factory.mktemp("firmware") / "bundle", sorted(KINDS))
-
-
 def test_every_press_comes_through_power_cuts_once() -> None:
     command = [*DABYL, "simulate", "board", "--presses", "6", "--power-cuts", "2", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
@@ -40,8 +33,8 @@ def test_every_press_comes_through_power_cuts_once() -> None:
     assert done.returncode == 0
 
 
-def test_a_panic_button_calls_at_each_level_from_its_place_in_a_drill_and_in_silence(flash: pathlib.Path) -> None:
-    command = [*DABYL, "simulate", "board", "--kind", "panic-button", "--bundle", str(flash), "--presses", "6"]
+def test_a_panic_button_calls_at_each_level_from_its_place_in_a_drill_and_in_silence(bundle: pathlib.Path) -> None:
+    command = [*DABYL, "simulate", "board", "--kind", "panic-button", "--bundle", str(bundle), "--presses", "6"]
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=100, check=False)
     told = json.loads(done.stdout)
     assert told.pop("press_to_subscriber_ms")["n"] == 6
@@ -59,8 +52,8 @@ def test_a_panic_button_calls_at_each_level_from_its_place_in_a_drill_and_in_sil
     assert done.returncode == 0
 
 
-def test_a_trial_that_is_stopped_leaves_nothing_behind(tmp_path: pathlib.Path, flash: pathlib.Path) -> None:
-    command = [*DABYL, "simulate", "board", "--bundle", str(flash)]
+def test_a_trial_that_is_stopped_leaves_nothing_behind(tmp_path: pathlib.Path, bundle: pathlib.Path) -> None:
+    command = [*DABYL, "simulate", "board", "--bundle", str(bundle)]
     with subprocess.Popen(
         command, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.PIPE, text=True
     ) as trial:

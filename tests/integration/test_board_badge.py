@@ -6,7 +6,6 @@ import pathlib
 import pytest
 
 from simulators.board.board import Board
-from simulators.board.firmware import compiled
 from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.board.life import DEEPSLEEP_RESET, EXT1_WAKE, PWRON_RESET, TIMER_WAKE
 from tests.integration.boards import laid_out, until
@@ -16,12 +15,6 @@ pytestmark = pytest.mark.micropython
 WIRING = KINDS["panic-button"]
 HOUR_S = 3600
 BATTERY_PIN = 34
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """What lies on the flash of every board, before it is enrolled."""
-    return compiled(tmp_path_factory.mktemp("firmware") / "bundle", ["panic-button"])
 
 
 def badge(ground: Ground, bundle: pathlib.Path, folder: pathlib.Path) -> tuple[Board, Button]:

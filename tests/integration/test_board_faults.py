@@ -11,7 +11,6 @@ import pytest
 from devices.firmware.faults import FAULTS
 from simulators.board.board import Board
 from simulators.board.enrolled import enrolled
-from simulators.board.firmware import compiled
 from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.board.life import HARD_RESET, WDT_RESET
 from simulators.site import Site
@@ -20,17 +19,11 @@ from tests.integration.boards import blinked, fill
 pytestmark = pytest.mark.micropython
 WIRING = KINDS["sos-button"]
 LAMP = WIRING.pin("lamp")
-ON_BOARD_LED = 2
+LED = 2
 ENDED = (WDT_RESET, HARD_RESET)
 """How a start ends that hangs or fails."""
 DEVICES = ("sos-1", "sos-2")
 Change = Callable[[pathlib.Path], None]
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """What lies on the flash of every board, before it is enrolled."""
-    return compiled(tmp_path_factory.mktemp("firmware") / "bundle", ["sos-button"])
 
 
 def settings(**changes: object) -> Change:
@@ -69,6 +62,9 @@ def _write(path: pathlib.Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
+SLEEPLESS = "kind that does not sleep"
+LAMP_KNOWN = ("keys", "flash", "hardware", SLEEPLESS)
+"""What is found out when the lamp has worked already."""
 CASES: dict[str, tuple[Change, str, str]] = {
     "no configuration": (without("device.json"), "configuration", "no /device.json: enrol this board"),
     "torn configuration": (text("{"), "configuration", "/device.json is no JSON: copy it again"),
@@ -84,6 +80,11 @@ CASES: dict[str, tuple[Change, str, str]] = {
     "no certificate": (without("keys/device.der"), "keys", "no /keys/device.der: enrol this board"),
     "damaged root": (lambda folder: _write(folder / "keys/root.der", b"root"), "keys", "not usable for TLS"),
     "damaged center": (damaged("keys/centers.der"), "keys", "centers.der are damaged"),
+    SLEEPLESS: (
+        settings(device={"id": DEVICES[0], "kind": "sos-button", "sleeps": True}),
+        "configuration",
+        "a sos-button does not sleep",
+    ),
     "pin that is no output": (wired(relay_pin=27, strobe_pin=24), "hardware", "strobe: GPIO24 cannot do that"),
     "pin for two": (
         settings(battery={"pin": WIRING.pin("button")}),
@@ -144,7 +145,9 @@ def test_each_fault_is_said_and_blinked(tmp_path: pathlib.Path, bundle: pathlib.
         async with asyncio.TaskGroup() as group:
             tasks = {
                 name: group.create_task(
-                    one(change, tmp_path / f"board-{number}", ON_BOARD_LED if fault == "configuration" else LAMP)
+                    one(
+                        change, tmp_path / f"board-{number}", LAMP if fault in LAMP_KNOWN or name in LAMP_KNOWN else LED
+                    )
                 )
                 for number, (name, (change, fault, _words)) in enumerate(cases.items())
             }
@@ -196,7 +199,7 @@ def test_a_copy_that_does_not_start_gives_way_to_the_other_and_without_one_the_l
         async with Board(tmp_path / "alone", heap_kb=HEAP_KB) as board:
             assert (await board.booted(2)).cause in ENDED
             await board.printed("neither copy of the firmware is whole: copy it again")
-            assert await blinked(board, ON_BOARD_LED) == FAULTS["flash"]
+            assert await blinked(board, LED) == FAULTS["flash"]
             assert len(board.boots) == 2
 
     async def scenario() -> None:

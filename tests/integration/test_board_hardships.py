@@ -17,7 +17,6 @@ from devices.sos_button.patterns import PATTERNS
 from simulators.account import presses_verified
 from simulators.board.atecc608 import Bus, Chip
 from simulators.board.board import Board
-from simulators.board.firmware import compiled
 from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.gpio.records import LOW, OPEN
 from simulators.lamp import read
@@ -30,12 +29,6 @@ WIRING = KINDS["sos-button"]
 BUTTON, LAMP, TAMPER, SUPPLY = (WIRING.pin(name) for name in ("button", "lamp", "tamper", "supply"))
 LAMP_TABLE = PATTERNS["lamp"]
 CANNOT_WORK = "this board cannot work"
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """What lies on the flash of every board, before it is enrolled."""
-    return compiled(tmp_path_factory.mktemp("firmware") / "bundle", ["sos-button"])
 
 
 class Place:
