@@ -1,6 +1,6 @@
 """Every state that the crossing's state machine can reach in bounded worlds with coarse time, and what must hold in each of them.
 
-A model is a world in which a few things can happen at each step of half a second: somebody comes or presses, a sensor fails, a lamp
+A model is a world in which a few things can happen each second: somebody comes or presses, a sensor fails, a lamp
 breaks, the far side falls silent. The machine is the product's own, with short times. From the start every move is tried in every state
 that was not seen before, until there is no new one: that is all of them. Two states are one if they differ only in the hour. Never
 loaded on a device.
@@ -20,7 +20,7 @@ from devices.crosswalk.machine import Crossing, Effect
 from devices.crosswalk.patterns import OFF, beacon_patterns
 from devices.crosswalk.settings import completed
 
-STEP_MS = 500
+SPEAK_MS = 500
 LONG_AGO_MS = 5000
 """Nothing in a model looks further back."""
 LOOKS_BACK_MS = {"_since_at_ms": LATE_MS, "_right_at_ms": LATE_MS, "_low_at_ms": LATE_MS, "since_at_ms": 0}
@@ -37,7 +37,7 @@ COARSE = Tuning(
 )
 """Together they decide fast, one alone slowly, as in the product; what happens by itself happens at an eighth of a second."""
 LAMP_MA = {"good": (0, 800), "dead": (0, 0), "short": (5000, 5000), "on": (800, 800)}
-"""Two currents of each step, as the lamp's state makes them while the beacon flashes."""
+"""Two currents of each sampling, as the lamp's state makes them while the beacon flashes."""
 
 
 class PromiseError(AssertionError):
@@ -64,6 +64,8 @@ class World:
         self.pulse_at_ms: int | None = None
         self.order_at_ms: int | None = None
         self.told: dict[str, str] = {}
+        self.state = "dark"
+        self.changes: list[tuple[str, str]] = []  # of the state in one word, in the present step
         self.crossing = Crossing(whole, 0, COARSE)
         self.take(self.crossing.started())
 
@@ -87,6 +89,9 @@ class World:
             self.until_ms = None
         if self.crossing.pedestrian:
             self.called_at_ms = self.now_ms
+        if self.crossing.state != self.state:
+            self.changes.append((self.state, self.crossing.state))
+            self.state = self.crossing.state
         self.check()
         for flashing in answers:
             self.take(self.crossing.far_says(flashing, self.now_ms))
@@ -100,8 +105,14 @@ class World:
             self.told[data["input"]] = data["state"]
 
     def step(self, move: Callable[["World"], None]) -> None:
-        """Let a move happen, the sensors speak, and half a second pass."""
+        """Let a move happen, and a second pass in which the sensors speak twice."""
+        self.changes = []
         move(self)
+        for _ in range(2):
+            self._speak()
+            self.pass_ms(SPEAK_MS)
+
+    def _speak(self) -> None:
         if self.tracker in ("yes", "no"):
             self.hand(lambda crossing, now_ms: crossing.claim("tracker", self.tracker == "yes", now_ms))
         if self.samples:
@@ -110,9 +121,7 @@ class World:
                 for name, state in self.lamps.items():
                     if state == "short" and lit:
                         self.shorted.add(name)
-                    ma = LAMP_MA[state][turn] if lit or state == "on" else 0
-                    self.sample(name, ma)
-        self.pass_ms(STEP_MS)
+                    self.sample(name, LAMP_MA[state][turn] if lit or state == "on" else 0)
 
     def sample(self, lamp: str, ma: int) -> None:
         """A lamp has this current."""
@@ -222,10 +231,16 @@ PEOPLE: dict[str, Move] = {
     "button": World.press,
     "tracker: somebody": lambda world: _tracker(world, "yes"),
     "tracker: nobody": lambda world: _tracker(world, "no"),
+    "PIR: somebody": lambda world: _pir(world, True),
+    "PIR: nobody": lambda world: _pir(world, False),
+}
+FAILING: dict[str, Move] = {
+    "nobody there": quiet,
+    "button": World.press,
+    "tracker: somebody": lambda world: _tracker(world, "yes"),
     "tracker mute": lambda world: _tracker(world, "mute"),
     "tracker lost": lambda world: _tracker(world, "lost"),
     "PIR: somebody": lambda world: _pir(world, True),
-    "PIR: nobody": lambda world: _pir(world, False),
 }
 LAMPS: dict[str, Move] = {
     "nobody there": quiet,
@@ -249,6 +264,7 @@ FAR: dict[str, Move] = {
 BUTTON_ONLY = {"tracker_port": "", "pir_pin": -1}
 MODELS: dict[str, tuple[dict[str, object], dict[str, Move]]] = {
     "people": ({}, PEOPLE),
+    "failing sensor": ({}, FAILING),
     "lamps": (BUTTON_ONLY, LAMPS),
     "far side": ({**BUTTON_ONLY, "farside": True}, FAR),
 }
@@ -270,7 +286,7 @@ def shape(value: object, now_ms: int, name: str = "") -> Any:
         return tuple(
             shape(inner, now_ms, key)
             for key, inner in vars(value).items()
-            if key not in ("beacons", "until_ms", "_tuning", "weight")
+            if key not in ("beacons", "until_ms", "changes", "_tuning", "weight")
         )
     return value
 
@@ -281,7 +297,7 @@ class Explored:
     Args:
         states: how many there are.
         moves: how many were tried.
-        edges: (state in one word, move, state in one word) that occur.
+        edges: (state in one word, move, state in one word): the changes of state in each move's second.
         slowest_quiet: the most steps until the beacon is dark when nobody is there any more, over all states.
     """
 
@@ -311,13 +327,12 @@ def explore(settings: Mapping[str, object], moves: Mapping[str, Move]) -> Explor
         here = len(after_quiet)
         for name, move in moves.items():
             world: World = pickle.loads(snapshot)  # noqa: S301  our own bytes
-            before = world.crossing.state
             try:
                 world.step(move)
             except PromiseError as broken:
                 raise PromiseError(f"{broken}, after {' > '.join([*_way(paths, here), name])}") from None
             tried += 1
-            edges.add((before, name, world.crossing.state))
+            edges.update((before, name, after) for before, after in world.changes)
             form = shape(world, world.now_ms)
             if form not in seen:
                 seen[form] = len(paths)

@@ -26,19 +26,18 @@ STATES = {
     "held": ("lit, somebody is there", 710, 310),
     "ending": ("lit, the time to cross runs", 190, 310),
 }
-DRAWN = ("nobody there", "button", "tracker: somebody")
-NOBODY, BUTTON, SOMEBODY = DRAWN
-# Where an arrow's label stands and its anchor, for each change of state that the exploration may find.
-PLACES = {
-    ("dark", "gathering"): (450, 48, "middle"),
-    ("gathering", "dark"): (450, 102, "middle"),
-    ("gathering", "held"): (734, 195, "start"),
-    ("held", "ending"): (450, 343, "middle"),
-    ("ending", "held"): (450, 288, "middle"),
-    ("ending", "dark"): (166, 195, "end"),
-    ("dark", "ending"): (214, 262, "start"),
-    ("gathering", "ending"): (505, 205, "start"),
-    ("ending", "gathering"): (478, 160, "end"),
+DRAWN = ("nobody there", "button", "PIR: somebody")
+# Each change of state that the exploration finds: why it happens, where the words stand, and their anchor.
+WAYS = {
+    ("dark", "gathering"): ("a sensor claims somebody", 450, 48, "middle"),
+    ("gathering", "dark"): ("nobody is claimed any more", 450, 102, "middle"),
+    ("gathering", "held"): ("the claim lasts", 734, 195, "start"),
+    ("held", "ending"): ("nobody is claimed any more", 450, 343, "middle"),
+    ("ending", "held"): ("the claim lasts", 450, 288, "middle"),
+    ("ending", "dark"): ("time is over", 166, 195, "end"),
+    ("dark", "ending"): ("button", 214, 262, "start"),
+    ("gathering", "ending"): ("button", 505, 205, "start"),
+    ("ending", "gathering"): ("time is over, not yet certain", 478, 160, "end"),
 }
 
 # output -> pattern -> what a passer-by understands
@@ -60,28 +59,10 @@ BEACONS = {
 }
 
 
-def arrows() -> dict[tuple[str, str], str]:
-    """The changes of state that the machine makes, by exploring it with a tracking radar and a button alone: (from, to) -> why."""
-    found: dict[tuple[str, str], set[str]] = {}
-    for before, move, after in explore({"pir_pin": -1}, {name: PEOPLE[name] for name in DRAWN}).edges:
-        if before != after:
-            found.setdefault((before, after), set()).add(move)
-    return {change: _why(*change, moves) for change, moves in sorted(found.items())}
-
-
-def _why(before: str, after: str, moves: set[str]) -> str:
-    """In words: what comes to pass whatever happens comes with time."""
-    if moves >= {NOBODY, SOMEBODY}:
-        return "time is over, not yet certain"
-    if NOBODY in moves:
-        return "time is over" if after == "dark" and before == "ending" else "nobody is claimed any more"
-    return (
-        "the claim lasts"
-        if SOMEBODY in moves and before != "dark"
-        else "button"
-        if BUTTON in moves
-        else "a sensor claims somebody"
-    )
+def changes() -> set[tuple[str, str]]:
+    """The changes of state that the machine makes, found by exploring it with a button, and a PIR that a tracker contradicts."""
+    explored = explore({}, {name: PEOPLE[name] for name in DRAWN})
+    return {(before, after) for before, _move, after in explored.edges}
 
 
 def states_svg() -> str:
@@ -93,8 +74,8 @@ def states_svg() -> str:
         "<defs><marker id='tip' viewBox='0 0 10 10' refX='9' refY='5' markerWidth='8' markerHeight='8' orient='auto'>",
         f"<path d='M0 0 L10 5 L0 10 z' fill='{QUIET}'/></marker></defs>",
     ]
-    for (before, after), why in arrows().items():
-        lines += _arrow(before, after, why)
+    for before, after in sorted(changes()):
+        lines += _arrow(before, after)
     for name, (meaning, x, y) in STATES.items():
         fill = LAMP if "lit" in meaning else "#eef1f4"
         lines += [
@@ -105,7 +86,7 @@ def states_svg() -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
-def _arrow(before: str, after: str, why: str) -> list[str]:
+def _arrow(before: str, after: str) -> list[str]:
     _, from_x, from_y = STATES[before]
     _, to_x, to_y = STATES[after]
     across, down = (to_x > from_x) - (to_x < from_x), (to_y > from_y) - (to_y < from_y)
@@ -116,7 +97,7 @@ def _arrow(before: str, after: str, why: str) -> list[str]:
         half, aside_y = 80, 0
     start = (from_x + half * across + aside_x, from_y + 30 * down + aside_y)
     end = (to_x - half * across + aside_x, to_y - 30 * down + aside_y)
-    x, y, anchor = PLACES[before, after]
+    why, x, y, anchor = WAYS[before, after]
     return [
         f"<path d='M{start[0]} {start[1]} L{end[0]} {end[1]}' stroke='{QUIET}' stroke-width='2' marker-end='url(#tip)'/>",
         f"<text x='{x}' y='{y}' fill='{INK}' text-anchor='{anchor}'>{escape(why)}</text>",
