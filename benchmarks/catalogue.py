@@ -10,6 +10,7 @@ from benchmarks import (
     board_heap,
     board_latency,
     burst,
+    crosswalk_states,
     idle,
     journal,
     kills,
@@ -104,7 +105,14 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
         sensors.measure,
         "decoders of the crosswalk's sensors, ratio to the public parsers, and 10^6 fuzzed bytes for each",
     ),
-    "board-cuts": (board_cuts.measure, "500 power cuts of boards that are pressed, with torn flash; hangs and their end"),
+    "board-cuts": (
+        board_cuts.measure,
+        "500 power cuts of boards that are pressed, with torn flash; hangs and their end",
+    ),
+    "crosswalk-states": (
+        crosswalk_states.measure,
+        "every reachable state of the crosswalk's machine, in bounded worlds",
+    ),
     "fuzz": (_fuzz, "10^6 mutated messages through every decoder, 200,000 streams through the MQTT client"),
 }
 """Name to function and what it measures, in the order of a run: what needs a quiet machine first."""

@@ -111,6 +111,9 @@ class World:
         for _ in range(2):
             self._speak()
             self.pass_ms(SPEAK_MS)
+        require(self.tracker != "lost" or self.told.get("tracker") == "lost", "a sensor's fault is kept secret")
+        for name in self.shorted:
+            require(self.told.get("lamp-" + name) == "short", "a lamp's fault is kept secret")
 
     def _speak(self) -> None:
         if self.tracker in ("yes", "no"):

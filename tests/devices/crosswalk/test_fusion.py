@@ -38,6 +38,9 @@ class Crossing:
             if not self.detected or self.detected[-1][1] != self.fusion.detected:
                 self.detected.append((self.now, self.fusion.detected))
 
+    def detects(self) -> bool:
+        return self.fusion.detected
+
     def until_detected(self, limit_ms: int = 60_000) -> int | None:
         began = self.now
         while self.now < began + limit_ms:
@@ -119,12 +122,12 @@ def test_a_yes_of_a_sensor_that_fails_upholds_nothing() -> None:
     crossing = Crossing(("tracker",))
     crossing.say(tracker=True)
     crossing.pass_ms(3000)
-    assert crossing.fusion.detected
+    assert crossing.detects()
     crossing.fusion.judge("tracker", "frozen", crossing.now)
     assert not crossing.fusion.working
     crossing.claims["tracker"] = None
     crossing.pass_ms(1001)
-    assert not crossing.fusion.detected
+    assert not crossing.detects()
 
 
 def test_a_sampled_word_grows_stale_and_a_level_stands() -> None:
@@ -143,12 +146,12 @@ def test_a_lone_claim_without_end_is_set_aside_until_it_lets_go(liar: str) -> No
     crossing = Crossing()
     crossing.say(**{liar: True})
     crossing.pass_ms(TUNING.contradicted_ms - 1)
-    assert crossing.fusion.detected
+    assert crossing.detects()
     assert crossing.fusion.faults() == {}
     crossing.pass_ms(101)
     assert crossing.fusion.faults() == {liar: CONTRADICTED}
     crossing.pass_ms(3000)
-    assert not crossing.fusion.detected, "the other decides alone"
+    assert not crossing.detects(), "the other decides alone"
     crossing.pass_ms(600_000)
     crossing.say(**{liar: False})
     crossing.pass_ms(TUNING.settled_ms - 1)
