@@ -52,8 +52,6 @@ def _sets(nodes: list[ast.AST]) -> Iterator[str]:
     for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             yield node.id
-        elif isinstance(node, ast.Global):
-            yield from node.names * 2
 
 
 def _constants(node: ast.AST) -> Iterator[tuple[str, ast.Constant]]:

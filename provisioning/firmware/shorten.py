@@ -40,7 +40,7 @@ def shortened(files: list[File], fixed: set[str]) -> dict[str, list[str]]:
     modules = Counter(name for name in _of_our_modules(nodes) if name not in exports)
 
     plain = {node.id for node in nodes if isinstance(node, ast.Name) and ":" not in node.id}
-    plain |= {node.arg for node in nodes if isinstance(node, ast.arg)} | set(exports.values()) | set(LETTERS)
+    plain |= {node.arg for node in nodes if isinstance(node, ast.arg)} | set(exports.values())
     places = _places(attributes)
     shared: Counter[str] = Counter()
     for name, count in attributes.items():

@@ -45,6 +45,7 @@ def said(source: str) -> str:
 
 RICH = {
     "kit": """
+import select
 import time
 LIMIT = 3 * 7
 KEY = "heartbeat"
@@ -58,9 +59,20 @@ class Base:
     @property
     def whole(self): return "%s/%d" % (self._name, self._size)
     def _say(self, *parts, **facts): return "-".join(parts) + ":" + ",".join(sorted(facts))
-    def never_asked(self): return gone()
+    def never_asked(self): return gone(), select.poll()
+    def ioctl(self, request, argument): return 0
 class Other:
-    def __init__(self): self._size = "other"; self._name = [1]
+    armed = 0
+    def __init__(self):
+        self._size = "other"
+        self._name = [1]
+        self.rung = 0
+        self.heard = self.ring()
+    def ring(self):
+        self.rung += 1
+        self.armed = 5
+        return print("rings", self.armed, self.ticks_ms())
+    def ticks_ms(self): return "own"
     def append(self, x): self._name.append(x); return self._name
 def gone(): return unheard_of
 def counter(start):
@@ -70,8 +82,20 @@ def counter(start):
         count += by
         return count
     return step
-def total(values, a=10): return sum([v * a for v in values if v in _table.values()])
+def total(values, a=10, more=0): return more + sum([v * a for v in values if v in _table.values()])
+ONE = [1]
+TWO = [2]
+THREE = [3]
+class Late:
+    def first(self): return ONE
+    def second(self): return TWO
+    def third(self): return self.first() + self.second() + THREE
+    def fourth(self, one=ONE, two=TWO, three=THREE): return one + two + three + self.first() + self.second() + self.third()
 state = 0
+calls = 0
+def called():
+    global calls
+    calls += 1
 def advance():
     global state
     state += 1
@@ -95,6 +119,9 @@ def main():
     step = kit.counter(1)
     step()
     parts = {"name": 2}
+    also = {"more": 4}
+    kit.called()
+    print(kit.total([1], **also), kit.Late().fourth())
     print(deep.say("n"), kit.total([1, 2, 5], **{"a": 3}), kit.Other().append(2), step(by=5), deep.__class__ is Deep)
     print(getattr(deep, "late", "no"), kit.KEY, (lambda a, b=2: a + b)(1), [x for x in range(kit.LIMIT) if x > 19])
     print(kit.advance(), kit.advance(), kit.time.ticks_ms() > 0, kit._table["at"], parts)
@@ -104,7 +131,9 @@ def main():
         print(error.args, [a for a in (1, 2) if a > 1], Deep("y").whole)
 """,
 }
-TOLD = """n-heartbeat:at,devicex/4x 9 [1, 2] 7 True
+TOLD = """14 [1, 2, 3, 1, 2, 1, 2, 3]
+rings 5 own
+n-heartbeat:at,devicex/4x 9 [1, 2] 7 True
 no heartbeat 3 [20]
 1 2 True 2 {'name': 2}
 ('v',) [2] y/21
@@ -117,9 +146,31 @@ def test_what_is_shrunk_does_the_same(tmp_path: Path) -> None:
     files, source, names = shrunk(tmp_path, RICH)
     assert said(source) == TOLD
     assert [file.path for file in files] == ["agent/main.py"]
-    for word in ("never_asked", "unheard_of", "trace", "unread", "tracing", "LIMIT", "RuntimeError", "_size", "Deep"):
+    for word in (
+        "never_asked",
+        "unheard_of",
+        "select",
+        "trace",
+        "unread",
+        "tracing",
+        "LIMIT",
+        "RuntimeError",
+        "_size",
+        "Deep",
+    ):
         assert word not in source
-    for word in ("append", "device", "'late'", "'heartbeat'", "'name'", "ticks_ms", "ValueError", "size", "by"):
+    for word in (
+        "append",
+        "ioctl",
+        "device",
+        "'late'",
+        "'heartbeat'",
+        "'name'",
+        "ticks_ms",
+        "ValueError",
+        "size",
+        "by",
+    ):
         assert word in source
     where = {long for stands_for in names.values() for long in stands_for}
     assert {"agent.deep.Deep", "agent.kit.counter", "whole"} <= where
@@ -146,6 +197,19 @@ def main():
     assert len({short["_one"], short["_two"], short["_three"], short["_shared"]}) == 4
     assert short["_four"] in {short["_one"], short["_two"], short["_three"]}
     assert short["_four"] != short["_shared"]
+
+
+@pytest.mark.micropython
+@needs_micropython
+def test_attributes_do_not_hide_what_a_class_looks_up_while_it_is_made(tmp_path: Path) -> None:
+    lists = "".join(f"L{n} = [{n}]\n" for n in range(30))
+    methods = "".join(f"    def m{n}(self): return L{n}\n" for n in range(30))
+    values = " + ".join(f"L{n}" for n in range(30))
+    calls = ", ".join(f"a.m{n}()[0]" for n in range(30))
+    main = f"{lists}class A:\n{methods}    def all(self, whole={values}): return whole\n"
+    main += f"def main():\n    a = A()\n    print(a.all() == [{calls}])\n"
+    _files, source, _names = shrunk(tmp_path, {"main": main})
+    assert said(source) == "True\n"
 
 
 @pytest.mark.parametrize(
