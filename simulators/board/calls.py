@@ -75,6 +75,8 @@ async def perform(scene: Scene, presses: int, cuts: set[int], progress: Callable
             last = time.monotonic()
             cut = number in cuts
             whole = whole and not (cut and (press + 1 < gesture.presses or gesture.hold_ms > SPACING_S * 1000))
+            if cut:
+                await scene.cut_network()
             touched_ns = await scene.press(120 if cut or press + 1 < gesture.presses else gesture.hold_ms)
             number += 1
             if cut:

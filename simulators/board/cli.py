@@ -47,7 +47,7 @@ def _simulate() -> None:
 @_simulate.command(name="board", epilog=EPILOG)
 @click.option("--kind", type=click.Choice(sorted(KINDS)), default="sos-button", show_default=True, help="Device kind.")
 @click.option("--presses", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Press so often.")
-@click.option("--power-cuts", type=click.IntRange(0, 10_000), default=0, help="Cut the power so often meanwhile.")
+@click.option("--power-cuts", type=click.IntRange(0, 10_000), default=0, help="Cut it off network and power so often.")
 @BUNDLE
 @click.option(
     "--heap-kb",

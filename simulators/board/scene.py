@@ -103,13 +103,19 @@ class Scene:
         self._operations = self.board.flash.operations
         return await self.board.press(self.wiring.pin("button"), ms)
 
+    async def cut_network(self) -> None:
+        """Cut the board off its broker until its power is cut: what is pressed until then, only its flash knows."""
+        await self.board.radio.network(self.site.broker.port).down()
+
     async def cut_power(self) -> None:
         """Take the power and give it back, once the press before is kept: a cut before that would be a press that nobody was there to feel.
 
         Returns when the board is on line again.
         """
         await self.board.written(self._operations)
-        await self.board.power_cut()
+        await self.board.power_off()
+        await self.board.radio.network(self.site.broker.port).up()
+        await self.board.power_on()
         await self.on_line()
 
     async def on_line(self) -> None:

@@ -34,6 +34,8 @@ async def perform(scene: Scene, presses: int, cuts: set[int], progress: Callable
     touched = []
     for number in range(presses):
         began = time.monotonic()
+        if number in cuts:
+            await scene.cut_network()
         touched_ns = await scene.press()
         if number in cuts:
             await scene.cut_power()
