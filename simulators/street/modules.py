@@ -1,0 +1,144 @@
+"""Modbus modules on one RS-485 line: a relay module with timers of its own, an input module, an analog module. Pure.
+
+Each answers what is sent to its unit number, after the pause that such modules take. A relay that was pulsed lets go when *its* time is
+over, whatever has become of the master; that is what the crosswalk's darkness rests on.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+from devices.sensors import modbus
+from devices.sensors.modbus import Answer, Listener, Request
+
+RELAYS = "relays"
+INPUTS = "inputs"
+ANALOG = "analog"
+UNITS = {RELAYS: 1, ANALOG: 2, INPUTS: 3}
+"""The unit numbers that this street's modules are set to."""
+SUPPLY_COIL = 0
+TURNAROUND_MS = 4.0
+"""From the last bit of a request to the first one of its answer."""
+PULL_IN_MS = 8.0
+"""A relay's contact closes so long after its coil has current; it opens as fast."""
+COILS = 8
+NO_SUCH_ADDRESS = 2
+
+
+class RelayModule:
+    """Relays with timers. ``welded`` are contacts that open no more; ``switched`` is called with relay, state and time."""
+
+    def __init__(self, switched: Callable[[int, bool, float], None]) -> None:
+        self._switched = switched
+        self._until_ms = [-math.inf] * COILS
+        self._closed = [False] * COILS
+        self._moves: list[tuple[float, int, bool]] = []
+        self.welded: set[int] = set()
+
+    @property
+    def due_ms(self) -> float:
+        """When a contact moves by itself."""
+        moves = min((at_ms for at_ms, _relay, _closed in self._moves), default=math.inf)
+        return min([moves, *(until for until, on in zip(self._until_ms, self._wanted(), strict=True) if on)])
+
+    def closed(self, relay: int) -> bool:
+        """Whether the relay's contact is closed."""
+        return self._closed[relay]
+
+    def advance(self, now_ms: float) -> None:
+        """Let timers run out and contacts move."""
+        for relay, until_ms in enumerate(self._until_ms):
+            if -math.inf < until_ms <= now_ms:
+                self._until_ms[relay] = -math.inf
+                self._moves.append((until_ms + PULL_IN_MS, relay, False))
+        for move in sorted(one for one in self._moves if one[0] <= now_ms):
+            self._moves.remove(move)
+            at_ms, relay, closed = move
+            closed = closed or relay in self.welded
+            if closed != self._closed[relay]:
+                self._closed[relay] = closed
+                self._switched(relay, closed, at_ms)
+
+    def answer(self, request: Request, levels: Sequence[bool], now_ms: float) -> Answer:
+        """Do what a request asks for."""
+        address, function = request.address, request.function
+        if function == modbus.SET_COIL and modbus.PULSE_COILS <= address < modbus.PULSE_COILS + COILS:
+            tenths = int.from_bytes(request.frame[4:6], "big")
+            self._set(address - modbus.PULSE_COILS, now_ms + tenths * modbus.PULSE_UNIT_MS, now_ms)
+        elif function == modbus.SET_COIL and address < COILS:
+            self._set(address, math.inf if request.frame[4] else -math.inf, now_ms)
+        elif function == modbus.SET_COILS and address + request.count <= COILS:
+            for place, on in enumerate(levels):
+                self._set(address + place, math.inf if on else -math.inf, now_ms)
+        elif function == modbus.READ_COILS and address + request.count <= COILS:
+            return Answer(0, request, tuple(self._wanted()[address : address + request.count]))
+        else:
+            return Answer(0, request, failure=NO_SUCH_ADDRESS)
+        return Answer(0, request)
+
+    def _wanted(self) -> list[bool]:
+        return [until_ms > -math.inf for until_ms in self._until_ms]
+
+    def _set(self, relay: int, until_ms: float, now_ms: float) -> None:
+        self._until_ms[relay] = until_ms
+        self._moves = [move for move in self._moves if move[1] != relay]  # the coil holds its contact where it is
+        self._moves.append((now_ms + PULL_IN_MS, relay, until_ms > -math.inf))
+
+
+class Bus:
+    """The modules on their line, an instrument in the sense of ``simulators.street.port``.
+
+    Args:
+        relays: the module of ``UNITS``.
+        registers: the analog module's registers at a moment.
+        inputs: the input module's levels at a moment.
+    """
+
+    baud = modbus.BAUD
+
+    def __init__(
+        self,
+        relays: RelayModule,
+        registers: Callable[[float], Sequence[int]],
+        inputs: Callable[[float], Sequence[bool]],
+    ) -> None:
+        self.relays = relays
+        self._registers = registers
+        self._inputs = inputs
+        self._listeners = {name: Listener(unit) for name, unit in UNITS.items()}
+        self._reply = b""
+        self._reply_ms = math.inf
+
+    @property
+    def due_ms(self) -> float:
+        """When an answer begins, or a contact moves."""
+        return min(self._reply_ms, self.relays.due_ms)
+
+    def speak(self, now_ms: float) -> bytes:
+        """The answer that is due."""
+        self.relays.advance(now_ms)
+        if now_ms < self._reply_ms:
+            return b""
+        reply, self._reply, self._reply_ms = self._reply, b"", math.inf
+        return reply
+
+    def hear(self, data: bytes, now_ms: float) -> None:
+        """A request, or a part of one."""
+        self.relays.advance(now_ms)
+        for name, listener in self._listeners.items():
+            for request, levels in listener.feed(data):
+                self._reply += modbus.encode(self._answer(name, request, levels, now_ms))
+                self._reply_ms = now_ms + TURNAROUND_MS
+
+    def _answer(self, name: str, request: Request, levels: Sequence[bool], now_ms: float) -> Answer:
+        first, end = request.address, request.address + request.count
+        if name == RELAYS:
+            return self.relays.answer(request, levels, now_ms)
+        if name == ANALOG and request.function == modbus.READ_REGISTERS:
+            registers = self._registers(now_ms)
+            if end <= len(registers):
+                return Answer(0, request, registers=tuple(registers[first:end]))
+        if name == INPUTS and request.function == modbus.READ_INPUTS:
+            inputs = self._inputs(now_ms)
+            if end <= len(inputs):
+                return Answer(0, request, tuple(inputs[first:end]))
+        return Answer(0, request, failure=NO_SUCH_ADDRESS)

@@ -1,0 +1,170 @@
+"""Everything that hangs on one crossing, between world and controller: sensors on lines, modules, lamps, charger. Pure."""
+
+import dataclasses
+import enum
+import math
+from collections.abc import Callable, Iterator
+
+from simulators.errors import WiringError
+from simulators.street.lamps import Lamp, LampFault
+from simulators.street.modules import SUPPLY_COIL, Bus, RelayModule
+from simulators.street.place import Outlook
+from simulators.street.port import Fault, Instrument, Port
+from simulators.street.presence import PresenceRadar
+from simulators.street.solar import Charger
+from simulators.street.speed_radar import SpeedRadar
+from simulators.street.tracker import Tracker
+from simulators.street.warmth import Pir
+from simulators.street.world import World
+
+SENSORS = {"tracker": "ld2450", "presence": "ld2410", "speed": "ops243", "charger": "vedirect"}
+"""Sensor -> its model, by the name in ``devices.sensors.sensor.MODELS``; its setting is its name and ``_port``."""
+IO = "io"
+LINES = (*SENSORS, IO)
+LAMPS = ("left", "right")
+GLOWS_MS = 800
+"""A flashing beacon is seen as lit for so long after a flash."""
+
+
+class Defect(enum.StrEnum):
+    """What can be wrong with what a sensor sees, or with the relay; ``sensor:blind``, ``sensor:haunted``, ``supply:welded``."""
+
+    BLIND = "blind"
+    HAUNTED = "haunted"
+    WELDED = "welded"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Said:
+    """What came to the controller: bytes of a line, or the level of the PIR's pin."""
+
+    name: str
+    data: bytes = b""
+    level: bool = False
+
+
+class Rig:
+    """The hardware of one crossing in a world.
+
+    Args:
+        world: the street.
+        flashed: called with a lamp's name and the time when it begins to give light.
+    """
+
+    def __init__(self, world: World, flashed: Callable[[str, float], None] = lambda _lamp, _at_ms: None) -> None:
+        self.world = world
+        seed = world.plan.seed
+        near = Outlook(world, -1)
+        self.tracker = Tracker(near, f"tracker {seed}")
+        self.presence = PresenceRadar(near, f"presence {seed}")
+        self.speed = SpeedRadar(world, f"speed {seed}")
+        self.charger = Charger(world)
+        self.pir = Pir(near, f"pir {seed}")
+        self.relays = RelayModule(self._switched)
+        self.lamps = {name: Lamp() for name in LAMPS}
+        self.bus = Bus(self.relays, self._registers, lambda _now_ms: (self._motion,))
+        instruments: dict[str, Instrument] = {
+            "tracker": self.tracker,
+            "presence": self.presence,
+            "speed": self.speed,
+            "charger": self.charger,
+            IO: self.bus,
+        }
+        self.ports = {name: Port(one, f"{name} line {seed}") for name, one in instruments.items()}
+        self._flashed = flashed
+        self._motion = False
+        self._glowed_ms = -math.inf
+
+    @property
+    def due_ms(self) -> float:
+        """When something is due."""
+        return min(self.pir.due_ms, *(port.due_ms for port in self.ports.values()))
+
+    @property
+    def motion(self) -> bool:
+        """The PIR's output."""
+        return self._motion
+
+    def advance(self, now_ms: float) -> Iterator[Said]:
+        """Let time pass; yields what comes to the controller."""
+        self.world.lit = self.glows(now_ms)
+        self.world.step_to(now_ms)
+        while self.pir.due_ms <= now_ms:
+            motion = self.pir.look(self.pir.due_ms)
+            if motion != self._motion:
+                self._motion = motion
+                yield Said("pir", level=motion)
+        self.charger.lamps_ma = sum(lamp.ma(now_ms) for lamp in self.lamps.values())
+        for name, port in self.ports.items():
+            if port.due_ms <= now_ms:
+                data = port.take(now_ms)
+                if data:
+                    yield Said(name, data)
+
+    def drive(self, lamp: str, duty: float, now_ms: float) -> None:
+        """The controller's output to a lamp's driver, 0 to 1."""
+        with_light = self.lamps[lamp].lit
+        self.lamps[lamp].drive(duty, now_ms)
+        self._tell(lamp, with_light, now_ms)
+
+    def glows(self, now_ms: float) -> bool:
+        """Whether a passer-by calls the beacon lit."""
+        return self.dark_for_ms(now_ms) < GLOWS_MS
+
+    def dark_for_ms(self, now_ms: float) -> float:
+        """How long no lamp has given light."""
+        return 0.0 if any(lamp.lit for lamp in self.lamps.values()) else now_ms - self._glowed_ms
+
+    def break_it(self, what: str, how: str) -> None:
+        """Make something go wrong, or well again with ``how`` "well".
+
+        Args:
+            what: a line of ``LINES``, a lamp as "lamp-left", a sensor's name or "supply".
+            how: of ``Fault``, ``LampFault`` or ``Defect``.
+
+        Raises:
+            WiringError: there is no such thing, or it cannot be broken in this way.
+        """
+        lamp = self.lamps.get(what.removeprefix("lamp-")) if what.startswith("lamp-") else None
+        defects = {
+            "tracker": (Defect.BLIND, Defect.HAUNTED),
+            "presence": (Defect.BLIND, Defect.HAUNTED),
+            "pir": (Defect.BLIND, Defect.HAUNTED),
+            "speed": (Defect.BLIND,),
+            "supply": (Defect.WELDED,),
+        }.get(what, ())
+        known = {
+            *([*Fault] if what in self.ports else []),
+            *([*LampFault] if lamp else []),
+            *defects,
+        }
+        if not known:
+            things = ", ".join([*LINES, "pir", *(f"lamp-{name}" for name in LAMPS), "supply"])
+            raise WiringError(f"there is no {what!r} to break; there are: {things}")
+        if how != "well" and how not in known:
+            raise WiringError(f"{what} cannot be {how!r}; it can be: {', '.join(sorted(known))} or well")
+        if lamp:
+            lamp.fault = None if how == "well" else LampFault(how)
+        elif what == "supply":
+            self.relays.welded = set() if how == "well" else {SUPPLY_COIL}
+        else:
+            if what in self.ports:
+                self.ports[what].fault = Fault(how) if how in {*Fault} else None
+            for defect in defects:
+                setattr(getattr(self, what), defect.value, how == defect)
+
+    def _switched(self, relay: int, closed: bool, at_ms: float) -> None:
+        if relay == SUPPLY_COIL:
+            for name, lamp in self.lamps.items():
+                with_light = lamp.lit
+                lamp.supply(closed, at_ms)
+                self._tell(name, with_light, at_ms)
+
+    def _tell(self, lamp: str, with_light: bool, at_ms: float) -> None:
+        if self.lamps[lamp].lit and not with_light:
+            self._flashed(lamp, at_ms)
+        elif with_light and not self.lamps[lamp].lit:
+            self._glowed_ms = max(self._glowed_ms, at_ms)
+
+    def _registers(self, now_ms: float) -> list[int]:
+        return [self.lamps[name].loop_ua(now_ms) for name in LAMPS]
