@@ -189,9 +189,7 @@ class SerialLine:
             return
         self._told = why
         with self._lock:
-            if (
-                len(self._happened) >= HAPPENINGS_MAX
-            ):  # nobody listens; what was before a closed port does not matter any more
+            if len(self._happened) >= HAPPENINGS_MAX:  # nobody listens; what was before does not matter any more
                 self._happened.clear()
                 self._waiting = 0
         self._tell(Closed(monotonic_ms(), why))
