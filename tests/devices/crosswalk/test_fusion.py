@@ -217,3 +217,11 @@ def test_unknown_sensors_change_nothing() -> None:
     fusion.judge("speed", "lost", 20)
     assert fusion.faults() == {}
     assert fusion.next_tick_ms() is None
+
+
+def test_a_sensor_that_nobody_could_contradict_is_believed() -> None:
+    crossing = Crossing(("pir",))
+    crossing.say(pir=True)
+    crossing.pass_ms(2 * TUNING.contradicted_ms)
+    assert crossing.fusion.faults() == {}
+    assert crossing.detects()

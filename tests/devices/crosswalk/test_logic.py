@@ -128,6 +128,24 @@ def test_at_night_the_beacon_is_dimmed_and_the_crossing_flooded_with_light(make:
     assert crossing.told("fault.sensor") == [{"input": "charger", "state": "lost"}]
 
 
+def test_a_panel_that_is_not_asked_makes_no_night(make: Make) -> None:
+    crossing = make({"night_by": "never"})
+    crossing.charge(0)
+    crossing.pass_ms(120_000)
+    crossing.press()
+    assert crossing.outputs["beacon"] == "ia-21"
+
+
+def test_a_press_with_an_older_time_gets_its_whole_time(make: Make) -> None:
+    crossing = make({"farside": True})
+    crossing.pass_ms(20_000)
+    crossing.pir(0)
+    began = crossing.now
+    crossing.take(crossing.logic.input("far-button", 1, began - 5000))
+    crossing.pass_ms(60_000)
+    assert dict(crossing.times)["crossing.ended"] == began + FLASHES
+
+
 def test_nightfall_in_the_middle_of_a_flash_shortens_nothing(make: Make) -> None:
     crossing = make({"night_by": "contact", "twilight_pin": 5})
     crossing.set("twilight", 1)
