@@ -13,8 +13,9 @@ from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
 from agent.effects import EMIT
 from devices.common.settings import SettingsError
+from devices.pins import PinError, monotonic_ms
 from devices.sos_button import KIND, SETTINGS, make_binding, make_logic
-from devices.sos_button.linux import Binding, PinError, monotonic_ms
+from devices.sos_button.linux import Binding
 from devices.sos_button.patterns import PATTERNS
 
 Inputs = list[tuple[str, int, int]]
