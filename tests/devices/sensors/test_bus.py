@@ -136,6 +136,17 @@ def test_an_order_goes_before_all_questions() -> None:
     assert min(at for at, frame in line.sent if frame == order.frame) <= ordered + 30
 
 
+def test_an_order_goes_first_even_where_a_question_is_always_due() -> None:
+    sent: list[bytes] = []
+    bus = Bus({}, {}, [Poll(INPUTS, 1, contacts.levels("buttons"))], sent.append, 0)
+    bus.take(Opened(0))
+    bus.tick(10)
+    order = modbus.pulse(1, 0, 900)
+    assert bus.order(order)
+    bus.tick(10 + TIMEOUT_MS)
+    assert sent == [INPUTS.frame, order.frame]
+
+
 def test_a_relay_is_lit_as_long_as_it_is_ordered_and_dark_within_a_second_after() -> None:
     relays = Module(1)
     line = Line(relays, Module(2)).open()
@@ -206,8 +217,9 @@ def test_a_refusal_is_an_answer_without_readings() -> None:
     line = Line().open()
     line.pass_ms(1)
     line.said += line.bus.take(Heard(line.now, modbus.encode(modbus.Answer(0, INPUTS, failure=2))))
-    assert line.said == []
     line.pass_ms(30)
+    line.said += line.bus.take(Heard(line.now, modbus.encode(modbus.Answer(0, INPUTS, failure=2))))
+    assert line.said == []
     assert [frame for _at, frame in line.sent] == [INPUTS.frame, INPUTS.frame]
 
 

@@ -157,6 +157,12 @@ def test_a_sentence_that_makes_no_sense_behind_a_right_checksum_is_no_position(f
     assert decoder.understood == 1
 
 
+def test_a_message_that_says_it_is_huge_is_not_waited_for() -> None:
+    decoder = gnss.Decoder()
+    decoder.feed(b"\xb5\x62\x01\x07\xff\xff" + bytes(3000), AT_MS)
+    assert decoder.skipped == 3006
+
+
 def test_the_references_position() -> None:
     line = b"$GNRMC,081530.00,A,5108.04200,N,07126.76400,E,0.012,,221126,,,A*6B\r\n"
     moment = dt.datetime(2026, 11, 22, 8, 15, 30, tzinfo=dt.UTC)

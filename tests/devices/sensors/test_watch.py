@@ -144,6 +144,15 @@ def test_one_reading_over_and_over_is_frozen() -> None:
     assert line.states == ["frozen", "well"]
 
 
+def test_a_reading_that_ended_is_not_frozen_while_only_answers_come() -> None:
+    line = Line(Limits(silent_ms=1_000, frozen_ms=5_000))
+    line.speak(4_000, same=True)
+    for _ in range(300):
+        line.pass_ms(100)
+        line.note(line.watch.heard(line.now, 25, 0))
+    assert line.changes == []
+
+
 def test_an_empty_street_is_never_frozen() -> None:
     line = Line()
     for _ in range(1_000):
