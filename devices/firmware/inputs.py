@@ -2,10 +2,11 @@
 
 A handler runs between two byte codes, or later, if native code (a TLS handshake, an erase of flash) holds the processor; it allocates
 nothing and puts pin, level and time into a ring. ``run`` empties the ring and looks at the levels themselves, so that an edge without
-its interrupt, or without room in the ring, is made good at the next look. An interrupt that finds the level as it was means that there
-was a way there and back which nobody saw: after a time in which the processor was held it is told as a pulse of that time, because a
-person may have pressed and let go, and so is what the ring had no room for; otherwise it is shorter than anything a contact does, and is
-left out. MicroPython subset.
+its interrupt, or without room in the ring, is made good at the next look. What closes after a time in which the processor was held may
+have closed at any moment of it, and is told from its beginning on, so that a press that was let go before the handlers ran is not taken for
+a spike. An interrupt that finds the level as it was means that there was a way there and back which nobody saw: after such a time it is told
+as a pulse of that time, and so is what the ring had no room for; otherwise it is shorter than anything a contact does, and is left out.
+MicroPython subset.
 """
 
 import asyncio
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 RING = 64
 LOOK_MS = 50
 """Between two looks at the levels."""
-HELD_MS = 200
-"""So long without a look, and the processor was held; four looks, so that ordinary work is none."""
+HELD_MS = 80
+"""So long without a look, and the processor may have been held: less than the shortest press and the debounce together, more than a look and
+a collection of garbage. A spike within a signature's time is taken for a press by it, which costs a count; a press lost would cost more."""
 PULSE_MS = 1000
 """The longest pulse that is told of what nobody saw: a press, never a hold."""
 
@@ -140,12 +142,16 @@ class Inputs:
 
     def _tell(self, contact: "Contact", value: int, at_ms: int, pulse_ms: int) -> None:
         """Tell a level; if it stood already, the way there and back when that may have taken ``pulse_ms``."""
+        since_ms = max(self._looked_ms, contact.at_ms)
+        held = at_ms - since_ms >= pulse_ms
+        earliest_ms = max(since_ms, at_ms - PULSE_MS)
         if value == contact.value:
-            since_ms = max(self._looked_ms, contact.at_ms)
-            if at_ms - since_ms < pulse_ms:
+            if not held:
                 return
             self.unseen += 1
-            self._report(contact, 1 - value, max(since_ms, at_ms - PULSE_MS))
+            self._report(contact, 1 - value, earliest_ms)
+        elif value and held:
+            at_ms = earliest_ms
         self._report(contact, value, max(at_ms, contact.at_ms))
 
     def _report(self, contact: "Contact", value: int, at_ms: int) -> None:

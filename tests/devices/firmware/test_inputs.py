@@ -155,6 +155,29 @@ def test_a_press_while_the_processor_was_held_is_told_as_a_pulse_of_that_time(ri
     assert rig.inputs.unseen == 1
 
 
+@pytest.mark.parametrize(("held_ms", "since_ms"), [(HELD_MS, 0), (PULSE_MS, 0), (PULSE_MS + 500, 500)])
+def test_a_press_whose_handlers_run_late_is_told_from_where_it_may_have_begun(
+    rig: Rig, held_ms: int, since_ms: int
+) -> None:
+    rig.look(after_ms=LOOK_MS)
+    rig.edge(0, after_ms=held_ms)  # as where each edge keeps its level until its handler has run
+    rig.edge(1)
+    assert rig.look() == [("button", 1, LOOK_MS + since_ms), ("button", 0, LOOK_MS + held_ms)]
+
+
+def test_an_opening_is_never_told_before_it_was_seen(rig: Rig) -> None:
+    rig.edge(0)
+    rig.look()
+    rig.edge(1, after_ms=HELD_MS)
+    assert rig.look() == [("button", 0, HELD_MS)]
+
+
+def test_what_closes_in_ordinary_times_closes_when_its_handler_ran(rig: Rig) -> None:
+    rig.look(after_ms=LOOK_MS)
+    rig.edge(0, after_ms=HELD_MS - 1)
+    assert rig.look() == [("button", 1, LOOK_MS + HELD_MS - 1)]
+
+
 def test_one_millisecond_less_is_ordinary_work(rig: Rig) -> None:
     rig.look(after_ms=LOOK_MS)
     rig.now_ms += HELD_MS - 1
