@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 RING = 64
-LOOK_MS = 50
+LOOK_MS = 20
 """Between two looks at the levels."""
-HELD_MS = 80
-"""So long without a look, and the processor may have been held: less than the shortest press and the debounce together, more than a look and
-a collection of garbage. A spike within a signature's time is taken for a press by it, which costs a count; a press lost would cost more."""
+HELD_MS = 40
+"""So long without a look, and the processor was held: less than a press takes, more than a look and a collection of garbage. A spike within
+a signature's time is taken for a press by it, which costs a count; a press lost would cost more."""
 PULSE_MS = 1000
 """The longest pulse that is told of what nobody saw: a press, never a hold."""
 
