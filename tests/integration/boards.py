@@ -32,6 +32,13 @@ async def until(reached: Callable[[], object], what: str = "") -> None:
         raise AssertionError(f"waited in vain until {what}") from None
 
 
+async def whole(device: Button) -> None:
+    """Wait until the center has the device's chain without a hole: alarms overtake what was before them."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not (await asyncio.to_thread(device.ground.verdict, device.name))["whole"]:  # noqa: ASYNC110  as above
+            await asyncio.sleep(0.2)
+
+
 def lit(history: Sequence[Output]) -> int:
     """How often a lamp went on."""
     return sum(1 for output in history if output.duty == 1)

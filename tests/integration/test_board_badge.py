@@ -8,7 +8,7 @@ import pytest
 from simulators.board.board import Board
 from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.board.life import DEEPSLEEP_RESET, EXT1_WAKE, PWRON_RESET, TIMER_WAKE
-from tests.integration.boards import laid_out, until
+from tests.integration.boards import laid_out, until, whole
 from tests.integration.ground import Button, Ground
 
 pytestmark = pytest.mark.micropython
@@ -57,7 +57,7 @@ async def reports_and_power_cuts(board: Board, device: Button) -> None:
         assert board.boots[-1].cause == PWRON_RESET
         await board.printed("connected")
         await until(lambda: len(device.events("device.booted")) == 2, "it is back")
-    assert device.ground.verdict(device.name)["whole"]
+        await whole(device)
 
 
 async def a_press_in_its_sleep(board: Board, device: Button) -> None:

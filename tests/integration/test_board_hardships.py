@@ -21,7 +21,7 @@ from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.gpio.records import LOW, OPEN
 from simulators.lamp import read
 from simulators.site import HOST
-from tests.integration.boards import fill, laid_out, until
+from tests.integration.boards import fill, laid_out, until, whole
 from tests.integration.ground import Button, Ground
 
 pytestmark = pytest.mark.micropython
@@ -168,7 +168,7 @@ async def torn_writes(place: Place) -> None:
         await until(lambda: presses_verified(device.events()) >= 4, "the presses that were kept are verified")
         assert presses_verified(device.events()) <= 7
         assert len(board.boots) == 4
-    assert place.ground.verdict(device.name)["whole"]
+        await whole(device)
 
 
 async def secure_element(place: Place) -> None:
@@ -193,8 +193,8 @@ async def secure_element(place: Place) -> None:
         await delivered(device, 1)
         board.set_pin(SUPPLY, OPEN)
         await until(lambda: device.events("supply.lost"), "that the mains has gone")
+        await whole(device)
     assert chip.commands.count(0x41) >= 3
-    assert place.ground.verdict(device.name)["whole"]
 
 
 async def factory_reset(place: Place) -> None:
