@@ -179,10 +179,12 @@ class Device:
 
     # Inputs and effects
 
-    def _input(self, name: str, value: int, time_ms: int) -> None:
-        if self._log.tracing:
-            self._log.stage("input", name=name, value=value, at_ms=time_ms)
-        self._carry_out(self._logic.input(name, value, time_ms))
+    def _input(self, name: str, value: "Any", time_ms: int) -> None:
+        """What the binding reports, see ``agent.kinds.Kind.make_binding``."""
+        if value is not None:
+            if self._log.tracing:
+                self._log.stage("input", name=name, value=value, at_ms=time_ms)
+            self._carry_out(self._logic.input(name, value, time_ms))
         self._look_ahead()
 
     def _reread(self) -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         def started(self, open_alarms: list[tuple[int, int, int]], now_ms: int) -> Effects:
             """Adopt the alarms (boot, seq, state) that are open from before; set all outputs."""
 
-        def input(self, name: str, value: int, now_ms: int) -> Effects:
-            """A level or reading, with the time it was seen."""
+        def input(self, name: str, value: Any, now_ms: int) -> Effects:
+            """A level, or a reading of the kind's own type, with the time it was seen."""
 
         def tick(self, now_ms: int) -> Effects:
             """Do what is due."""
@@ -72,8 +72,10 @@ if TYPE_CHECKING:
         def make_logic(self, settings: dict[str, object], now_ms: int) -> Logic:
             """The kind's logic."""
 
-        def make_binding(self, settings: dict[str, object], on_input: Callable[[str, int, int], None]) -> Binding:
-            """The kind's hardware."""
+        def make_binding(self, settings: dict[str, object], on_input: Callable[[str, Any, int], None]) -> Binding:
+            """The kind's hardware. ``on_input`` takes, from any thread, an input's name, its level or reading, and the time it was seen;
+            None in the place of a level says that nothing was seen, but ``next_step_ms`` has come nearer.
+            """
 
 
 HOME = "devices."

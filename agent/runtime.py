@@ -136,7 +136,7 @@ class Agent(Device):
             for broker in config.brokers
         ]
 
-    def _edge(self, name: str, value: int, time_ms: int) -> None:
+    def _edge(self, name: str, value: "Any", time_ms: int) -> None:
         """An input changed; called from the hardware's thread."""
         try:
             self._loop.call_soon_threadsafe(self._input, name, value, time_ms)

@@ -1,13 +1,14 @@
-"""The smart crosswalk's controller: its name, its settings, and the factory of its logic.
+"""The smart crosswalk's controller: its name, its settings, and the two factories the runtime calls.
 
 Importing this package loads no logic. No setting lets it drive a red or a green light, none lets the beacon flash without a pedestrian,
 and none lets it go dark before the one who was seen last has had the time to cross.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from devices.crosswalk.linux import Binding
     from devices.crosswalk.logic import Crosswalk
 
 KIND = "crosswalk"
@@ -47,14 +48,15 @@ SETTINGS: dict[str, tuple[type[Any], Any, int | None, int | None, str]] = {
     "presence_port": (str, "", 0, 128, "LD2410 presence radar on the waiting area"),
     "speed_port": (str, "", 0, 128, "OPS243-A speed radar on the vehicles that come"),
     "charger_port": (str, "", 0, 128, "VE.Direct solar charger"),
-    "io_port": (str, "", 0, 128, "Modbus module with the lamps' supply relay"),
-    "farside": (bool, False, None, None, "a second unit on the far side, over its own link"),
+    "io_port": (str, "/dev/ttyUSB0", 1, 128, "Modbus modules: 1 the lamps' supply relay, 2 the lamps' currents"),
+    "farside_port": (str, "", 0, 128, "link to a second unit on the far side"),
     "watch_left_mm": (int, -2000, -6000, 0, "left edge of the area watched, as seen from the tracking radar"),
     "watch_right_mm": (int, 2000, 0, 6000, "right edge of it"),
     "watch_near_mm": (int, 300, 0, 5000, "near edge of it"),
     "watch_far_mm": (int, 5000, 500, 8000, "far edge of it"),
     "lamp_min_ma": (int, 300, 10, 20000, "least current of a lamp that is on and well"),
     "lamp_max_ma": (int, 1500, 20, 30000, "most current of a lamp that is well"),
+    "lamp_range_ma": (int, 2000, 100, 60000, "full range of the lamps' current transducers"),
     "lamp_off_ma": (int, 30, 1, 5000, "most current of a lamp that is off"),
     "nonyield_mm_s": (int, 4200, 1500, 20000, "a vehicle faster than this did not give way"),
     "zone_mm": (int, 15000, 5000, 60000, "last stretch of road before the crossing, where giving way is due"),
@@ -71,3 +73,10 @@ def make_logic(settings: Mapping[str, object], now_ms: int) -> "Crosswalk":
     from devices.crosswalk.logic import Crosswalk  # noqa: PLC0415  loaded only when the kind is used
 
     return Crosswalk(settings, now_ms)
+
+
+def make_binding(settings: Mapping[str, object], on_input: "Callable[[str, Any, int], None]") -> "Binding":
+    """Make the binding to pins and serial lines (Linux only). Raises SettingsError as above, PinError when a pin is not to be had."""
+    from devices.crosswalk.linux import Binding  # noqa: PLC0415  gpiozero and pyserial load on Linux boards only
+
+    return Binding(settings, on_input)

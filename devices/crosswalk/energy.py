@@ -26,7 +26,7 @@ PARTS_MW = {
     "presence_port": 400,  # LD2410: 80 mA at 5 V
     "speed_port": 2200,  # OPS243-A: 440 mA at 5 V
     "io_port": 240,  # Modbus module without a relay on: 20 mA at 12 V
-    "farside": 150,  # radio that listens
+    "farside_port": 150,  # radio that listens
 }
 LAMP_MW = 10_000  # one lamp while it is on
 RELAY_MW = 400  # its coil, while the beacon is lit
@@ -76,7 +76,7 @@ FULL = {
     "speed_port": "speed",
     "charger_port": "charger",
     "io_port": "io",
-    "farside": True,
+    "farside_port": "far",
     "flood_pin": 22,
 }
 

@@ -57,7 +57,7 @@ class World:
         self.lamps = {"left": "good", "right": "good"}
         self.shorted: set[str] = set()  # since the beacon is lit: such a lamp gets its next try when it is lit anew
         self.samples = False
-        self.far: str | None = "answers" if whole["farside"] else None
+        self.far: str | None = "answers" if whole["farside_port"] else None
         self.called_at_ms: int | None = None
         self.until_ms: int | None = None
         self.outputs: dict[str, str] = {}
@@ -269,7 +269,7 @@ MODELS: dict[str, tuple[dict[str, object], dict[str, Move]]] = {
     "people": ({}, PEOPLE),
     "failing sensor": ({}, FAILING),
     "lamps": (BUTTON_ONLY, LAMPS),
-    "far side": ({**BUTTON_ONLY, "farside": True}, FAR),
+    "far side": ({**BUTTON_ONLY, "farside_port": "far"}, FAR),
 }
 """Name -> settings, moves."""
 

@@ -43,7 +43,7 @@ class Crossing:
         self._fusion.advance(now_ms)
         self._lamps = Lamps(settings)
         self._supply = SupplyRelay()
-        self._farside = FarSide(now_ms) if settings["farside"] else None
+        self._farside = FarSide(now_ms) if settings["farside_port"] else None
         self._far_detected = False
         self._night = False
         self._ill: dict[str, str] = {}

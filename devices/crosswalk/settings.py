@@ -24,7 +24,7 @@ def completed(settings: Mapping[str, object]) -> dict[str, Any]:
     whole = common.completed(KIND, SETTINGS, PINS, settings)
     _words(whole)
     _lit(whole)
-    _ordered(whole, "lamp_off_ma", "lamp_min_ma", "lamp_max_ma")
+    _ordered(whole, "lamp_off_ma", "lamp_min_ma", "lamp_max_ma", "lamp_range_ma")
     _ordered(whole, "watch_near_mm", "watch_far_mm")
     _ordered(whole, "watch_left_mm", "watch_right_mm")
     _ports(whole)

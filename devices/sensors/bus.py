@@ -33,7 +33,7 @@ class Bus:
     Args:
         units: their names by number, as in ``Status``.
         limits: of the units, and of the sensors that readings are of, by name; what has none is not judged.
-        polls: what is asked all the time.
+        polls: what is asked all the time, until ``ask`` says otherwise.
         send: takes what is to be sent.
         now_ms: monotonic.
     """
@@ -47,22 +47,27 @@ class Bus:
         now_ms: int,
     ) -> None:
         self._units = units
-        self._polls = polls
         self._send = send
         self._decoder = Decoder()
         self._watches = {name: Watch(name, one, now_ms) for name, one in limits.items()}
-        self._due_ms = [now_ms] * len(polls)
+        self.ask(polls, now_ms)
         self._orders: dict[tuple[int, int, int], Request] = {}
         self._asked: Request | None = None
         self._poll: Poll | None = None
         self._free_ms = now_ms  # when the next request may go, or the asked unit has had its time
         self._open = False
 
+    def ask(self, polls: Sequence[Poll], now_ms: int) -> None:
+        """From now on these are asked all the time, each of them once at once."""
+        self._polls = polls
+        self._due_ms = [now_ms] * len(polls)
+
     def order(self, request: Request) -> bool:
         """Have this sent as soon as may be. False if too many orders wait, or the line is closed: it is not sent."""
         key = (request.unit, request.function, request.address)
         if not self._open or (key not in self._orders and len(self._orders) >= ORDERS_MAX):
             return False
+        self._orders.pop(key, None)  # it waits behind what was ordered in between: the last word counts
         self._orders[key] = request
         return True
 

@@ -29,7 +29,7 @@ class Binding(Pins):
         super().__init__(on_input)
         try:
             for name in INPUTS:
-                active_low = whole[name + "_active_low"]
+                active_low = bool(whole[name + "_active_low"])
                 # The enclosure switch opens its loop: only a pull-up tells a cut wire from a closed door.
                 pull = "up" if active_low or name == "tamper" else "down"
                 self.take_input(name, name + "_pin", whole[name + "_pin"], active_low=active_low, pull=pull)
@@ -41,7 +41,7 @@ class Binding(Pins):
                     whole[name + "_pin"],
                     PATTERNS[name],
                     frequency=whole["lamp_hz"] if lamp else 0,
-                    inverted=whole["outputs_active_low"] and not lamp,
+                    inverted=bool(whole["outputs_active_low"]) and not lamp,
                 )
         except Exception:
             self.close()

@@ -14,7 +14,7 @@ def test_five_days_without_sun_at_default_settings_even_in_the_cold() -> None:
 
 def test_the_account_adds_up() -> None:
     day = budget(completed({"night_percent": 100, "tracker_port": "", "battery_wh": 100}), 1000)
-    assert day.standing_wh == pytest.approx((1250 / 0.9 + 130) * 0.024)
+    assert day.standing_wh == pytest.approx((1490 / 0.9 + 130) * 0.024)
     # 1000 calls of 12.778 s; two lamps of 10 W, each a quarter of the time, and the relay
     assert day.lit_wh == pytest.approx(1000 * 12.778 / 3600 * (5 + 0.4))
     assert day.days == pytest.approx(80 / (day.standing_wh + day.lit_wh))

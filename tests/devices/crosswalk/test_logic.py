@@ -17,7 +17,7 @@ DAY_MS = 86_400_000
 
 
 def test_at_the_start_all_is_dark_and_the_locator_sounds(make: Make) -> None:
-    crossing = make({"farside": True})
+    crossing = make({"farside_port": "far"})
     assert crossing.outputs == {
         "beacon": "off",
         "flood": "off",
@@ -94,7 +94,7 @@ def test_the_supply_is_pulsed_while_it_flashes_and_only_then(make: Make) -> None
 
 
 def test_every_pattern_it_asks_for_is_in_the_tables(make: Make) -> None:
-    crossing = make({"night_by": "contact", "twilight_pin": 5, "flood_pin": 6, "farside": True})
+    crossing = make({"night_by": "contact", "twilight_pin": 5, "flood_pin": 6, "farside_port": "far"})
     crossing.set("twilight", 1)
     crossing.pass_ms(120_000)
     crossing.press(held_ms=2000)
@@ -137,7 +137,7 @@ def test_a_panel_that_is_not_asked_makes_no_night(make: Make) -> None:
 
 
 def test_a_press_with_an_older_time_gets_its_whole_time(make: Make) -> None:
-    crossing = make({"farside": True})
+    crossing = make({"farside_port": "far"})
     crossing.pass_ms(20_000)
     crossing.pir(0)
     began = crossing.now
@@ -236,7 +236,7 @@ def test_a_sensor_that_sees_no_pedestrians_has_faults_too(make: Make) -> None:
 
 
 def test_the_far_side_flashes_with_this_one_and_its_loss_is_a_fault(make: Make) -> None:
-    crossing = make({"farside": True})
+    crossing = make({"farside_port": "far"})
     crossing.set("farside", 0)
     crossing.set("far-button", 1)
     crossing.set("far-button", 1)
@@ -253,7 +253,7 @@ def test_the_far_side_flashes_with_this_one_and_its_loss_is_a_fault(make: Make) 
 
 
 def test_somebody_on_the_far_side_lights_both_and_is_forgotten_with_the_link(make: Make) -> None:
-    crossing = make({"farside": True})
+    crossing = make({"farside_port": "far"})
     crossing.set("farside", 0)
     crossing.set("far-pedestrian", 1)
     assert crossing.outputs["beacon"] == "ia-21"

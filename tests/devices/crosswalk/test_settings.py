@@ -42,7 +42,7 @@ def test_the_time_is_that_of_the_reference(settings: dict[str, object], lit: int
         ({"presence_port": "/dev/serial0"}, "tracker_port and presence_port both name /dev/serial0"),
         ({"button_pin": -1, "pir_pin": -1, "tracker_port": ""}, "nothing could ever start the beacon"),
         ({"crosing_mm": 7000}, "crosing_mm is unknown to crosswalk"),
-        ({"farside": 1}, "farside .* must be true or false"),
+        ({"farside_port": 1}, "farside_port .* must be a text"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(settings: dict[str, object], text: str) -> None:

@@ -1,0 +1,113 @@
+"""The crosswalk's hardware on Linux: pins through gpiozero's, serial lines through their reader threads, the beacon by its player.
+
+It decides nothing. What the lamps do in the end rests on two that do not know each other: the player's thread drives them, the loop holds
+their supply, and without either they are dark.
+"""
+
+import gc
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from devices.crosswalk.beacon import Player
+from devices.crosswalk.lines import Lines
+from devices.crosswalk.patterns import OFF, OUTPUTS, beacon_patterns
+from devices.crosswalk.settings import completed
+from devices.pins import PinError, Pins
+
+BUTTON_LAMP_HZ = 200
+
+
+class Binding:
+    """The hardware of one crosswalk controller.
+
+    Args:
+        settings: as in the kind's SETTINGS table.
+        on_input: called with (name, value, time_ms), from any thread: levels of pins, readings of sensors and judgements on them, and None
+            for a line that has something to be taken in ``step``.
+
+    Raises:
+        SettingsError: a setting is wrong.
+        PinError: a pin is not to be had; pins taken before it are free again. A port that cannot be opened is no error, but a fault
+            that heals.
+    """
+
+    def __init__(self, settings: Mapping[str, object], on_input: Callable[[str, Any, int], None]) -> None:
+        whole = completed(settings)
+        self._pins = Pins(on_input)
+        try:
+            self._take_inputs(whole)
+            self._take_outputs(whole)
+            pair = self._take_lamp(whole, "left"), self._take_lamp(whole, "right")
+        except Exception:
+            self._pins.close()
+            raise
+        self._player = Player(pair, beacon_patterns(whole["pattern"], whole["night_percent"]))
+        self._lines = Lines(whole, on_input)
+
+    def start(self) -> None:
+        """Begin to report, every input's present level first."""
+        # All that start-up has made stays: to look through it again and again would hold the flashes up.
+        gc.collect()
+        gc.freeze()
+        self._pins.start()
+        self._player.start()
+        self._lines.start()
+
+    def read(self) -> dict[str, int]:
+        """The present level of each fitted pin."""
+        return self._pins.read()
+
+    def output(self, name: str, pattern: str, now_ms: int) -> None:
+        """Do what the logic asks for. Raises KeyError for an unknown name or pattern."""
+        if name == "beacon":
+            self._player.play(pattern)
+            self._lines.light(pattern != OFF, now_ms)
+        elif name == "supply":
+            self._lines.supply(pattern, now_ms)
+        elif name == "farside":
+            self._lines.farside(pattern)
+        else:
+            self._pins.output(name, pattern, now_ms)
+
+    def next_step_ms(self, now_ms: int) -> int | None:
+        """When ``step`` is wanted next."""
+        due = [
+            at_ms for at_ms in (self._pins.next_step_ms(now_ms), self._lines.next_step_ms(now_ms)) if at_ms is not None
+        ]
+        return min(due, default=None)
+
+    def step(self, now_ms: int) -> None:
+        """Advance tones and lights, and take what came over the lines."""
+        self._pins.step(now_ms)
+        self._lines.step(now_ms)
+
+    def close(self) -> None:
+        """Dark and silent; all pins and ports given back. Harmless twice."""
+        self._player.close()
+        self._pins.close()
+        self._lines.close()
+
+    def _take_inputs(self, whole: Mapping[str, Any]) -> None:
+        for name in ("button", "tamper", "supply"):
+            active_low = whole[name + "_active_low"]
+            # The enclosure switch opens its loop: only a pull-up tells a cut wire from a closed door.
+            pull = "up" if active_low or name == "tamper" else "down"
+            self._pins.take_input(name, name + "_pin", whole[name + "_pin"], active_low=active_low, pull=pull)
+        # Pulled up, a cut wire is somebody, never nobody ...
+        self._pins.take_input("pir", "pir_pin", whole["pir_pin"], active_low=False, pull="up")
+        # ... and day, never night.
+        self._pins.take_input("twilight", "twilight_pin", whole["twilight_pin"], active_low=True, pull="up")
+
+    def _take_outputs(self, whole: Mapping[str, Any]) -> None:
+        for name in ("flood", "locator", "speech"):
+            self._pins.take_output(name, name + "_pin", whole[name + "_pin"], OUTPUTS[name])
+        self._pins.take_output(
+            "button", "button_lamp_pin", whole["button_lamp_pin"], OUTPUTS["button"], frequency=BUTTON_LAMP_HZ
+        )
+
+    def _take_lamp(self, whole: Mapping[str, Any], lamp: str) -> Any:
+        number = whole[lamp + "_pin"]
+        try:
+            return self._pins.take(number)
+        except Exception as error:  # lgpio, for one, has an error class of its own
+            raise PinError(f"{lamp}_pin GPIO{number} cannot be an output: {error}; choose another pin") from error
