@@ -10,6 +10,8 @@ from benchmarks import (
     board_heap,
     board_latency,
     burst,
+    crosswalk_flash,
+    crosswalk_kill,
     crosswalk_states,
     idle,
     journal,
@@ -105,6 +107,8 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
         sensors.measure,
         "decoders of the crosswalk's sensors, ratio to the public parsers, and 10^6 fuzzed bytes for each",
     ),
+    "crosswalk-flash": (crosswalk_flash.measure, "the crosswalk's flash cycle while the machine is loaded"),
+    "crosswalk-kill": (crosswalk_kill.measure, "kill -9 while the beacon flashes: time until the lamps are dark"),
     "board-cuts": (
         board_cuts.measure,
         "500 power cuts of boards that are pressed, with torn flash; hangs and their end",
