@@ -33,12 +33,8 @@ class RelayModule:
         self._closed = [False] * COILS
         self._moves: list[tuple[float, int, bool]] = []
         self.welded: set[int] = set()
-
-    @property
-    def due_ms(self) -> float:
+        self.due_ms = math.inf
         """When a contact moves by itself."""
-        moves = min((at_ms for at_ms, _relay, _closed in self._moves), default=math.inf)
-        return min([moves, *(until for until, on in zip(self._until_ms, self._wanted(), strict=True) if on)])
 
     def closed(self, relay: int) -> bool:
         """Whether the relay's contact is closed."""
@@ -57,6 +53,7 @@ class RelayModule:
             if closed != self._closed[relay]:
                 self._closed[relay] = closed
                 self._switched(relay, closed, at_ms)
+        self._plan()
 
     def answer(self, request: Request, levels: Sequence[bool], now_ms: float) -> Answer:
         """Do what a request asks for."""
@@ -82,6 +79,11 @@ class RelayModule:
         self._until_ms[relay] = until_ms
         self._moves = [move for move in self._moves if move[1] != relay]  # the coil holds its contact where it is
         self._moves.append((now_ms + PULL_IN_MS, relay, until_ms > -math.inf))
+        self._plan()
+
+    def _plan(self) -> None:
+        times = [until_ms for until_ms in self._until_ms if until_ms > -math.inf]
+        self.due_ms = min([*times, *(move[0] for move in self._moves)], default=math.inf)
 
 
 class Bus:

@@ -53,6 +53,8 @@ class Port:
         self._from = Wire(instrument.baud)
         self._to = Wire(instrument.baud)
         self._last = b""
+        self.spoke_ms = 0.0
+        """When the instrument last began to say something."""
         self._noise_ms = 0.0
 
     @property
@@ -77,7 +79,9 @@ class Port:
         while self.instrument.due_ms <= now_ms:
             at_ms = self.instrument.due_ms
             said = self._garbled(self.instrument.speak(at_ms))
-            self._from.send(said, at_ms)
+            if said:
+                self.spoke_ms = at_ms
+                self._from.send(said, at_ms)
         if self.fault == Fault.BABBLING:
             self._babble(now_ms)
         return self._from.take(now_ms)

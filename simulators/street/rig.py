@@ -3,9 +3,12 @@
 import dataclasses
 import enum
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+from devices.crosswalk.lines import SENSORS
+from devices.crosswalk.settings import completed
 from simulators.errors import WiringError
+from simulators.street.far_unit import FarUnit, area_of
 from simulators.street.lamps import Lamp, LampFault
 from simulators.street.modules import SUPPLY_COIL, Bus, RelayModule
 from simulators.street.place import Outlook
@@ -17,10 +20,9 @@ from simulators.street.tracker import Tracker
 from simulators.street.warmth import Pir
 from simulators.street.world import World
 
-SENSORS = {"tracker": "ld2450", "presence": "ld2410", "speed": "ops243", "charger": "vedirect"}
-"""Sensor -> its model, by the name in ``devices.sensors.sensor.MODELS``; its setting is its name and ``_port``."""
-IO = "io"
-LINES = (*SENSORS, IO)
+IO, FARSIDE = "io", "farside"
+LINES = (*SENSORS, IO, FARSIDE)
+"""By the names of their settings, less ``_port``."""
 LAMPS = ("left", "right")
 GLOWS_MS = 800
 """A flashing beacon is seen as lit for so long after a flash."""
@@ -48,17 +50,24 @@ class Rig:
 
     Args:
         world: the street.
+        settings: of the crosswalk; which lines there are follows from its ports.
         flashed: called with a lamp's name and the time when it begins to give light.
     """
 
-    def __init__(self, world: World, flashed: Callable[[str, float], None] = lambda _lamp, _at_ms: None) -> None:
+    def __init__(
+        self,
+        world: World,
+        settings: Mapping[str, object],
+        flashed: Callable[[str, float], None] = lambda _lamp, _at_ms: None,
+    ) -> None:
+        whole = completed(settings)
         self.world = world
         seed = world.plan.seed
         near = Outlook(world, -1)
         self.tracker = Tracker(near, f"tracker {seed}")
         self.presence = PresenceRadar(near, f"presence {seed}")
         self.speed = SpeedRadar(world, f"speed {seed}")
-        self.charger = Charger(world)
+        self.charger = Charger(world, self._current)
         self.pir = Pir(near, f"pir {seed}")
         self.relays = RelayModule(self._switched)
         self.lamps = {name: Lamp() for name in LAMPS}
@@ -70,7 +79,13 @@ class Rig:
             "charger": self.charger,
             IO: self.bus,
         }
-        self.ports = {name: Port(one, f"{name} line {seed}") for name, one in instruments.items()}
+        self.far = FarUnit(world, area_of(whole)) if whole["farside_port"] else None
+        if self.far:
+            instruments[FARSIDE] = self.far
+        self.ports = {
+            name: Port(one, f"{name} line {seed}") for name, one in instruments.items() if whole[name + "_port"]
+        }
+        self._due_ms = dict.fromkeys(self.ports, 0.0)
         self._flashed = flashed
         self._motion = False
         self._glowed_ms = -math.inf
@@ -78,7 +93,7 @@ class Rig:
     @property
     def due_ms(self) -> float:
         """When something is due."""
-        return min(self.pir.due_ms, *(port.due_ms for port in self.ports.values()))
+        return min(self.pir.due_ms, *self._due_ms.values())
 
     @property
     def motion(self) -> bool:
@@ -94,12 +109,17 @@ class Rig:
             if motion != self._motion:
                 self._motion = motion
                 yield Said("pir", level=motion)
-        self.charger.lamps_ma = sum(lamp.ma(now_ms) for lamp in self.lamps.values())
-        for name, port in self.ports.items():
-            if port.due_ms <= now_ms:
-                data = port.take(now_ms)
+        for name, due_ms in self._due_ms.items():
+            if due_ms <= now_ms:
+                data = self.ports[name].take(now_ms)
+                self._due_ms[name] = self.ports[name].due_ms
                 if data:
                     yield Said(name, data)
+
+    def write(self, line: str, data: bytes, now_ms: float) -> None:
+        """The controller sends on a line."""
+        self.ports[line].write(data, now_ms)
+        self._due_ms[line] = self.ports[line].due_ms
 
     def drive(self, lamp: str, duty: float, now_ms: float) -> None:
         """The controller's output to a lamp's driver, 0 to 1."""
@@ -152,6 +172,7 @@ class Rig:
                 self.ports[what].fault = Fault(how) if how in {*Fault} else None
             for defect in defects:
                 setattr(getattr(self, what), defect.value, how == defect)
+        self._due_ms = dict.fromkeys(self.ports, 0.0)
 
     def _switched(self, relay: int, closed: bool, at_ms: float) -> None:
         if relay == SUPPLY_COIL:
@@ -165,6 +186,9 @@ class Rig:
             self._flashed(lamp, at_ms)
         elif with_light and not self.lamps[lamp].lit:
             self._glowed_ms = max(self._glowed_ms, at_ms)
+
+    def _current(self, now_ms: float) -> float:
+        return sum(lamp.ma(now_ms) for lamp in self.lamps.values())
 
     def _registers(self, now_ms: float) -> list[int]:
         return [self.lamps[name].loop_ua(now_ms) for name in LAMPS]

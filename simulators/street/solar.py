@@ -6,6 +6,7 @@ takes. The panel is one of 100 W with an open voltage of 22 V; in the dark, stre
 
 import itertools
 import math
+from collections.abc import Callable
 
 from devices.sensors import vedirect
 from devices.sensors.readings import Charge, ChargeState
@@ -25,13 +26,13 @@ FULL, NEARLY = 0.999, 0.95
 
 
 class Charger:
-    """The charger. ``lamps_ma`` is set to what the lamps draw; ``charge`` is the battery's, 0 to 1."""
+    """The charger. ``lamps_ma`` tells what the lamps draw at a moment; ``charge`` is the battery's, 0 to 1."""
 
     baud = vedirect.BAUD
 
-    def __init__(self, world: World, charge: float = 0.8) -> None:
+    def __init__(self, world: World, lamps_ma: Callable[[float], float], charge: float = 0.8) -> None:
         self.charge = charge
-        self.lamps_ma = 0.0
+        self._lamps_ma = lamps_ma
         self.due_ms = float(BLOCK_MS)
         self._world = world
 
@@ -42,7 +43,7 @@ class Charger:
         """The block of a second."""
         self.due_ms = now_ms + BLOCK_MS
         light = self._light()
-        load_w = STANDING_W + self.lamps_ma * LAMP_W
+        load_w = STANDING_W + self._lamps_ma(now_ms) * LAMP_W
         panel_w = PANEL_W * light if self.charge < FULL else min(PANEL_W * light, load_w)
         surplus_w = panel_w - load_w
         self.charge = min(1.0, max(0.0, self.charge + surplus_w * BLOCK_MS / 3_600_000 / CAPACITY_WH))

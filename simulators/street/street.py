@@ -101,10 +101,12 @@ class Street:
     ) -> None:
         self._folder = folder
         self._began_ns = 0
-        self.rig = Rig(
-            World(plan, self._pressed), lambda lamp, at_ms: flashed(lamp, self._began_ns + round(at_ms * 1_000_000))
-        )
         self._fitted = fitted
+        self.rig = Rig(
+            World(plan, self._pressed),
+            self.settings_of(plan),
+            lambda lamp, at_ms: flashed(lamp, self._began_ns + round(at_ms * 1_000_000)),
+        )
         self._lines: dict[str, Pty] = {}
         self._lock = threading.RLock()
         self._seen: dict[str, Output] = {}
@@ -115,9 +117,13 @@ class Street:
     @property
     def settings(self) -> dict[str, object]:
         """Of the controller: ports, pins, the crossing's length."""
+        return self.settings_of(self.rig.world.plan)
+
+    def settings_of(self, plan: Plan) -> dict[str, object]:
+        """SETT"""
         ports = {f"{name}_port": str(self._path(name)) if name in self._fitted else "" for name in LINES}
         pins = {"left_pin": LEFT_PIN, "right_pin": RIGHT_PIN, "button_pin": BUTTON_PIN, "pir_pin": PIR_PIN}
-        return {**ports, **pins, "crossing_mm": self.rig.world.plan.length_mm}
+        return {**ports, **pins, "crossing_mm": plan.length_mm}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -177,6 +183,8 @@ class Street:
     def _pressed(self, side: int, _at_ms: int) -> None:
         if side < 0:
             self.board.press(BUTTON_PIN, PRESS_MS)
+        elif self.rig.far:
+            self.rig.far.press(_at_ms)
 
     def _run(self) -> None:
         while True:
@@ -206,7 +214,7 @@ class Street:
         with self._lock:
             line = self._lines[name]
             if line.plugged:
-                self.rig.ports[name].write(line.read(), self._now_ms())
+                self.rig.write(name, line.read(), self._now_ms())
 
     def _move_pir(self, level: bool) -> None:
         self.board.drive(PIR_PIN, HIGH if level else LOW)

@@ -23,20 +23,40 @@ STILL_LOOK = 0.03
 FINDS = 3
 """Looks in a row that make a track."""
 COASTS = 15
-"""Looks without it that end one; until then its last place is told."""
+"""Looks without it that end one; until then it is taken to go on as it did."""
 BLUR_M = 0.08
 GATE_MM = 360
 VEHICLE_LOOK = 0.35
 
 
 @dataclasses.dataclass(slots=True)
+class _Place:
+    """Where something is and how it moves, in the pole's plane."""
+
+    across: float
+    ahead: float
+    across_m_s: float
+    ahead_m_s: float
+
+    def goes_on(self) -> None:
+        """To the next look, unseen."""
+        self.across += self.across_m_s * REPORT_MS / 1000
+        self.ahead += self.ahead_m_s * REPORT_MS / 1000
+
+    @property
+    def speed(self) -> float:
+        """Away along the line of sight."""
+        return (self.across * self.across_m_s + self.ahead * self.ahead_m_s) / max(
+            0.1, math.hypot(self.across, self.ahead)
+        )
+
+
+@dataclasses.dataclass(slots=True)
 class _Track:
+    place: _Place
     hits: int = 0
     misses: int = 0
     held: bool = False
-    across: float = 0.0
-    ahead: float = 0.0
-    speed: float = 0.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -79,39 +99,37 @@ class Tracker:
         return answers if self._ear.configured else answers + ld2450.encode(self.targets)
 
     def _look(self, now_ms: float) -> list[Target]:
-        seen: dict[int, tuple[float, float, float]] = {}
+        seen: dict[int, _Place] = {}
         look = self._outlook.world.weather.radar_look
         for one, across, ahead in self._outlook.people(REACH_M):
             part = look if one.stirs(now_ms / 1000) else STILL_LOOK
             if math.hypot(across, ahead) > SURE_M:
                 part /= 2
             if self._random.random() < part:
-                seen[one.number] = (across, ahead, _radial(across, ahead, self._across_speed(one.vy_m_s), -one.vx_m_s))
+                seen[one.number] = _Place(across, ahead, -self._outlook.side * one.vy_m_s, -one.vx_m_s)
         for vehicle, across, ahead in self._outlook.vehicles(REACH_M):
             if vehicle.speed_m_s > 0.3 and self._random.random() < VEHICLE_LOOK:
                 along = vehicle.speed_m_s if vehicle.lane else -vehicle.speed_m_s
-                seen[-vehicle.number] = (across, ahead, _radial(across, ahead, 0.0, along))
+                seen[-vehicle.number] = _Place(across, ahead, 0.0, along)
         self._follow(seen)
-        held = [track for track in self._tracks.values() if track.held]
-        targets = [self._told(track.across, track.ahead, track.speed) for track in held]
+        held = [track.place for track in self._tracks.values() if track.held]
+        targets = [self._told(place.across, place.ahead, place.speed) for place in held]
         targets += [self._told(ghost.across, ghost.ahead, 0.4) for ghost in self._haunt(now_ms)]
         targets.sort(key=lambda one: one.y_mm)
         return targets[: ld2450.TARGETS_MAX]
 
-    def _across_speed(self, vy_m_s: float) -> float:
-        return vy_m_s if self._outlook.side < 0 else -vy_m_s
-
-    def _follow(self, seen: dict[int, tuple[float, float, float]]) -> None:
-        for number, (across, ahead, speed) in seen.items():
-            track = self._tracks.setdefault(number, _Track())
-            track.hits, track.misses = track.hits + 1, 0
-            track.across, track.ahead, track.speed = across, ahead, speed
+    def _follow(self, seen: dict[int, _Place]) -> None:
+        for number, place in seen.items():
+            track = self._tracks.setdefault(number, _Track(place))
+            track.place, track.hits, track.misses = place, track.hits + 1, 0
             track.held = track.held or track.hits >= FINDS
         for number in list(self._tracks):
             if number not in seen:
                 track = self._tracks[number]
                 track.hits, track.misses = 0, track.misses + 1
-                if track.misses >= COASTS or not track.held:
+                track.place.goes_on()
+                in_view = within(track.place.across, track.place.ahead, REACH_M)
+                if track.misses >= COASTS or not track.held or not in_view:
                     del self._tracks[number]
 
     def _haunt(self, now_ms: float) -> list[_Ghost]:
@@ -133,8 +151,3 @@ class Tracker:
             max(-30_000, min(30_000, round((speed_m_s + blur(0, 0.08)) * 100) * 10)),
             GATE_MM,
         )
-
-
-def _radial(across: float, ahead: float, across_m_s: float, ahead_m_s: float) -> float:
-    """Speed away along the line of sight."""
-    return (across * across_m_s + ahead * ahead_m_s) / max(0.1, math.hypot(across, ahead))
