@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from devices.firmware.log import SerialLog
     from devices.firmware.schedule import Schedule
     from devices.firmware.slots import Slots
+    from devices.firmware.watchdog import Watchdog
 
 JOURNAL = "/journal"
 FEED_MS = 500
@@ -57,7 +58,7 @@ class Board(Device):
     first_network = 0
 
     def __init__(
-        self, config: "Config", schedule: "Schedule", log: "SerialLog", slots: "Slots", watchdog: "Any"
+        self, config: "Config", schedule: "Schedule", log: "SerialLog", slots: "Slots", watchdog: "Watchdog"
     ) -> None:
         kind = config.device["kind"]
         module = _module(kind)
@@ -70,7 +71,7 @@ class Board(Device):
             log.warning("the journal was mended", bytes_cut=report.bytes_cut, damaged=len(report.damaged))
         if machine.reset_cause() == machine.PWRON_RESET and factory.asked(self._hardware, schedule, watchdog.feed):
             self._reset(journal.unsettled_count(0), schedule, log, watchdog)
-        identity = Identity(config.device["id"], config.secure_element, watchdog.feed)
+        identity = Identity(config.device["id"], config.secure_element, watchdog)
         self._tls = identity.tls
         clock = BoardClock(schedule.now_ms, journal.notes.get(_FLOOR, 0), self._floor)
         super().__init__(
@@ -93,7 +94,7 @@ class Board(Device):
         self._report_ms = 0
         self._well = False
 
-    def _reset(self, alarms: int, schedule: "Schedule", log: "SerialLog", watchdog: "Any") -> None:
+    def _reset(self, alarms: int, schedule: "Schedule", log: "SerialLog", watchdog: "Watchdog") -> None:
         """Go back to the state before enrolment, unless alarms wait to be delivered."""
         if alarms:
             log.warning("no factory reset: alarms wait to be delivered", alarms=alarms)
@@ -121,6 +122,7 @@ class Board(Device):
             self._device,
             _from(self.first_broker, [(broker["host"], broker["port"]) for broker in config.brokers]),
             self._tls,
+            self._watchdog.patiently,
             settings,
             outbox,
             self._clock,
@@ -144,6 +146,7 @@ class Board(Device):
         self._open()
         self._begin()
         gc.collect()
+        self._watchdog.shorten()
         self._log.info("started", device=self._device, boot=self._sealer.boot, free=gc.mem_free())  # type: ignore[attr-defined]
         for work in (self._wifi.run(), self._link.run(), self._hardware.run(), self._heartbeat()):
             asyncio.create_task(self._for_ever(work))  # noqa: RUF006  MicroPython's loop keeps its tasks

@@ -18,12 +18,11 @@ from devices.firmware.config import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from devices.firmware.config import Config
     from devices.firmware.log import SerialLog
     from devices.firmware.schedule import Schedule
     from devices.firmware.slots import Slots
+    from devices.firmware.watchdog import Watchdog
 
 LONGEST_S = 65535
 """The longest keepalive that presence can tell."""
@@ -39,7 +38,7 @@ class Badge(Board):
     """One badge at work. Takes and raises what `Board` does, and raises ConfigError for a kind that cannot sleep."""
 
     def __init__(
-        self, config: "Config", schedule: "Schedule", log: "SerialLog", slots: "Slots", watchdog: "Any"
+        self, config: "Config", schedule: "Schedule", log: "SerialLog", slots: "Slots", watchdog: "Watchdog"
     ) -> None:
         slept = machine.reset_cause() == machine.DEEPSLEEP_RESET
         self._record = kept = power.decode(machine.RTC().memory()) if slept else None

@@ -59,21 +59,30 @@ def _judge(certificate: bytes, depth: int) -> int:
     return 0 if depth or role.is_broker(bytes(certificate)) else _FATAL
 
 
-async def dial(host: str, port: int, context: "Any") -> "tuple[Any, Callable[[], None]]":
+def resolve(host: str, port: int) -> "tuple[Any, ...]":
+    """What ``getaddrinfo`` says of a broker. MicroPython's blocks while it asks, for seconds where no name server answers.
+
+    Raises:
+        LinkError: the name cannot be resolved.
+    """
+    try:
+        return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+    except (OSError, IndexError):
+        raise LinkError("%s: the name cannot be resolved" % host)
+
+
+async def dial(host: str, resolved: "tuple[Any, ...]", context: "Any") -> "tuple[Any, Callable[[], None]]":
     """A stream, and what closes it. Hands are shaken with the first bytes that are written.
 
     Args:
         host: name or address; must stand in the broker's certificate.
-        port: TCP port.
+        resolved: from ``resolve``.
         context: from ``context``.
 
     Raises:
         LinkError: there is no connection.
     """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
-    except (OSError, IndexError):
-        raise LinkError("%s: the name cannot be resolved" % host)
+    family, kind, protocol, _, address = resolved
     plain = socket.socket(family, kind, protocol)
     try:
         plain.setblocking(False)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from devices.firmware.keys import Signer
+    from devices.firmware.watchdog import Watchdog
 
 KEYS = "/keys"
 HERTZ = 100_000
@@ -32,7 +33,7 @@ class Identity:
     Args:
         name: the device's name, which its certificates have to bear.
         element: where the secure element is, None without one.
-        feed: called between steps that take long.
+        watchdog: waits longer while tables are made, and is fed between steps.
 
     Attributes:
         signer: of events and presence.
@@ -46,19 +47,19 @@ class Identity:
         OSError: flash cannot be read, or is full.
     """
 
-    def __init__(self, name: str, element: "dict[str, int] | None", feed: "Callable[[], object]") -> None:
+    def __init__(self, name: str, element: "dict[str, int] | None", watchdog: "Watchdog") -> None:
         generator = comb.make_sure(KEYS + "/g.comb", curve.G[0], curve.G[1])
-        feed()
+        watchdog.feed()
         key = SoftKey.load(KEYS + "/device.key", generator)
         self.signer: "Signer" = key
-        self.trust = Trust(KEYS, generator)
+        self.trust = Trust(KEYS, generator, watchdog.patiently)
         while self.trust.prepare():
-            feed()
+            watchdog.feed()
         issuer = _read("issuer.der")
         self.chain = [_certificate("device.der", name, key), issuer]
         self.tls = dial.context(_read("root.der"), self.chain, key.private_der())
         if element is not None:
-            self.signer = _chip(element, feed)
+            self.signer = _chip(element, watchdog.feed)
             self.chain = [_certificate("element.der", name, self.signer), issuer]
 
 

@@ -3,10 +3,10 @@
 A handler runs between two byte codes, or later, if native code (a TLS handshake, an erase of flash) holds the processor; it allocates
 nothing and puts pin, level and time into a ring. ``run`` empties the ring and looks at the levels themselves, so that an edge without
 its interrupt, or without room in the ring, is made good at the next look. What closes after a time in which the processor was held may
-have closed at any moment of it, and is told from its beginning on, so that a press that was let go before the handlers ran is not taken for
-a spike. An interrupt that finds the level as it was means that there was a way there and back which nobody saw: after such a time it is told
-as a pulse of that time, and so is what the ring had no room for; otherwise it is shorter than anything a contact does, and is left out.
-MicroPython subset.
+have closed at any moment of it, and is told from its beginning on, so that a press that was let go before the handlers ran is not taken
+for a spike. An interrupt that finds the level as it was means that there was a way there and back which nobody saw: after such a time it
+is told as a pulse of that time, and so is what the ring had no room for; otherwise it is shorter than anything a contact does, and is left
+out. MicroPython subset.
 """
 
 import asyncio

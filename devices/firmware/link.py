@@ -9,11 +9,11 @@ from agent.link.carrier import Carrier
 from agent.link.errors import LinkError
 from agent.mqtt.packets import V5, V311
 from devices.firmware.connection import Connection
-from devices.firmware.dial import dial, why
+from devices.firmware.dial import dial, resolve, why
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
 PRESENCE_EVERY_MS = 600_000
@@ -23,13 +23,24 @@ _NO_MEMORY = "no memory"
 
 
 class Link(Carrier):
-    """The device's link, see ``Carrier``. ``brokers`` are (host, port), ``tls`` is from ``devices.firmware.dial.context``."""
+    """The device's link, see ``Carrier``.
+
+    ``brokers`` are (host, port), ``tls`` is from ``devices.firmware.dial.context``, ``patiently`` calls what takes seconds, with its
+    arguments.
+    """
 
     def __init__(
-        self, device: str, brokers: "list[tuple[str, int]]", tls: "Any", settings: "dict[str, int]", *parts: "Any"
+        self,
+        device: str,
+        brokers: "list[tuple[str, int]]",
+        tls: "Any",
+        patiently: "Callable[..., Any]",
+        settings: "dict[str, int]",
+        *parts: "Any",
     ) -> None:
         super().__init__(device, brokers, settings, *parts)
         self._tls = tls
+        self._patiently = patiently
         self._announced_ms = 0
 
     def pause(self) -> None:
@@ -43,7 +54,8 @@ class Link(Carrier):
     async def _connect(self, broker: "tuple[str, int]") -> None:
         gc.collect()  # TLS needs the largest piece of memory that there is
         will = self._presence(self.session + 1, False)
-        stream, close = await dial(broker[0], broker[1], self._tls)
+        address = self._patiently(resolve, broker[0], broker[1])
+        stream, close = await dial(broker[0], address, self._tls)
         self.session += 1
         self._connection = connection = Connection(
             stream, stream, close, why, self._clock.up, self._arrived, self._acknowledged, self._over

@@ -32,7 +32,7 @@ AGAIN_MS = 60_000
 """Between two starts of a board that cannot work."""
 RESTART_MS = 5000
 WATCHDOG_MS = 8000
-"""Longer than the longest step of a start: making one table of a key."""
+"""Longer than the longest step of a start: making one table of a key. `watchdog` shortens it."""
 FULL = 65535
 LAMP = 2
 _CHUNK = 1024
@@ -42,6 +42,8 @@ _KEY = "lamp"
 
 class Slots:
     """The choice between the copies below ``root`` (``""`` on a board)."""
+
+    watchdog_ms = WATCHDOG_MS
 
     def __init__(self, root: str = "") -> None:
         self._root = root

@@ -9,12 +9,11 @@ import asyncio
 import gc
 import time
 
-import machine
-
 from devices.firmware import config
 from devices.firmware.faults import FAULTS, fault_of
 from devices.firmware.log import SerialLog
 from devices.firmware.schedule import Schedule
+from devices.firmware.watchdog import Watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,15 +22,13 @@ if TYPE_CHECKING:
     from devices.firmware.app import Board
     from devices.firmware.slots import Slots
 
-WATCHDOG_MS = 8000
-"""Longer than the longest step of a start: making one table of a key."""
 AGAIN_MS = 60_000
 CONFIG = "/device.json"
 
 
 def main(slots: "Slots") -> None:
     """Work until the power goes. Whatever this raises is a defect, and a reason to start again."""
-    watchdog = machine.WDT(timeout=WATCHDOG_MS)
+    watchdog = Watchdog(slots.watchdog_ms)
     schedule = Schedule(time.ticks_ms, time.ticks_diff)  # type: ignore[attr-defined]  # MicroPython's own
     log = SerialLog(schedule.now_ms)
     board: "Board | None" = None

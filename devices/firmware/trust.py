@@ -24,17 +24,22 @@ FILE = "centers.der"
 _TABLE = ".center"
 
 
+def _at_once(call: "Callable[..., str]", *arguments: object) -> str:
+    return call(*arguments)
+
+
 class Trust:
     """The key table for receipts and commands, kept in ``folder``. ``find`` is what ``agent.wire.cose.verify`` asks.
 
-    ``generator`` is the path of the base point's table (see `comb`).
+    ``generator`` is the path of the base point's table (see `comb`); ``patiently`` calls what takes seconds, with its arguments.
 
     Raises:
         BoardKeyError: no keys there, or a damaged file.
     """
 
-    def __init__(self, folder: str, generator: str) -> None:
+    def __init__(self, folder: str, generator: str, patiently: "Callable[..., str]" = _at_once) -> None:
         self._folder = folder
+        self._patiently = patiently
         self._generator = generator
         self._tables: "dict[bytes, str]" = {}
         path = folder + "/" + FILE
@@ -100,7 +105,8 @@ class Trust:
         table = self._tables.get(kid)
         if table is None:
             x, y = self._points[kid]
-            table = comb.make_sure("%s/%s%s" % (self._folder, hexlify(kid).decode(), _TABLE), x, y)
+            path = "%s/%s%s" % (self._folder, hexlify(kid).decode(), _TABLE)
+            table = self._patiently(comb.make_sure, path, x, y)
             self._tables[kid] = table
         return table
 

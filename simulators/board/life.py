@@ -16,6 +16,7 @@ from simulators.board.run import CTRL_C, Run
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 EXT0_WAKE, EXT1_WAKE, TIMER_WAKE = 2, 3, 4
 WATCHDOG_SLACK_S = 0.01
+WATCHDOG_LOOK_S = 0.25
 State = Literal["off", "running", "asleep", "crashed"]
 
 
@@ -272,7 +273,8 @@ class Life:
         while self.run is run and self._watchdog is not None:
             fed = self._watchdog
             left_us = fed[0] + fed[1] - records.now_us()
-            await asyncio.sleep(max(0, left_us) / 1_000_000 + WATCHDOG_SLACK_S)  # what it told by then is read by then
+            # What it told by then is read by then. It may give itself less time than now.
+            await asyncio.sleep(min(max(0, left_us) / 1_000_000, WATCHDOG_LOOK_S) + WATCHDOG_SLACK_S)
             if left_us <= 0 and self._watchdog == fed:
                 await self._reset(run, WDT_RESET)
                 return

@@ -48,7 +48,8 @@ async def streams(folder: str, settings: "Any") -> "Any":
         for n in range(settings["chain"]):
             chain.append(read("%s/chain%d.der" % (folder, n)))
         tls = dial.context(read(folder + "/root.der"), chain, read(folder + "/key.der"))
-        stream, close = await dial.dial(settings["host"], settings["port"], tls)
+        address = dial.resolve(settings["host"], settings["port"])
+        stream, close = await dial.dial(settings["host"], address, tls)
         return stream, stream, close, dial.why
     from agent.link.dial import context
 

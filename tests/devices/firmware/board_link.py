@@ -3,14 +3,12 @@
 ``micropython board_link.py <folder> <settings>``, the last a file of JSON; in the folder are root.der, key.der and chain0.der, chain1.der …
 """
 
-# ruff: noqa: T201, UP031, PTH123, SIM105, PERF401, D101, D209, ARG005, UP037, E402  it runs on MicroPython
+# ruff: noqa: T201, UP031, PTH123, SIM105, PERF401, D101, D209, ARG005, UP037  it runs on MicroPython
 import asyncio
 import gc
 import json
 import sys
 import time
-
-ROOM = [bytearray(8192)]  # for a large message: compiling what follows, which no board does, leaves only small holes
 
 from agent.clock import Clock
 from agent.link import feed, path
@@ -74,6 +72,7 @@ class Board:
             settings["device"],
             [tuple(broker) for broker in settings["brokers"]],
             tls,
+            lambda call, *arguments: call(*arguments),
             settings,
             self.outbox,
             clock,
@@ -130,8 +129,6 @@ class Board:
             if words[0] in ("alarm", "event"):
                 self.emit(words[0] == "alarm", words[1].encode())
             elif words[0] == "large":
-                ROOM.clear()
-                gc.collect()
                 self.emit(False, b"x" * int(words[1]))
             elif words[0] in ("mute", "unmute"):
                 self.signs = words[0] == "unmute"

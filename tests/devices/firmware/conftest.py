@@ -98,6 +98,10 @@ def tls(authority: Authority) -> ssl.SSLContext:
     return authority.server(*authority.leaf("broker-1"))
 
 
+LINK_HEAP = "320K"
+"""A board's, and what compiling takes, which no board does."""
+
+
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Starts the link of ``board_link.py`` with the identity in a folder, for brokers given by port or (host, port)."""
@@ -105,7 +109,9 @@ def start() -> Iterator[Start]:
 
     def run(folder: Path, *brokers: int | tuple[str, int], before: tuple[str, ...] = (), **settings: Any) -> Program:
         listed = [(HOST, broker) if isinstance(broker, int) else broker for broker in brokers]
-        board = Program("board_link.py", folder, {**SETTINGS, "brokers": listed, **settings}, before=before)
+        board = Program(
+            "board_link.py", folder, {**SETTINGS, "brokers": listed, **settings}, heap=LINK_HEAP, before=before
+        )
         boards.append(board)
         return board
 
