@@ -1,4 +1,4 @@
-"""The crosswalk's binding on mock pins and absent ports: levels as the logic means them, outputs on their pins, nothing left on or taken."""
+"""The crosswalk's binding on mock pins and absent ports: levels as the logic means them, outputs on their pins, nothing left behind."""
 
 import os
 import pathlib

@@ -1,0 +1,232 @@
+"""The crosswalk's agent on a simulated street, end to end: what happens at the crossing comes out of the center as verified events."""
+
+import json
+import os
+import pathlib
+import signal
+import tempfile
+import threading
+import tty
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from devices.crosswalk.farside import OFF
+from devices.crosswalk.farside_link import Decoder, Order, State, encode
+from simulators.site import dabyl
+from simulators.street.modules import SUPPLY_COIL
+from simulators.street.people import Pedestrian, Wish
+from simulators.street.street import BUTTON_PIN, LEFT_PIN, RIGHT_PIN, Street
+from simulators.street.traffic import Vehicle
+from simulators.street.world import Plan
+from tests.integration.ground import Button, Ground
+from tests.integration.processes import Process, run, until
+
+SHORT = {"crossing_mm": 2000, "clear_s": 0, "lit_min_s": 5}
+"""Lit for five seconds."""
+NOBODY = Plan(seed=1, length_mm=2000, groups_h=0.001, vehicles_h=0.001)
+
+
+class Crossing:
+    """A street and the controller's agent on it. ``device`` has the events."""
+
+    def __init__(self, device: Button, street: Street) -> None:
+        self.device = device
+        self.street = street
+
+    def start(self) -> Process:
+        environment = {**self.device.device.environment, **self.street.environment}
+        agent = Process(f"agent {self.device.name}", self.device.device.agent("--log", "trace"), environment)
+        self.device.runs.append(agent)
+        agent.wait_said(stage="link", up=True)
+        return agent
+
+    def press(self) -> None:
+        self.street.board.press(BUTTON_PIN, 150)
+
+    def flashes(self, pin: int) -> int:
+        return sum(output.lit for output in self.street.board.history(pin))
+
+    def wait_flashing(self) -> None:
+        until(self.street.lit, "the beacon gives light", self.device.agent)
+
+    def wait_dark(self) -> None:
+        until(lambda: not self.supplied(), "the supply is off", self.device.agent)
+
+    def supplied(self) -> bool:
+        return self.street.rig.relays.closed(SUPPLY_COIL)
+
+    def faults(self) -> list[tuple[str, str]]:
+        """(input, state) of verified faults, "well" where one is over, in order."""
+        return [(one["data"]["input"], one["data"].get("state", "well")) for one in self.device.events("fault.")]
+
+    def wait_fault(self, name: str, state: str) -> None:
+        until(lambda: (name, state) in self.faults(), f"{name} is {state}", self.device.agent)
+
+
+Make = Callable[..., Crossing]
+
+
+@pytest.fixture
+def make(ground: Ground, short_path: pathlib.Path) -> Iterator[Make]:
+    streets: list[Street] = []
+
+    def crossing(
+        plan: Plan = NOBODY, prepare: Callable[[Street], None] = lambda _street: None, **settings: object
+    ) -> Crossing:
+        street = Street(pathlib.Path(tempfile.mkdtemp(dir=short_path)), plan)
+        prepare(street)
+        street.start()
+        streets.append(street)
+        return Crossing(ground.button(kind="crosswalk", settings={**street.settings, **SHORT, **settings}), street)
+
+    yield crossing
+    for street in streets:
+        street.stop()
+
+
+def test_a_press_lights_the_beacon_for_the_time_to_cross_and_is_told(make: Make) -> None:
+    crossing = make()
+    crossing.start()
+    crossing.press()
+    started = crossing.device.wait_event("crossing.started")
+    assert started["data"] == {"by": "button", "for_ms": 5000, "night": False}
+    crossing.wait_flashing()
+    ended = crossing.device.wait_event("crossing.ended")
+    assert 5000 <= ended["data"]["lit_ms"] < 6000
+    crossing.wait_dark()
+    assert crossing.flashes(LEFT_PIN) >= 4 * 5
+    assert abs(crossing.flashes(LEFT_PIN) - crossing.flashes(RIGHT_PIN)) <= 1
+    assert max(crossing.device.verified().values()) == 1
+
+
+def test_somebody_who_waits_is_seen_and_a_car_that_does_not_give_way_is_told(make: Make) -> None:
+    def waits_and_speeds(street: Street) -> None:
+        way = [(0.2, -0.8)]
+        street.rig.world.enter(
+            [Pedestrian(1, "adult", Wish.LINGER, -1, 1.3, 3.0, -2.5, way, [(16.0, -3.0)], 40.0, False)]
+        )
+        street.rig.world.vehicles.append(Vehicle(2, 0, 4.4, 13.9, 13.9, mood=1.0, to_go_m=130.0))
+
+    crossing = make(prepare=waits_and_speeds)
+    crossing.start()
+    assert crossing.device.wait_event("crossing.started")["data"]["by"] == "detection"
+    seen = crossing.device.wait_event("violation.observed")["data"]
+    assert seen["beacon"] == "flashing"
+    assert seen["speed"] == "indicative"
+    assert 10_000 < seen["top_mm_s"] < 16_000
+
+
+def test_killed_while_it_flashes_it_goes_dark_by_the_relays_own_timer_and_comes_back(make: Make) -> None:
+    crossing = make()
+    agent = crossing.start()
+    crossing.press()
+    crossing.wait_flashing()
+    until(crossing.supplied, "the relay holds", agent)
+    agent.end(signal.SIGKILL)
+    until(lambda: not crossing.supplied(), "the relay lets go", timeout_s=5)
+    crossing.start()
+    crossing.press()
+    crossing.device.wait_event("crossing.started", count=2)
+    crossing.wait_flashing()
+
+
+def test_a_broken_lamp_and_a_pulled_plug_are_told_and_healing_too(make: Make) -> None:
+    crossing = make()
+    agent = crossing.start()
+    crossing.street.break_it("lamp-left", "broken")
+    crossing.press()
+    crossing.wait_fault("lamp-left", "dead")
+    before = crossing.flashes(RIGHT_PIN)
+    until(lambda: crossing.flashes(RIGHT_PIN) > before + 4, "the other lamp flashes on", agent)
+    crossing.street.break_it("lamp-left", "well")
+    crossing.street.break_it("tracker", "unplugged")
+    crossing.wait_fault("tracker", "lost")
+    crossing.street.break_it("tracker", "well")
+    crossing.wait_fault("tracker", "well")
+
+
+class FarUnit:
+    """The far end of the link: obeys orders, and says what it does unless it is mute."""
+
+    def __init__(self) -> None:
+        self._master, slave = os.openpty()
+        tty.setraw(slave)
+        self.path = os.ttyname(slave)
+        self._slave = slave
+        self.orders: list[str] = []
+        self.mute = False
+        self._decoder = Decoder()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def say(self, state: State) -> None:
+        os.write(self._master, encode(state))
+
+    def close(self) -> None:
+        os.close(self._slave)
+        self._thread.join()
+        os.close(self._master)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                data = os.read(self._master, 256)
+            except OSError:  # nobody has the other end any more
+                return
+            for order in self._decoder.feed(data):
+                assert isinstance(order, Order)
+                self.orders.append(order.pattern)
+                if not self.mute:
+                    self.say(State(order.pattern != OFF, False, False))
+
+
+def test_the_far_side_is_told_calls_and_its_silence_is_a_fault(make: Make) -> None:
+    far = FarUnit()
+    crossing = make(farside_port=far.path)
+    agent = crossing.start()
+    until(lambda: far.orders, "it is asked", agent)
+    far.say(State(False, True, False))
+    assert crossing.device.wait_event("crossing.started")["data"]["by"] == "far-button"
+    until(lambda: far.orders[-1] == "ia-21", "it is told to flash", agent)
+    far.mute = True
+    crossing.wait_fault("farside", "lost")
+    assert crossing.street.lit(), "this side goes on"
+    far.mute = False
+    crossing.wait_fault("farside", "well")
+    agent.end()
+    far.close()
+
+
+def test_a_command_lights_it_too_and_a_clean_end_leaves_it_dark(make: Make, ground: Ground) -> None:
+    crossing = make()
+    agent = crossing.start()
+    name = crossing.device.name
+    ground.send_command(name, ground.command(name, 1, "flash"))
+    assert crossing.device.wait_event("crossing.started")["data"]["by"] == "command"
+    crossing.wait_flashing()
+    assert agent.end() == 0
+    for pin in (LEFT_PIN, RIGHT_PIN):
+        output = crossing.street.board.output(pin)
+        assert output is not None
+        assert not output.lit
+    until(lambda: not crossing.supplied(), "the relay lets go", timeout_s=5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"crossing_mm": 40_000}, "the beacon would go dark over somebody on the road"),
+        ({"io_port": ""}, "lamps' supply relay"),
+        ({"lamp_max_ma": 2500}, "lamp_max_ma 2500 must be less than lamp_range_ma 2000"),
+        ({"left_pin": BUTTON_PIN}, f"both name GPIO{BUTTON_PIN}"),
+        ({"trackr_port": "x"}, "trackr_port is unknown"),
+    ],
+)
+def test_wrong_settings_are_explained(ground: Ground, wrong: Mapping[str, Any], told: str) -> None:
+    device = ground.button(kind="crosswalk", settings=dict(wrong)).device
+    done = run([*dabyl(), "agent", "check", "--json", "--config", str(device.config)])
+    assert done.returncode == 1
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert told in problem
