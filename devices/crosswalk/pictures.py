@@ -15,6 +15,7 @@ from devices.crosswalk import SETTINGS
 from devices.crosswalk.exploration import PEOPLE, explore
 from devices.crosswalk.fusion import TUNING, WEIGHTS, Fusion
 from devices.crosswalk.patterns import BASES, OUTPUTS, Beacon, cycle_ms
+from devices.crosswalk.wiring import example_toml, wiring_svg
 
 LAMP = "#e8920c"
 COLOURS = {"tracker": "#1f66b0", "pir": "#b3261e"}
@@ -228,12 +229,17 @@ def outputs_table() -> str:
 
 def tables() -> dict[str, str]:
     """The page's tables by their marks."""
-    return {"weights": weights_table(), "outputs": outputs_table(), "settings": settings_table(SETTINGS)}
+    return {
+        "example": example_toml(),
+        "weights": weights_table(),
+        "outputs": outputs_table(),
+        "settings": settings_table(SETTINGS),
+    }
 
 
 def pictures() -> dict[str, str]:
     """The pictures by their names."""
-    return {"states": states_svg(), "beacon": beacon_svg(), "fusion": fusion_svg()}
+    return {"states": states_svg(), "beacon": beacon_svg(), "fusion": fusion_svg(), "wiring": wiring_svg()}
 
 
 def main(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from devices.common.pictures import filled
 from devices.crosswalk.patterns import BASES, OUTPUTS
 from devices.crosswalk.pictures import BEACONS, MEANINGS, STATES, WAYS, changes, pictures, tables
+from devices.crosswalk.settings import completed
+from devices.crosswalk.wiring import EXAMPLE
 
 PROJECT = Path(__file__).parents[3]
 DOCS = PROJECT / "docs" / "devices"
@@ -73,10 +76,16 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
     assert fusion.TUNING.blind_calls == 20
 
 
-@pytest.mark.parametrize("name", ["states", "beacon", "fusion"])
+@pytest.mark.parametrize("name", ["states", "beacon", "fusion", "wiring"])
 def test_the_pictures_are_well_formed(name: str) -> None:
     drawn = ET.fromstring((DOCS / f"crosswalk-{name}.svg").read_text(encoding="utf-8"))  # noqa: S314 - our own text
     box = [int(side) for side in drawn.attrib["viewBox"].split()]
     for node in drawn.iter():
         assert 0 <= float(node.attrib.get("x", 0)) + float(node.attrib.get("width", 0)) <= box[2]
         assert 0 <= float(node.attrib.get("y", 0)) + float(node.attrib.get("height", 0)) <= box[3]
+
+
+def test_the_example_is_a_configuration_that_is_taken() -> None:
+    example = tomllib.loads(page().split("```toml")[1].split("```")[0])
+    assert example == EXAMPLE
+    assert completed(example)["lit_max_s"] == 40

@@ -1,0 +1,103 @@
+"""The wiring picture of docs/devices/crosswalk.md, and the example configuration that it shows. Never loaded on a device."""
+
+from xml.sax.saxutils import escape
+
+from devices.common.pictures import INK, QUIET, STYLE
+from devices.crosswalk import SETTINGS
+
+EXAMPLE: dict[str, object] = {
+    "crossing_mm": 10500,
+    "night_by": "panel",
+    "tracker_port": "/dev/serial/by-id/usb-tracker",
+    "speed_port": "/dev/serial/by-id/usb-speed",
+    "charger_port": "/dev/serial/by-id/usb-charger",
+    "io_port": "/dev/serial/by-id/usb-rs485",
+    "farside_port": "/dev/serial/by-id/usb-radio",
+    "button_lamp_pin": 18,
+    "locator_pin": 22,
+    "speech_pin": 25,
+    "tamper_pin": 5,
+}
+
+# BCM number -> pin on the 40-pin header of a Raspberry Pi
+HEADER = {5: 29, 17: 11, 18: 12, 22: 15, 23: 16, 24: 18, 25: 22, 27: 13}
+
+# setting -> (part, wire); what comes in first
+PINS = {
+    "button_pin": ("Pedestrian button", "contact to ground"),
+    "pir_pin": ("PIR", "open or 3.3 V: somebody; closed to ground: nobody"),
+    "tamper_pin": ("Enclosure switch", "closed to ground while shut"),
+    "button_lamp_pin": ("Lamp in the button", "gate of an N-MOSFET"),
+    "locator_pin": ("Locator tone", "sounder, switched on and off"),
+    "speech_pin": ("Spoken message", "trigger of the speech module"),
+    "left_pin": ("Driver of the left lamp", "input; pull-down of 10 kΩ"),
+    "right_pin": ("Driver of the right lamp", "input; pull-down of 10 kΩ"),
+}
+INPUTS = ("button_pin", "pir_pin", "tamper_pin")
+PORTS = {
+    "tracker_port": ("Tracking radar LD2450", "USB adapter 3.3 V, 256000 baud"),
+    "speed_port": ("Speed radar OPS243-A", "UART adapter, 19200 baud"),
+    "charger_port": ("Solar charger", "VE.Direct to USB, isolated"),
+    "farside_port": ("Radio modem, or a cable", "9600 baud, to the far unit"),
+    "io_port": ("RS-485, 9600 baud", "1: relay module, 2: analog module 4 to 20 mA"),
+}
+POWER = (
+    ("Battery 12 V +", "fuse", 40),
+    ("Relay 1 of module 1", "its contact, normally open", 250),
+    ("Transducers", "left, right: loops to module 2", 460),
+    ("Lamp drivers", "left, right: inputs from the header", 690),
+)
+BLUE, ORANGE = "#1f66b0", "#c0501a"
+ROW, TOP = 50, 84
+
+
+def wiring_svg() -> str:
+    """Header pins and ports with their parts, and below them the lamps' supply."""
+    rows = len(PINS) + len(PORTS)
+    foot = TOP + ROW * rows
+    height = foot + 130
+    lines = [
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1010 {height}' {STYLE} font-size='13'>",
+        "<title>Wiring of the crosswalk</title>",
+        f"<rect width='1010' height='{height}' fill='#ffffff'/>",
+        f"<rect x='20' y='20' width='220' height='{foot - 40}' rx='8' fill='#2f6f4f'/>",
+        "<text x='130' y='44' fill='#ffffff' text-anchor='middle' font-weight='bold'>Raspberry Pi</text>",
+    ]
+    for number, (setting, (part, wire)) in enumerate((PINS | PORTS).items()):
+        middle = TOP + ROW * number
+        if setting in PINS:
+            pin = EXAMPLE.get(setting, SETTINGS[setting][1])
+            assert isinstance(pin, int)
+            head, below = f"GPIO{pin}", f"pin {HEADER[pin]}, {setting}"
+        else:
+            head, below = "USB", setting
+        colour = BLUE if setting in (*INPUTS, "tracker_port", "speed_port", "charger_port") else ORANGE
+        lines += [
+            f"<text x='36' y='{middle - 4}' fill='#ffffff' font-weight='bold'>{head}</text>",
+            f"<text x='36' y='{middle + 13}' fill='#d5ecdf'>{below}</text>",
+            f"<circle cx='240' cy='{middle}' r='6' fill='#e6c34a' stroke='{INK}'/>",
+            f"<path d='M247 {middle} H640' stroke='{colour}' stroke-width='3'/>",
+            f"<text x='443' y='{middle - 8}' fill='{INK}' text-anchor='middle'>{escape(wire)}</text>",
+            f"<rect x='640' y='{middle - 18}' width='350' height='36' rx='6' fill='#eef1f4' stroke='{QUIET}'/>",
+            f"<text x='654' y='{middle + 5}' fill='{INK}' font-weight='bold'>{escape(part)}</text>",
+        ]
+    middle = foot + 50
+    lines.append(f"<path d='M40 {middle} H970' stroke='{ORANGE}' stroke-width='5'/>")
+    for (part, below, x), end in zip(POWER, (*(x for *_, x in POWER[1:]), 970), strict=True):
+        width = end - x - 30
+        lines += [
+            f"<rect x='{x}' y='{middle - 24}' width='{width}' height='48' rx='6' fill='#fdf1e3' stroke='{ORANGE}'/>",
+            f"<text x='{x + 10}' y='{middle - 4}' fill='{INK}' font-weight='bold'>{escape(part)}</text>",
+            f"<text x='{x + 10}' y='{middle + 14}' fill='{QUIET}' font-size='9'>{escape(below)}</text>",
+        ]
+    words = "The lamps' supply: without a pulse every 0.7 s the contact opens, whatever the drivers are told."
+    lines.append(f"<text x='40' y='{middle + 52}' fill='{INK}'>{escape(words)}</text>")
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def example_toml() -> str:
+    """The configuration that the picture shows, as it stands on the page."""
+    lines = ["```toml", "# kind crosswalk"]
+    for name, value in EXAMPLE.items():
+        lines.append(f"{name} = {value}" if isinstance(value, int) else f'{name} = "{value}"')
+    return "\n".join([*lines, "```", ""])
