@@ -25,12 +25,14 @@ LOOK_MS = 500
 class Link(Carrier):
     """The device's link, see ``Carrier``. ``brokers`` are tables: ``host``, ``port``, and the files ``ca``, ``certificate`` and ``key``."""
 
-    def __init__(self, *parts: "Any") -> None:
-        super().__init__(*parts)
+    _lost: "asyncio.Future[str] | None" = None
+    _timer: "asyncio.TimerHandle | None" = None
+    _flushing = False
+
+    async def run(self) -> None:
+        """See ``Carrier``."""
         self._contexts: dict[int, ssl.SSLContext] = {}
-        self._lost: asyncio.Future[str] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._flushing = False
+        await super().run()
 
     def express(self, sealed: "Sealed") -> int | None:
         """See ``Carrier``. What is no alarm goes together with what is made in the same turn of the loop."""

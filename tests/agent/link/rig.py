@@ -140,7 +140,7 @@ class Rig:
             chosen,
             self.outbox,
             clock,
-            self.log,
+            self.log,  # type: ignore[arg-type]  # says as much as the link needs
             lambda: 500,
             lambda session, online: f"presence {session} {online}".encode(),
             lambda _leaf, _payload: None,
