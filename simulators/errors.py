@@ -21,10 +21,6 @@ class BrokerStartError(SimulatorError, RuntimeError):
     """A broker's process ended, or did not speak TLS in time. The message holds the end of its log."""
 
 
-class BrokerModelError(SimulatorError, ValueError):
-    """The description of a broker contradicts itself or holds a name that cannot stand in its configuration."""
-
-
 class NetworkStateError(SimulatorError, RuntimeError):
     """A simulated network was used before it was started or after it was stopped, or a toxic's name is taken or unknown."""
 

@@ -15,8 +15,8 @@ from agent.keys import pem
 from agent.keys.file import FileKey
 from provisioning.authority.authority import Authority
 from provisioning.authority.identity import IdentityFiles, make_identity
+from provisioning.brokers.model import Certificates, Identities, Limits
 from simulators.broker.engines import Mosquitto, Nats, embedded
-from simulators.broker.model import Certificates, Identities, Limits
 
 HOST = "127.0.0.1"
 CENTER = "center-1"

@@ -1,8 +1,9 @@
 """The embedded broker: Mosquitto where it is installed, else nats-server from the Python wheel, behind one interface.
 
 Both listen on 127.0.0.1 only, on one free port that stays theirs over restarts, ask every client for a certificate, give each role the
-rights of `model`, and keep messages on disk. A broker is up when it has done a TLS handshake, not when some time has passed. A PUBACK
-of either is no receipt: both can lose what they acknowledged when they are killed, and both drop a forbidden publish in silence.
+rights of `provisioning.brokers.model`, and keep messages on disk. A broker is up when it has done a TLS handshake, not when some time has
+passed. A PUBACK of either is no receipt: both can lose what they acknowledged when they are killed, and both drop a forbidden publish in
+silence.
 """
 
 import getpass
@@ -17,8 +18,9 @@ import time
 from types import TracebackType
 from typing import Protocol, Self
 
-from simulators.broker import mosquitto_config, nats_config
-from simulators.broker.model import BrokerModel, Certificates, Identities, Limits
+from provisioning.brokers import mosquitto, nats
+from provisioning.brokers.files import replace_private
+from provisioning.brokers.model import BrokerModel, Certificates, Identities, Limits
 from simulators.broker.process import ChildProcess
 from simulators.errors import BrokerMissingError, BrokerStartError
 
@@ -175,7 +177,7 @@ class _Engine:
     def revoke(self, name: str, crl: bytes | None = None) -> None:
         """Takes every right from `name`; see `Broker.revoke`."""
         if crl is not None and self._certificates.crl is not None:
-            _replace(self._certificates.crl, crl)
+            replace_private(self._certificates.crl, crl)
         self.reload(self._identities.without(name))
 
     @classmethod
@@ -183,9 +185,17 @@ class _Engine:
         """Absolute path of the engine's program, or None."""
         raise NotImplementedError
 
+    @staticmethod
+    def files(model: BrokerModel) -> dict[str, str]:
+        """Name to text of the configuration, the file for the program's ``-c`` first."""
+        raise NotImplementedError
+
     def _write_configuration(self, model: BrokerModel) -> list[str]:
         """Writes the files and returns the program's arguments."""
-        raise NotImplementedError
+        files = self.files(model)
+        for name, text in files.items():
+            replace_private(self.directory / name, text.encode())
+        return ["-c", str(self.directory / next(iter(files)))]
 
     def _logged_since(self, offset: int) -> bytes:
         with self.log.open("rb") as log:
@@ -228,18 +238,12 @@ class Mosquitto(_Engine):
     engine = "mosquitto"
     program = "mosquitto"
     reloaded = b"Reloading config."
+    files = staticmethod(mosquitto.files)
 
     @classmethod
     def program_path(cls) -> str | None:
         """From PATH, or from /usr/sbin, which is on no user's PATH on Debian."""
         return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-
-    def _write_configuration(self, model: BrokerModel) -> list[str]:
-        rules = self.directory / "mosquitto.acl"
-        file = self.directory / "mosquitto.conf"
-        _replace(rules, mosquitto_config.access_list(model.identities).encode())
-        _replace(file, mosquitto_config.configuration(model, str(rules)).encode())
-        return ["-c", str(file)]
 
 
 class Nats(_Engine):
@@ -248,6 +252,7 @@ class Nats(_Engine):
     engine = "nats"
     program = "nats-server"
     reloaded = b"Reloaded server configuration"
+    files = staticmethod(nats.files)
 
     @classmethod
     def program_path(cls) -> str | None:
@@ -255,11 +260,6 @@ class Nats(_Engine):
         return shutil.which("nats-server", path=os.fspath(pathlib.Path(sys.executable).parent)) or shutil.which(
             "nats-server"
         )
-
-    def _write_configuration(self, model: BrokerModel) -> list[str]:
-        file = self.directory / "nats-server.conf"
-        _replace(file, nats_config.configuration(model).encode())
-        return ["-c", str(file)]
 
 
 def embedded(
@@ -294,12 +294,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _replace(file: pathlib.Path, content: bytes) -> None:
-    """Writes in one step, so that a reload never reads half a file."""
-    draft = file.with_name(file.name + ".draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-    draft.replace(file)

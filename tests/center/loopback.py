@@ -17,8 +17,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from agent.keys.p256 import verifier
 from agent.wire import cose, receipt, topics
 from agent.wire.receipt import Receipt
+from provisioning.brokers.model import Certificates, Identities
 from simulators.broker.engines import embedded
-from simulators.broker.model import Certificates, Identities
 from tests.center.scripted import Message, Pki
 
 _RUN = "import sys; from center.cli import main; sys.exit(main(sys.argv[1:]))"

@@ -10,7 +10,7 @@ from agent.wire import command, cose, presence, receipt, topics
 from agent.wire.receipt import Receipt
 from provisioning.authority.authority import Authority
 from provisioning.authority.identity import IdentityFiles, make_identity
-from simulators.broker.model import device_rights
+from provisioning.brokers.model import device_rights
 from simulators.gpio.hardware import MAINS, TAMPER, Hardware
 from simulators.site import CENTER, SUPPLY_PIN, TAMPER_PIN
 from tests.integration.ground import Button, Ground, now_ms

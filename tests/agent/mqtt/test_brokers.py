@@ -14,7 +14,7 @@ from agent.link.dial import context
 from agent.mqtt import reasons
 from agent.mqtt.packets import V5, V311
 from agent.mqtt.session import Session
-from simulators.broker.model import Limits
+from provisioning.brokers.model import Limits
 from simulators.site import CENTER, HOST, Site
 from tests.integration.mqtt import Voice
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simulators.broker.model import Limits
+from provisioning.brokers.model import Limits
 from simulators.site import CENTER, HOST, Site
 from tests.devices.firmware.boards import HEAP, Program, lay_out_identity, packet, serving, until
 from tests.integration.mqtt import Voice

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simulators.broker.model import Limits
+from provisioning.brokers.model import Limits
 from simulators.site import CENTER, Site
 from tests.agent.link.conftest import Authority
 from tests.devices.firmware.boards import lay_out, lay_out_identity, until

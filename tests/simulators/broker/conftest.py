@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from paho.mqtt.enums import CallbackAPIVersion
 
+from provisioning.brokers.model import Certificates, Identities
 from simulators.broker.engines import Mosquitto, Nats, embedded
-from simulators.broker.model import Certificates, Identities
 
 DEVICES = ("device-a", "device-b", "device-c")
 CENTER = "center-ingest"

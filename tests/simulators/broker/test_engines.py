@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
+from provisioning.brokers.model import Certificates, Identities
 from simulators.broker.engines import Mosquitto, Nats, embedded
-from simulators.broker.model import Certificates, Identities
 from simulators.errors import BrokerMissingError, BrokerStartError
 
 Engine = Mosquitto | Nats
@@ -78,7 +78,7 @@ def test_it_dies_with_a_parent_that_is_killed(
     program = textwrap.dedent(f"""
         import pathlib, signal, threading
         from simulators.broker.engines import embedded
-        from simulators.broker.model import Certificates, Identities
+        from provisioning.brokers.model import Certificates, Identities
         files = [pathlib.Path(name) for name in {[str(authority.root_file), str(certificate), str(key)]!r}]
         broker = embedded(pathlib.Path({str(tmp_path / "orphan")!r}), Certificates(*files), Identities(), prefer={engine.engine!r})
         starter = threading.Thread(target=broker.start)

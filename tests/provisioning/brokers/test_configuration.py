@@ -4,9 +4,9 @@ import pathlib
 
 import pytest
 
-from simulators.broker import mosquitto_config, nats_config
-from simulators.broker.model import BrokerModel, Certificates, Identities, Rights, device_rights, rights_of
-from simulators.errors import BrokerModelError
+from provisioning.brokers import mosquitto, nats
+from provisioning.brokers.errors import BrokerModelError
+from provisioning.brokers.model import BrokerModel, Certificates, Identities, Rights, device_rights, rights_of
 
 
 def model(directory: str = "/var/broker", *, crl: bool = True) -> BrokerModel:
@@ -26,22 +26,22 @@ def model(directory: str = "/var/broker", *, crl: bool = True) -> BrokerModel:
         "use_username_as_clientid true",
         "tls_version tlsv1.2",
         "crlfile /keys/crl.pem",
-        "acl_file /var/broker/rules",
+        "acl_file /var/broker/mosquitto.acl",
         "persistence true",
         "user nobody",
     ],
 )
 def test_mosquittos_promises_stand_in_its_configuration(line: str) -> None:
-    assert line in mosquitto_config.configuration(model(), "/var/broker/rules").splitlines()
+    assert line in mosquitto.configuration(model()).splitlines()
 
 
 def test_without_a_revocation_list_none_is_named() -> None:
-    assert "crlfile" not in mosquitto_config.configuration(model(crl=False), "/rules")
+    assert "crlfile" not in mosquitto.configuration(model(crl=False))
 
 
 def test_mosquittos_access_list_in_full() -> None:
     identities = model().identities.without("device-a")
-    assert mosquitto_config.access_list(identities) == (
+    assert mosquitto.access_list(identities) == (
         "pattern write dabyl/v1/%u/alarm\n"
         "pattern write dabyl/v1/%u/event\n"
         "pattern write dabyl/v1/%u/presence\n"
@@ -68,7 +68,7 @@ def test_mosquittos_access_list_in_full() -> None:
 
 
 def test_nats_binds_every_user_to_mqtt_and_to_its_own_subjects() -> None:
-    text = nats_config.configuration(model())
+    text = nats.configuration(model())
     assert text.count("verify_and_map: true") == 2
     assert text.count('allowed_connection_types: ["MQTT"]') == text.count('user: "CN=') == 3
     assert 'allow: ["dabyl.v1.device-a.alarm", "dabyl.v1.device-a.event", "dabyl.v1.device-a.presence"]' in text
@@ -76,14 +76,14 @@ def test_nats_binds_every_user_to_mqtt_and_to_its_own_subjects() -> None:
 
 
 def test_a_revoked_name_is_no_user_of_nats() -> None:
-    assert "device-a" not in nats_config.configuration(
+    assert "device-a" not in nats.configuration(
         BrokerModel(1, pathlib.Path("/b"), model().certificates, model().identities.without("device-a"), "nobody")
     )
 
 
 def test_mqtt_filters_become_nats_subjects() -> None:
-    assert nats_config.subjects("dabyl/v1/+/alarm") == ("dabyl.v1.*.alarm",)
-    assert nats_config.subjects("dabyl/verified/v1/#") == ("dabyl.verified.v1", "dabyl.verified.v1.>")
+    assert nats.subjects("dabyl/v1/+/alarm") == ("dabyl.v1.*.alarm",)
+    assert nats.subjects("dabyl/verified/v1/#") == ("dabyl.verified.v1", "dabyl.verified.v1.>")
 
 
 def test_rights_come_from_the_role_and_end_with_revocation() -> None:

@@ -5,9 +5,15 @@ NATS's own protocol, whose listener cannot be switched off. NATS reads no CRL: a
 carries out at once, open sessions included.
 """
 
-from simulators.broker.model import BrokerModel, Rights, rights_of
+from provisioning.brokers.model import BrokerModel, Rights, rights_of
 
+CONFIGURATION = "nats-server.conf"
 STREAM_BYTES = 1024 * 1024 * 1024
+
+
+def files(model: BrokerModel) -> dict[str, str]:
+    """Name to text of what nats-server reads."""
+    return {CONFIGURATION: configuration(model)}
 
 
 def configuration(model: BrokerModel) -> str:
@@ -24,7 +30,7 @@ def configuration(model: BrokerModel) -> str:
         "  }",
     ]
     lines = [
-        'server_name: "dabyl-embedded"',
+        'server_name: "dabyl"',
         'listen: "127.0.0.1:-1"',
         *(line.removeprefix("  ") for line in tls),
         f"max_payload: {limits.packet_bytes}",
@@ -37,7 +43,7 @@ def configuration(model: BrokerModel) -> str:
         '  sync_interval: "1s"',
         "}",
         "mqtt {",
-        f'  listen: "127.0.0.1:{model.port}"',
+        f'  listen: "{model.listen}:{model.port}"',
         f"  max_ack_pending: {limits.inflight_messages}",
         '  ack_wait: "30s"',
         *tls,

@@ -4,19 +4,27 @@ Pure. Devices need no entry of their own: a pattern with the certificate's CN se
 reload. What a pattern would give a center or consumer too (every CN matches it) is denied by name.
 """
 
-from simulators.broker.model import CENTER_RIGHTS, CONSUMER_RIGHTS, BrokerModel, Identities, Rights, device_rights
+from provisioning.brokers.model import CENTER_RIGHTS, CONSUMER_RIGHTS, BrokerModel, Identities, Rights, device_rights
+
+CONFIGURATION = "mosquitto.conf"
+ACCESS_LIST = "mosquitto.acl"
 
 
-def configuration(model: BrokerModel, access_list: str) -> str:
-    """mosquitto.conf for Mosquitto 2.0; `access_list` is the path of the other file."""
+def files(model: BrokerModel) -> dict[str, str]:
+    """Name to text of what Mosquitto reads, all in the model's directory."""
+    return {CONFIGURATION: configuration(model), ACCESS_LIST: access_list(model.identities)}
+
+
+def configuration(model: BrokerModel) -> str:
+    """mosquitto.conf for Mosquitto 2.0."""
     certificates, limits = model.certificates, model.limits
     lines = [
         "per_listener_settings false",
         "allow_anonymous false",
-        f"acl_file {access_list}",
+        f"acl_file {model.directory}/{ACCESS_LIST}",
         f"user {model.run_as}",
         "",
-        f"listener {model.port} 127.0.0.1",
+        f"listener {model.port} {model.listen}",
         "protocol mqtt",
         f"cafile {certificates.root}",
         f"certfile {certificates.certificate}",

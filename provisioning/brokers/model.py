@@ -5,13 +5,17 @@ Nothing here starts anything.
 """
 
 import dataclasses
+import ipaddress
 import pathlib
 import re
 from typing import Self
 
-from simulators.errors import BrokerModelError
+from provisioning.brokers.errors import BrokerModelError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")  # a certificate's CN; the wire contract's rule for a device
+
+_UNQUOTABLE = "\"'\\\n\r$`"  # what some engine's quotes do not hold
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 DEVICE_WRITES = ("alarm", "event", "presence")
 DEVICE_READS = ("receipt", "command")
@@ -122,9 +126,10 @@ class BrokerModel:
     """All that an engine's configuration says.
 
     Args:
-        port: on 127.0.0.1.
+        port: of the only listener.
         directory: where the engine keeps its configuration, log and messages.
         run_as: user the engine stays, where it would change it by itself (Mosquitto started by root).
+        listen: IPv4 address of the listener; 0.0.0.0 is every one of the machine.
     """
 
     port: int
@@ -133,9 +138,18 @@ class BrokerModel:
     identities: Identities
     run_as: str
     limits: Limits = Limits()
+    listen: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
         files = (self.directory, self.certificates.root, self.certificates.certificate, self.certificates.key)
         for file in (*files, *((self.certificates.crl,) if self.certificates.crl else ())):
-            if any(character in str(file) for character in '"\\\n\r'):
+            if any(character in str(file) for character in _UNQUOTABLE):
                 raise BrokerModelError(f"the path {str(file)!r} cannot stand in a broker's configuration: rename it")
+        if not _USER.fullmatch(self.run_as):
+            raise BrokerModelError(f"{self.run_as!r} is no name of a user")
+        if not 0 < self.port < 65536:
+            raise BrokerModelError(f"the port {self.port} is not between 1 and 65535")
+        try:
+            ipaddress.IPv4Address(self.listen)
+        except ValueError:
+            raise BrokerModelError(f"{self.listen!r} is no IPv4 address: 0.0.0.0 listens on all") from None
