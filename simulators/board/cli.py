@@ -39,9 +39,27 @@ Exit codes
 """
 
 
-@click.group(name="dabyl simulate")
+class _Simulations(click.Group):
+    """Loads the street when it is asked for: its sensors need libraries that boards do without."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return [*super().list_commands(context), "street"]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name != "street":
+            return super().get_command(context, name)
+        try:
+            from simulators.street.cli import street  # noqa: PLC0415  only when it is asked for
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".", 1)[0] in ("agent", "devices", "simulators"):
+                raise
+            raise SimulatorError(f"needs '{error.name}'; install it with: pip install 'dabyl[crosswalk]'") from None
+        return street
+
+
+@click.group(name="dabyl simulate", cls=_Simulations)
 def _simulate() -> None:
-    """Simulated hardware below unmodified firmware."""
+    """Simulated hardware below unmodified firmware and logic."""
 
 
 @_simulate.command(name="board", epilog=EPILOG)

@@ -10,6 +10,7 @@ from typing import Any
 from agent.effects import EMIT, OUTPUT
 from devices.crosswalk.lines import SENSORS, FarLink, LampBus, OneSensor, Speaker
 from devices.crosswalk.logic import Crosswalk
+from devices.crosswalk.machine import Crossing
 from devices.crosswalk.patterns import OFF
 from devices.crosswalk.settings import completed
 from devices.sensors.readings import Status
@@ -52,6 +53,11 @@ class Controller:
         self._carry_out(self.logic.started([], 0))
         for name in self._speakers:
             self.plug(name, there=True, now_ms=0)
+
+    @property
+    def crossing(self) -> Crossing:
+        """The state machine inside the logic, to look at."""
+        return self.logic._crossing  # noqa: SLF001  the logic shows it to nobody else
 
     @property
     def due_ms(self) -> float:
@@ -118,6 +124,5 @@ class Controller:
         elif output == "farside" and self._far:
             self._far.order(pattern)
         elif output == "supply":
-            said = self._bus.supply(pattern, self._now_ms)
+            self._bus.supply(pattern)
             self._plan(IO)
-            self._report(said)

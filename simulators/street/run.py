@@ -55,6 +55,10 @@ class Run:
         self.calls: list[Call] = []
         self.latencies: list[Latency] = []
         self.violations = 0
+        self.faults: dict[str, str] = {}
+        """What is in fault, by the ``input`` of its events -> its state."""
+        self.flashed: set[str] = set()
+        """The lamps that have begun to give light; whoever looks may clear it."""
         self.now_ms = 0
         self._heard = heard
         self._told = told
@@ -114,9 +118,14 @@ class Run:
             self._waiting = {}
         elif kind == "violation.observed":
             self.violations += 1
+        elif kind == "fault.cleared":
+            self.faults.pop(data["input"], None)
+        elif kind.startswith("fault."):
+            self.faults[data["input"]] = data.get("state", kind.removeprefix("fault."))
         self._told(now_ms, kind, data)
 
-    def _flashed(self, _lamp: str, at_ms: float) -> None:
+    def _flashed(self, lamp: str, at_ms: float) -> None:
+        self.flashed.add(lamp)
         began_ms = self._waiting.pop("local", None)
         if began_ms is not None:
             self.latencies[-1].local_ms = at_ms - began_ms

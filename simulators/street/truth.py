@@ -2,7 +2,8 @@
 
 *There* is who stands on a watched pad or walks on the road. A detection's call is
 
-* **false** if nobody was there at that moment nor in the two seconds before it, the time that the sensors hold what they saw;
+* **false** if nobody was there from two seconds before it, the time that the sensors hold what they saw, to one second after it: who is
+  about to step on the pad is seen a little before;
 * **needless** if somebody was there, but nobody who meant to cross: who cuts a corner, lingers, or has just come over. Told apart.
 
 Somebody who crosses *asks* if the beacon was dark when he came to the pad. Such a one is
@@ -23,6 +24,7 @@ from simulators.street.people import Pedestrian, Phase, Wish
 from simulators.street.world import World
 
 HOLDS_MS = 2000
+SOON_MS = 1000
 GOOD_MS = 1000
 
 
@@ -167,8 +169,8 @@ def judge(truth: Truth, calls: Sequence[Call]) -> Verdict:
         first = min((call.at_ms for call in calls if call.at_ms >= one.came_ms), default=one.came_ms)
         waits.append(first - one.came_ms)
     detections = [call for call in calls if call.by == "detection"]
-    false = [call for call in detections if not _any(truth.there, call.at_ms - HOLDS_MS, call.at_ms)]
-    needed = [call for call in detections if _any(truth.meaning, call.at_ms - HOLDS_MS, call.at_ms)]
+    false = [call for call in detections if not _near(truth.there, call.at_ms)]
+    needed = [call for call in detections if _near(truth.meaning, call.at_ms)]
     needless = len(detections) - len(false) - len(needed)
     return Verdict(
         len(crossed), asked, missed, late, stranded, len(detections), len(false), needless, tuple(sorted(waits))
@@ -179,8 +181,8 @@ def _lit(calls: Sequence[Call], at_ms: int) -> bool:
     return any(call.at_ms <= at_ms and (call.until_ms is None or at_ms < call.until_ms) for call in calls)
 
 
-def _any(intervals: Sequence[tuple[int, int]], begin_ms: int, end_ms: int) -> bool:
-    return any(begin <= end_ms and begin_ms <= end for begin, end in intervals)
+def _near(intervals: Sequence[tuple[int, int]], at_ms: int) -> bool:
+    return any(begin <= at_ms + SOON_MS and at_ms - HOLDS_MS <= end for begin, end in intervals)
 
 
 def _extend(intervals: list[tuple[int, int]], now_ms: int) -> None:

@@ -1,8 +1,8 @@
 """A passive infrared sensor over the pad: warmth that moves across its zones, and everything else that looks like it. Pure.
 
 Its signal is the difference between a surface and what is behind it, times how fast it crosses the zones; who stands still is not there
-for it. Its lens is masked towards the road, which keeps most of the vehicles out, not their warm engines in the cold. The output stays
-closed for two seconds after the last movement, the shortest setting of common modules.
+for it. A curtain lens keeps it to the pad: with a wide one every passer-by on the pavement holds it closed. The output stays closed for two
+seconds after the last movement, the shortest setting of common modules.
 """
 
 import math
@@ -12,15 +12,12 @@ from simulators.street.place import Outlook
 
 LOOK_MS = 50
 HOLD_MS = 2000
-REACH_M = 7.0
+REACH_M = 5.0
+CURTAIN = (math.radians(-38), math.radians(5))
+"""Its field, from the pavement's side to the road's, beside the line along the kerb."""
 SEEN_AT = 0.9
 """Triggers a second per kelvin of contrast and metre per second, for somebody near."""
 STIR_M_S = 0.25
-MASKED_FROM_M = 0.6
-"""Beyond the kerb, on the road, the lens is masked."""
-VEHICLE = 0.04
-"""Triggers a second of a vehicle in view through the mask, per kelvin between an engine's warmth and the air."""
-ENGINE_C = 35.0
 
 
 class Pir:
@@ -47,10 +44,7 @@ class Pir:
         weather = self._outlook.world.weather
         rate = weather.pir_gusts / 60
         for one, across, ahead in self._outlook.people(REACH_M):
-            moves = one.speed if one.speed > 0.1 else STIR_M_S * one.stirs(now_ms / 1000)
-            if across < MASKED_FROM_M:
+            if CURTAIN[0] <= math.atan2(across, ahead) <= CURTAIN[1]:
+                moves = one.speed if one.speed > 0.1 else STIR_M_S * one.stirs(now_ms / 1000)
                 rate += SEEN_AT * weather.contrast_c * moves / max(1.0, math.hypot(across, ahead) / 3)
-        for vehicle, _across, _ahead in self._outlook.vehicles(REACH_M):
-            if vehicle.speed_m_s > 0.3:
-                rate += VEHICLE * max(0.0, ENGINE_C - weather.air_c) / 10
         return rate
