@@ -85,13 +85,12 @@ class LampBus:
         limits = {"relay": RELAY_LIMITS, **{_current(name): LAMP_LIMITS for name in NAMES}}
         self._bus = Bus({RELAY_UNIT: "relay"}, limits, self._polls(), send, now_ms)
 
-    def supply(self, pattern: str, now_ms: int) -> list[tuple[str, Any, int]]:
-        """Send the relay a pulse, or switch it off."""
+    def supply(self, pattern: str) -> None:
+        """In the next tick, which is due at once, send the relay a pulse, or switch it off."""
         if pattern == "pulse":
             self._bus.order(modbus.pulse(RELAY_UNIT, SUPPLY_COIL, PULSE_MS))
         else:
             self._bus.order(modbus.set_coil(RELAY_UNIT, SUPPLY_COIL, on=False))
-        return self.tick(now_ms)
 
     def light(self, lit: bool, now_ms: int) -> None:
         """The lamps flash, or are dark, from now on."""
@@ -179,9 +178,9 @@ class Lines:
         for line in self._lines.values():
             line.start()
 
-    def supply(self, pattern: str, now_ms: int) -> None:
+    def supply(self, pattern: str) -> None:
         """Hold the lamps' supply for ``PULSE_MS``, or switch it off."""
-        self._tell(self._bus.supply(pattern, now_ms))
+        self._bus.supply(pattern)
 
     def light(self, lit: bool, now_ms: int) -> None:
         """The lamps flash, or are dark."""

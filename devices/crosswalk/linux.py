@@ -63,7 +63,7 @@ class Binding:
             self._player.play(pattern)
             self._lines.light(pattern != OFF, now_ms)
         elif name == "supply":
-            self._lines.supply(pattern, now_ms)
+            self._lines.supply(pattern)
         elif name == "farside":
             self._lines.farside(pattern)
         else:

@@ -117,6 +117,29 @@ def test_a_disk_that_refuses_makes_the_boot_volatile_and_alarms_go_out_all_the_s
     play(scenario())
 
 
+def test_a_binding_that_only_wants_a_step_gets_one_and_the_logic_hears_nothing(play: Any, start: Start) -> None:
+    async def scenario() -> None:
+        async with start() as run:
+            binding: Any = run.kind.binding
+            waiting: list[str] = []
+            stepped: list[str] = []
+
+            def step(_now_ms: int) -> None:
+                stepped.extend(waiting)
+                waiting.clear()
+
+            binding.next_step_ms = lambda now_ms: now_ms if waiting else None
+            binding.step = step
+            before = run.types()
+            waiting.append("bytes")
+            binding.on_input("line", None, 0)
+            await asyncio.sleep(0.05)
+            assert stepped == ["bytes"]
+            assert run.types() == before
+
+    play(scenario())
+
+
 def test_a_press_does_not_wait_for_the_end_of_a_long_list(play: Any, start: Start) -> None:
     async def scenario() -> None:
         async with start() as run:

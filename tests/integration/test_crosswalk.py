@@ -105,9 +105,10 @@ def test_somebody_who_waits_is_seen_and_a_car_that_does_not_give_way_is_told(mak
     def waits_and_speeds(street: Street) -> None:
         way = [(0.2, -0.8)]
         street.rig.world.enter(
-            [Pedestrian(1, "adult", Wish.LINGER, -1, 1.3, 3.0, -2.5, way, [(16.0, -3.0)], 40.0, False)]
+            [Pedestrian(1, "adult", Wish.LINGER, -1, 1.3, 3.0, -2.5, way, [(16.0, -3.0)], 60.0, False)]
         )
-        street.rig.world.vehicles.append(Vehicle(2, 0, 4.4, 13.9, 13.9, mood=1.0, to_go_m=130.0))
+        cars = [Vehicle(2 + number, 0, 4.4, 13.9, 13.9, mood=1.0, to_go_m=130.0 + 80 * number) for number in range(6)]
+        street.rig.world.vehicles.extend(cars)  # the agent takes its time to start where the machine is busy
 
     crossing = make(prepare=waits_and_speeds)
     crossing.start()

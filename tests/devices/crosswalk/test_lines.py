@@ -81,7 +81,7 @@ class Modules:
 def test_a_pulse_is_what_the_relay_times_itself() -> None:
     modules = Modules()
     modules.pass_ms(200)
-    modules.told += modules.bus.supply("pulse", modules.now)
+    modules.bus.supply("pulse")
     modules.pass_ms(50)
     assert modules.orders()[0][1:] == (modbus.PULSE_COILS + SUPPLY_COIL, PULSE_MS // modbus.PULSE_UNIT_MS)
 
@@ -90,7 +90,7 @@ def test_no_pulse_is_ever_sent_that_was_not_ordered() -> None:
     modules = Modules()
     modules.bus.light(True, modules.now)
     for _ in range(4):
-        modules.bus.supply("pulse", modules.now)
+        modules.bus.supply("pulse")
         modules.pass_ms(PERIOD_MS)
     sent = len(modules.orders())
     assert sent == 4
@@ -104,7 +104,7 @@ def test_pulses_go_before_questions_however_busy_the_bus_is() -> None:
     modules.pass_ms(500)
     for _ in range(20):
         ordered_ms = modules.now
-        modules.bus.supply("pulse", modules.now)
+        modules.bus.supply("pulse")
         modules.pass_ms(PERIOD_MS)
         assert modules.orders()[-1][0] - ordered_ms <= 20
 
@@ -115,7 +115,7 @@ def test_even_a_unit_that_is_silent_delays_a_pulse_by_its_timeout_only() -> None
     modules.bus.light(True, modules.now)
     for _ in range(20):
         ordered_ms = modules.now
-        modules.bus.supply("pulse", modules.now)
+        modules.bus.supply("pulse")
         modules.pass_ms(PERIOD_MS)
         assert modules.orders()[-1][0] - ordered_ms <= 110
     assert modules.judged() == [("current-left", "silent"), ("current-right", "silent")]
@@ -126,11 +126,11 @@ def test_the_last_order_counts() -> None:
     modules.bus.light(True, modules.now)
     modules.pass_ms(95)
     for pattern in ("pulse", "off", "pulse"):
-        modules.bus.supply(pattern, modules.now)
+        modules.bus.supply(pattern)
     modules.pass_ms(200)
     assert modules.orders()[-1][1] == modbus.PULSE_COILS + SUPPLY_COIL
     for pattern in ("pulse", "off"):
-        modules.bus.supply(pattern, modules.now)
+        modules.bus.supply(pattern)
     modules.pass_ms(200)
     assert modules.orders()[-1][1:] == (SUPPLY_COIL, 0)
 

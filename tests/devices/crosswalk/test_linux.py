@@ -16,7 +16,7 @@ from devices.crosswalk import make_binding, make_logic
 from devices.crosswalk.linux import Binding
 from devices.crosswalk.patterns import OUTPUTS, beacon_patterns
 from devices.pins import PinError, monotonic_ms
-from devices.sensors.readings import Health, Status
+from devices.sensors.readings import Health, Status, Targets
 
 PINS: dict[str, object] = {
     "twilight_pin": 5,
@@ -35,6 +35,7 @@ class Seen:
 
     def __init__(self) -> None:
         self.inputs: list[tuple[str, Any]] = []
+        self.wakes: list[str] = []
         self.calls = 0
         self._changed = threading.Condition()
 
@@ -42,7 +43,9 @@ class Seen:
         assert abs(monotonic_ms() - time_ms) < PATIENCE_S * 1000
         with self._changed:
             self.calls += 1
-            if value is not None:
+            if value is None:
+                self.wakes.append(name)
+            else:
                 self.inputs.append((name, value))
             self._changed.notify_all()
 
@@ -146,6 +149,14 @@ def test_everything_that_the_logic_may_ask_for_is_known(bound: Binding, settings
         bound.output("traffic-light", "off", 0)
 
 
+def test_the_lamps_currents_are_sampled_fast_while_the_beacon_is_lit(bound: Binding) -> None:
+    lit = []
+    for pattern in ("off", "ia-21-left", "off"):
+        bound.output("beacon", pattern, monotonic_ms())
+        lit.append(bound._lines._bus._lit)
+    assert lit == [False, True, False]
+
+
 def test_ports_that_are_not_there_are_faults_and_no_error(bound: Binding, seen: Seen) -> None:
     bound.start()
     step_until(bound, seen, lambda: len(seen.statuses()) == 4)
@@ -166,10 +177,15 @@ def test_what_comes_over_a_line_is_taken_in_the_next_step(
     binding.start()
     try:
         frame = bytes.fromhex("AAFF03000E03B18610004001" + "00" * 16 + "55CC")
-        os.write(master, frame * 2)
-        step_until(binding, seen, lambda: [name for name, value in seen.inputs if name == "tracker"])
-        (target,) = next(value for name, value in seen.inputs if name == "tracker").targets
+
+        def seen_targets() -> list[Targets]:
+            os.write(master, frame)  # what came before the port was open is gone
+            return [value for _name, value in seen.inputs if isinstance(value, Targets)]
+
+        step_until(binding, seen, seen_targets)
+        (target,) = seen_targets()[0].targets
         assert (target.x_mm, target.y_mm) == (-782, 1713)
+        assert "tracker" in seen.wakes, "the loop is told that something waits"
     finally:
         binding.close()
         os.close(slave)
@@ -195,10 +211,11 @@ def test_a_pin_that_is_not_to_be_had_is_named_and_the_others_are_free_again(
     numbers = {**PINS, "left_pin": 23, "pir_pin": 27}
     holder = Holder()
     factory.reserve_pins(holder, f"GPIO{numbers[setting]}")
-    with pytest.raises(PinError, match=f"{setting} GPIO{numbers[setting]} cannot be an .*choose another pin"):
+    with pytest.raises(PinError, match=f"{setting} GPIO{numbers[setting]} cannot be an .*choose another pin") as caught:
         make_binding(settings, seen)
     factory.release_pins(holder, f"GPIO{numbers[setting]}")
     make_binding(settings, seen).close()
+    assert caught.tb is not None, "it still holds what the failed one had taken, unless that was given back"
 
 
 def test_wrong_settings_take_no_pin(factory: Any, seen: Seen) -> None:
