@@ -1,10 +1,10 @@
-"""What a board does without its firmware: choose which of the two copies to start, and blink while there is none that works.
+"""What a board does without its firmware: choose which of its copies to start, and blink while there is none that works.
 
-Code lives in ``/a`` and ``/b``; ``/slot`` names the one in use. A start counts as failed until the firmware says ``healthy`` (connected,
-or alive for a while without a network). After three failed starts in a row the other copy is used, if there is a whole one. The count
-stops at three, so that a board without any good copy does not wear its flash out by starting. A copy is whole when its manifest, which is
-written last, is there; after a failed start also each file is compared with it, for a module that was cut off can hang MicroPython. What
-is not whole is not started. With no copy at all the firmware is frozen into the image.
+Code lives in ``/a`` and ``/b``, and may be ``frozen`` into the image; ``/slot`` names the one in use. A start counts as failed until the
+firmware says ``healthy`` (connected, or alive for a while without a network). After three failed starts in a row the next whole copy is
+used, the frozen one last. The count stops at three, so that a board without any good copy does not wear its flash out by starting. A copy
+is whole when its manifest, which is written last, is there; after a failed start also each file is compared with it, for a module that was
+cut off can hang MicroPython. What is not whole is not started.
 
 Which pin has the lamp is kept in the chip's non-volatile storage, so that a board can blink which cannot read its configuration. One that
 never had a lamp blinks with GPIO 2, the LED of most development boards, where nothing else is to be connected.
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 MAX_FAILED = 3
 SLOTS = ("a", "b")
+FROZEN = "frozen"
+"""No folder has this name: what is in the image is found without one."""
 _SLOT = "slot"
+_LAST = " last"
+"""Beside a copy's name: the other one has failed before it."""
 _COUNT = "starts"
 MANIFEST = "manifest.json"
 BLINKS = 6
@@ -33,6 +37,8 @@ AGAIN_MS = 60_000
 RESTART_MS = 5000
 WATCHDOG_MS = 8000
 """Longer than the longest step of a start: making one table of a key. `watchdog` shortens it."""
+PROMPT_MS = 86_400_000
+"""At the prompt nobody feeds the watchdog, and an ESP32 cannot stop it: a board that is forgotten there goes back to work after a day."""
 FULL = 65535
 LAMP = 2
 _CHUNK = 1024
@@ -50,31 +56,46 @@ class Slots:
         self._stuck = False
 
     def choose(self) -> str:
-        """The copy to start now; counts this start.
+        """The copy to start now; counts this start. Without any it names one all the same.
 
         Raises:
             OSError: neither copy is whole.
         """
-        slot = self._read(_SLOT)
-        if slot not in SLOTS:
+        slot, *rest = self._read(_SLOT).split() or SLOTS[:1]
+        if slot not in SLOTS and slot != FROZEN:
             slot = SLOTS[0]
         failed = self._failed()
-        order = [slot, SLOTS[1 - SLOTS.index(slot)]]
-        if failed >= MAX_FAILED:
-            order.reverse()
-        whole = [one for one in order if self.whole(one, failed > 0)]
-        if whole and whole[0] != slot:
-            slot = whole[0]
-            self._write(_SLOT, slot)
+        onward, again = self._turns(slot, bool(rest))
+        if failed < MAX_FAILED:
+            onward.insert(0, slot)
+        else:
+            again.append(slot)
+        chosen = self._first(onward, failed > 0)
+        self._stuck = not chosen
+        chosen = chosen or self._first(again, failed > 0)
+        copied = self._there(SLOTS[0]) or self._there(SLOTS[1])
+        if chosen not in ("", slot) and copied:
             failed = 0
+            self._write(_SLOT, chosen + _LAST if chosen in onward and chosen != FROZEN else chosen)
         if failed < MAX_FAILED:
             self._write(_COUNT, str(failed + 1))
-        if not whole and (self._there(SLOTS[0]) or self._there(SLOTS[1])):
-            self._stuck = True
+        if not chosen and copied:
             raise OSError("neither copy of the firmware is whole: copy it again")
-        # The other one has its turn first; when that has failed as well, the two take their turns slowly.
-        self._stuck = failed + 1 >= MAX_FAILED and (len(whole) < 2 or slot == SLOTS[1])
-        return slot
+        return chosen or slot
+
+    def _turns(self, slot: str, last: bool) -> "tuple[list[str], list[str]]":
+        """What has its turn after this one has failed, and what has failed already and is tried again, slowly."""
+        if slot == FROZEN:
+            return [], list(SLOTS)
+        other = SLOTS[1 - SLOTS.index(slot)]
+        return ([FROZEN], [other]) if last else ([other, FROZEN], [])
+
+    def _first(self, names: "list[str]", compare: bool) -> str:
+        """The first of these that can be started. Asking for the frozen one loads it, so it is asked for in its turn only."""
+        for name in names:
+            if _frozen() if name == FROZEN else self.whole(name, compare):
+                return name
+        return ""
 
     def healthy(self) -> None:
         """This start was a good one."""
@@ -169,6 +190,15 @@ class Slots:
             os.rename(path + ".new", path)
         except OSError:
             return  # a full or broken flash must not keep the board from starting
+
+
+def _frozen() -> bool:
+    """Whether the firmware is frozen into the image, asked while no copy is in ``sys.path``."""
+    try:
+        import devices.firmware.start  # noqa: F401, PLC0415  it is the frozen one
+    except ImportError:
+        return False
+    return True
 
 
 def _lamp_pin() -> int:

@@ -1,5 +1,6 @@
 """The bundle: a folder that is a board's flash as it leaves the bench, with compiled files, and a manifest that says what they are.
 
+    BUNDLE/flash/boot.py                gives the prompt its time
     BUNDLE/flash/main.py, slots.mpy     what chooses a copy of the firmware
     BUNDLE/flash/a/...                  the first copy, its manifest.json written last
     BUNDLE/names.json                   what the short names in a traceback stand for
@@ -39,7 +40,7 @@ MQTT = ("agent/mqtt/", "devices/firmware/connection.py")
 FREEZE = f"""# Freezes this bundle's modules into an image: build MicroPython's esp32 port with FROZEN_MANIFEST set to this file.
 include("$(PORT_DIR)/boards/manifest.py")
 freeze_mpy("flash/a")
-freeze_mpy("flash", {tuple(name.replace(".py", ".mpy") for name in ROOT_FILES if name != "main.py")!r})
+freeze_mpy("flash", {tuple(name.replace(".py", ".mpy") for name in ROOT_FILES if name == "slots.py")!r})
 """
 
 GROUPS = (
@@ -101,7 +102,8 @@ def make(tree: Path, target: Path, chosen: list[str]) -> tuple[dict[str, int], d
             raise
         sizes[name] = len(data)
         told[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    shutil.copyfile(root / "root" / "main.py", half / "flash" / "main.py")
+    for name in ("boot.py", "main.py"):
+        shutil.copyfile(root / "root" / name, half / "flash" / name)
     slots = bare((root / "slots.py").read_text(encoding="utf-8"))
     compiled(ast.unparse(slots), "slots.py", half / "flash" / "slots.mpy")
     by_group = groups(files, half / "group.mpy")

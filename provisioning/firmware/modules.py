@@ -9,7 +9,7 @@ KIND = ("", ("KIND", "SETTINGS", "make_logic")), (".patterns", ("PATTERNS",))
 """What the firmware loads by name of the kind that its configuration names, and asks of it."""
 LINUX_ONLY = frozenset({"linux", "pictures"})
 """Modules of a kind that its package names, and no board loads."""
-ROOT_FILES = ("main.py", "slots.py")
+ROOT_FILES = ("boot.py", "main.py", "slots.py")
 """What lies at the root of a board's flash, outside the two copies of the firmware."""
 OWN = ("agent", "devices")
 BUILT_IN = {

@@ -73,6 +73,7 @@ class Life:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._watchdog: tuple[int, int] | None = None  # timeout, fed at: microseconds
+        self._stopped_us = 0
         self._skipped_us = 0
         self.run: Run | None = None
         self.sleep: Sleep | None = None
@@ -151,6 +152,7 @@ class Life:
             self._set_timer(self.run, record.number, record.value / 1000, periodic=bool(record.extra))
         elif record.kind == records.UP:
             self._starting = False
+            self._watch_on(self.run, record.time_us)
             self.boots.append(Boot(record.number, self.wake, record.time_us * 1000, record.value))
             self.run.up()
         elif record.kind == records.CTRL_C:  # it came where a real board has no byte code to interrupt
@@ -179,6 +181,9 @@ class Life:
 
     async def _start(self, cause: int, wake: int = 0) -> None:
         self.cause, self.wake = cause, wake
+        self._stopped_us = records.now_us()
+        if cause != SOFT_RESET:
+            self._watchdog = None
         self._halting = False
         self._starting = True
         self._console.booted(len(self.boots) + 1)
@@ -196,7 +201,6 @@ class Life:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        self._watchdog = None
         if self.run is not None:
             await self.run.end()
             self.run = None
@@ -267,6 +271,13 @@ class Life:
                 self._later(self._guard(run))
         elif self._watchdog is not None:
             self._watchdog = (self._watchdog[0], record.time_us)
+
+    def _watch_on(self, run: Run, now_us: int) -> None:
+        """A soft reset leaves the watchdog armed; the time that this host took to start a process does not count."""
+        if self._watchdog is not None:
+            timeout_us, fed_us = self._watchdog
+            self._watchdog = (timeout_us, fed_us + now_us - self._stopped_us)
+            self._later(self._guard(run))
 
     async def _guard(self, run: Run) -> None:
         """Reset a run that does not feed its watchdog. The times of feeding are the board's own, so a busy host resets nobody."""

@@ -52,7 +52,7 @@ class Timer:
 
 
 class WDT:
-    """The watchdog: the host resets the board when it is not fed in time. Nothing disarms it but a reset."""
+    """The watchdog: the host resets the board when it is not fed in time. Nothing disarms it but a hard reset."""
 
     def __init__(self, id=0, timeout=5000):
         if timeout <= 0:

@@ -22,6 +22,7 @@ MICROPYTHON = Path(sys.prefix) / "bin" / "micropython"
 MINI = {
     "devices/firmware/start.py": "from agent.here import one\nimport machine\n\ndef main(slots):\n    return one()\n",
     "devices/firmware/slots.py": "class Slots:\n    pass\n",
+    "devices/firmware/root/boot.py": "import machine\n",
     "devices/firmware/root/main.py": "import slots\n",
     "devices/bell/__init__.py": "KIND = 'bell'\nSETTINGS = {}\n"
     "def make_logic():\n    from devices.bell.logic import Bell\n    return Bell\n"
@@ -92,7 +93,7 @@ def test_the_manifest_says_what_lies_in_the_bundle(tree: Path, tmp_path: Path) -
     for name, entry in told["files"].items():
         assert entry["bytes"] == (copy / name).stat().st_size == sizes[name]
         assert (copy / name).read_bytes()[:2] == b"M\x06"  # the format's mark and version
-    assert sorted(path.name for path in (target / "flash").iterdir()) == ["a", "main.py", "slots.mpy"]
+    assert sorted(path.name for path in (target / "flash").iterdir()) == ["a", "boot.py", "main.py", "slots.mpy"]
     assert list(target.parent.iterdir()) == [target]
 
 

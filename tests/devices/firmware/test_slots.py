@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from devices.firmware.slots import MANIFEST, MAX_FAILED, Slots
+from devices.firmware.slots import FROZEN, MANIFEST, MAX_FAILED, Slots
 
 
 @pytest.fixture
@@ -52,6 +53,58 @@ def test_two_broken_copies_take_turns(root: Path) -> None:
     put(root, "b")
     chosen = [Slots(str(root)).choose() for _ in range(4 * MAX_FAILED)]
     assert chosen == (["a"] * MAX_FAILED + ["b"] * MAX_FAILED) * 2
+
+
+@pytest.fixture
+def frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The firmware in an image: modules that are found without a copy in the path."""
+    image = tmp_path / "image" / "devices" / "firmware"
+    image.mkdir(parents=True)
+    for name in ("__init__.py", "../__init__.py", "start.py"):
+        (image / name).write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path / "image"))
+    before = {name: sys.modules.pop(name) for name in ours()}
+    yield tmp_path
+    for name in ours():
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+def ours() -> list[str]:
+    return [name for name in sys.modules if name.split(".")[0] == "devices"]
+
+
+@pytest.mark.parametrize("named", ["a", "b"])
+def test_the_frozen_firmware_has_its_turn_after_both_copies_and_before_they_have_another(
+    frozen: Path, named: str
+) -> None:
+    put(frozen, "a")
+    put(frozen, "b")
+    (frozen / "slot").write_text(named)
+    other = {"a": "b", "b": "a"}[named]
+    turns = [named, other, FROZEN, "a", "b", FROZEN]
+    for turn in turns:
+        assert [Slots(str(frozen)).choose() for _ in range(MAX_FAILED)] == [turn] * MAX_FAILED
+
+
+def test_the_frozen_firmware_is_started_at_once_where_no_copy_is_whole_and_stays_in_use(frozen: Path) -> None:
+    assert Slots(str(frozen)).choose() == FROZEN
+    assert not (frozen / "slot").exists(), "a copy that comes is used"
+    (frozen / "a").mkdir()
+    assert Slots(str(frozen)).choose() == FROZEN
+    Slots(str(frozen)).healthy()
+    put(frozen, "b")
+    assert Slots(str(frozen)).choose() == FROZEN
+    (frozen / "slot").write_text("b")
+    assert Slots(str(frozen)).choose() == "b"
+
+
+def test_the_frozen_firmware_is_not_loaded_while_a_copy_may_start(frozen: Path) -> None:
+    put(frozen, "a")
+    put(frozen, "b")
+    for _ in range(2 * MAX_FAILED):
+        assert Slots(str(frozen)).choose() != FROZEN
+        assert not ours(), "it would stand for the copy's"
 
 
 def test_a_healthy_start_in_between_begins_the_count_anew(root: Path) -> None:

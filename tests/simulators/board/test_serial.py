@@ -4,17 +4,19 @@ import asyncio
 import os
 import pathlib
 import random
+import shutil
 import sys
 import textwrap
 
 import pytest
 
 from simulators.board.board import Board
-from simulators.board.life import HARD_RESET, SOFT_RESET
+from simulators.board.life import HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RESET
 from simulators.board.serial import SerialPort
 from tests.simulators.board.conftest import Firmware
 
 pytestmark = pytest.mark.micropython
+FIRMWARE = pathlib.Path(__file__).parents[3] / "devices/firmware"
 
 
 async def mpremote(port: SerialPort, *arguments: str) -> str:
@@ -79,6 +81,44 @@ def test_mpremote_interrupts_resets_and_deploys(firmware: Firmware, tmp_path: pa
             await mpremote(port, "fs", "cp", os.fspath(newer), ":main.py", "+", "reset")
             await board.until(lambda: board.boots[-1].cause == HARD_RESET, 20, "the reset")
             await board.printed("newer")
+
+    asyncio.run(scenario())
+
+
+AT_WORK = """
+import machine, time
+
+def main(slots):
+    watchdog = machine.WDT(timeout=400)
+    slots.healthy()
+    print("at work", machine.reset_cause())
+    while True:
+        time.sleep_ms(10)
+        watchdog.feed()
+"""
+
+
+def test_mpremote_has_time_on_a_board_at_work_whose_watchdog_cannot_be_stopped(tmp_path: pathlib.Path) -> None:
+    flash = tmp_path / "flash"
+    shutil.copytree(FIRMWARE / "root", flash)
+    shutil.copy(FIRMWARE / "slots.py", flash)
+    (flash / "a/devices/firmware").mkdir(parents=True)
+    (flash / "a/devices/firmware/start.py").write_text(AT_WORK)
+    (flash / "a/manifest.json").write_text("{}")
+
+    async def scenario() -> None:
+        async with Board(flash) as board, SerialPort(board) as port:
+            await board.printed("at work")
+            await mpremote(port, "resume", "exec", "import time; time.sleep_ms(800)")  # Ctrl-C
+            assert len(board.boots) == 1
+            # Whatever time the watchdog had: after a soft reset for the prompt alone, boot.py gives more.
+            await mpremote(port, "resume", "exec", "import machine; machine.WDT(timeout=1500)")
+            await mpremote(port, "exec", "import time; time.sleep_ms(2000)")
+            assert [boot.cause for boot in board.boots] == [PWRON_RESET, SOFT_RESET]
+            await mpremote(port, "reset")
+            await board.printed(f"at work {HARD_RESET}")
+            board.hang()
+            await board.printed(f"at work {WDT_RESET}")
 
     asyncio.run(scenario())
 

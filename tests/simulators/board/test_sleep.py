@@ -11,6 +11,7 @@ from simulators.board.life import (
     EXT0_WAKE,
     EXT1_WAKE,
     PWRON_RESET,
+    SOFT_RESET,
     WDT_RESET,
 )
 from simulators.gpio import physics
@@ -122,6 +123,27 @@ def test_an_unfed_watchdog_resets_and_a_fed_one_does_not(firmware: Firmware) -> 
             await board.printed("cause 3")
 
     asyncio.run(scenario())
+
+
+def test_the_watchdog_stays_armed_over_ctrl_c_and_a_soft_reset(firmware: Firmware) -> None:
+    main = """
+        import machine, time
+        cause = machine.reset_cause()
+        print("cause", cause)
+        if cause == machine.PWRON_RESET:
+            machine.WDT(timeout=1500)
+        while cause != machine.SOFT_RESET:
+            time.sleep_ms(30)
+    """
+
+    async def scenario() -> list[int]:
+        async with Board(firmware(main)) as board:
+            await board.printed("cause 1")
+            board.type(b"\x03\x04")  # Ctrl-C, Ctrl-D
+            await board.printed("cause 3")
+            return [boot.cause for boot in board.boots]
+
+    assert asyncio.run(scenario()) == [PWRON_RESET, SOFT_RESET, WDT_RESET]
 
 
 def test_a_hang_is_ended_by_the_watchdog_only(firmware: Firmware) -> None:

@@ -1,0 +1,37 @@
+"""What lies at the root of a board's flash, on a board."""
+
+import asyncio
+import pathlib
+import shutil
+
+import pytest
+
+from simulators.board.board import Board
+
+pytestmark = pytest.mark.micropython
+FIRMWARE = pathlib.Path(__file__).parents[3] / "devices/firmware"
+TOO_BIG = "bytes(1 << 40)"
+
+
+@pytest.mark.parametrize("copy", ["half", "three starts have failed"])
+def test_the_frozen_firmware_is_started_where_a_copy_cannot_be(tmp_path: pathlib.Path, copy: str) -> None:
+    """``/lib`` stands for the image: a board looks there, too, after what ``main.py`` puts first."""
+    flash = tmp_path / "flash"
+    shutil.copytree(FIRMWARE / "root", flash)
+    shutil.copy(FIRMWARE / "slots.py", flash)
+    for place, code in (
+        ("a", TOO_BIG),
+        ("lib", "def main(slots):\n    print('frozen at work')\n    slots.healthy()\n"),
+    ):
+        (flash / place / "devices/firmware").mkdir(parents=True)
+        (flash / place / "devices/firmware/start.py").write_text(code)
+    if copy != "half":
+        (flash / "a/manifest.json").write_text('{"files": {}}')
+        (flash / "starts").write_text("3")
+
+    async def scenario() -> None:
+        async with Board(flash) as board:
+            await board.printed("frozen at work")
+            assert "MemoryError" not in board.console.tail()
+
+    asyncio.run(scenario())
