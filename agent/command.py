@@ -17,6 +17,7 @@ At the operations center
 
 For installers
   authority           root and issuing certificate authority, device certificates, revocation
+  provision broker    a message broker's configuration: Mosquitto, RabbitMQ, NATS, EMQX
 
 To see it work
   demo                broker, center and two simulated buttons; press them and watch
@@ -30,6 +31,7 @@ COMMANDS = {
     "center": ("center.cli", "center"),
     "verify": ("center.verify_cli", "center"),
     "authority": ("provisioning.authority_cli", "provisioning"),
+    "provision": ("provisioning.cli.main", "provisioning"),
     "demo": ("simulators.demo.cli", "simulators"),
     "simulate": ("simulators.board.cli", "simulators"),
 }

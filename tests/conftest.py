@@ -33,6 +33,10 @@ def _softhsm() -> bool:
 
 NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "mosquitto": (lambda: Mosquitto.program_path() is not None, "the Debian package mosquitto"),
+    "rabbitmq": (
+        lambda: shutil.which("/usr/lib/rabbitmq/bin/rabbitmq-server") is not None,
+        "the Debian package rabbitmq-server",
+    ),
     "softhsm": (_softhsm, "the Debian package softhsm2"),
     "micropython": (
         lambda: shutil.which("micropython", path=os.fspath(pathlib.Path(sys.executable).parent)) is not None,
