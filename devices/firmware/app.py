@@ -118,11 +118,20 @@ class Board(Device):
             settings["alarm_retry_ms"],
             settings["event_retry_ms"],
         )
+        self._wifi = Wifi(
+            network,
+            _from(self.first_network, [(known["ssid"], known["key"]) for known in config.wifi]),
+            schedule.now_ms,
+            self._log,
+            _random,
+            self._joined,
+        )
         self._link = Link(
             self._device,
             _from(self.first_broker, [(broker["host"], broker["port"]) for broker in config.brokers]),
             self._tls,
             self._watchdog.patiently,
+            self._wifi,
             settings,
             outbox,
             self._clock,
@@ -132,14 +141,6 @@ class Board(Device):
             self._message,
             self._link_changed,
             self._quarantined,
-        )
-        self._wifi = Wifi(
-            network,
-            _from(self.first_network, [(known["ssid"], known["key"]) for known in config.wifi]),
-            schedule.now_ms,
-            self._log,
-            _random,
-            self._joined,
         )
         keeper = Keeper(self._journal, schedule, self._kept, self._disk_trouble)
         self._put_together(schedule, self._made, self._hardware, outbox, self._link, keeper)

@@ -10,6 +10,7 @@ from agent.link.errors import LinkError
 from agent.mqtt.packets import V5, V311
 from devices.firmware.connection import Connection
 from devices.firmware.dial import dial, resolve, why
+from devices.firmware.wifi import JOINED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 PRESENCE_EVERY_MS = 600_000
 LOOK_MS = 500
 """While there is a connection, it is looked at least this often what is due."""
+JOIN_MS = 10_000
+"""So long it is waited for a network without saying so again."""
 _NO_MEMORY = "no memory"
 
 
@@ -26,7 +29,7 @@ class Link(Carrier):
     """The device's link, see ``Carrier``.
 
     ``brokers`` are (host, port), ``tls`` is from ``devices.firmware.dial.context``, ``patiently`` calls what takes seconds, with its
-    arguments.
+    arguments, ``wifi`` has a ``state`` and ``hurry``: without a network no broker is tried, so none is thought bad for it.
     """
 
     def __init__(
@@ -35,13 +38,20 @@ class Link(Carrier):
         brokers: "list[tuple[str, int]]",
         tls: "Any",
         patiently: "Callable[..., Any]",
+        wifi: "Any",
         settings: "dict[str, int]",
         *parts: "Any",
     ) -> None:
         super().__init__(device, brokers, settings, *parts)
         self._tls = tls
         self._patiently = patiently
+        self._wifi = wifi
         self._announced_ms = 0
+
+    def hurry(self) -> None:
+        """An alarm waits, or a network is there: skip the waits before the next attempts at either."""
+        self._wifi.hurry()
+        super().hurry()
 
     def pause(self) -> None:
         """Leave for a while, without goodbye: DISCONNECT, after which the broker sends no will, so that what presence says still stands."""
@@ -50,6 +60,16 @@ class Link(Carrier):
 
     def _name(self, broker: "tuple[str, int]") -> str:
         return "%s:%d" % broker
+
+    async def _attempt(self) -> int:
+        while self._wifi.state != JOINED:
+            self._expected_ms = self._clock.up() + JOIN_MS
+            try:
+                await self._within(self._hurry.wait(), JOIN_MS)
+            except asyncio.TimeoutError:
+                pass
+            self._hurry.clear()
+        return await super()._attempt()
 
     async def _connect(self, broker: "tuple[str, int]") -> None:
         gc.collect()  # TLS needs the largest piece of memory that there is

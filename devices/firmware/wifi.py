@@ -89,7 +89,7 @@ class Wifi:
 
     def hurry(self) -> None:
         """An alarm waits: skip the wait before the next attempt, if there is one."""
-        self._hurried = True
+        self._hurried = self.state != JOINED
 
     def leave(self, reason: str) -> None:
         """Leave a network that leads nowhere (a captive portal, an access point without a line), and try the next one."""

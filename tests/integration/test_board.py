@@ -1,6 +1,7 @@
 """The unmodified firmware on a simulated board: presses through power cuts, and starts that cannot succeed."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import pathlib
@@ -8,12 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 import psutil
 import pytest
 
 from provisioning.firmware.bundle import make
-from simulators.board.board import Board
+from simulators.board.board import HOME, Board
 from simulators.board.enrolled import enrolled
 from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.site import Site
@@ -91,5 +93,37 @@ def test_a_part_of_the_firmware_that_ends_starts_the_board_again(tmp_path: pathl
         async with Board(folder, heap_kb=HEAP_KB, contacts=wiring.contacts) as board:
             await board.booted(2)
             assert "a defect" in "\n".join(board.console.of_boot(1))
+
+    asyncio.run(scenario())
+
+
+def test_the_preferred_broker_is_the_first_to_be_dialled_however_long_the_network_takes_to_join(
+    tmp_path: pathlib.Path, bundle: pathlib.Path
+) -> None:
+    wiring = KINDS["sos-button"]
+    folder = enrolled(tmp_path / "flash", bundle, wiring, Site(tmp_path / "site", (DEVICE,)), DEVICE)
+    dialled: list[str] = []
+
+    def broker(name: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
+        def accepted(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            dialled.append(name)
+            writer.close()
+
+        return accepted
+
+    async def scenario() -> None:
+        preferred = await asyncio.start_server(broker("preferred"), "127.0.0.1", 0)
+        spare = await asyncio.start_server(broker("spare"), "127.0.0.1", 0)
+        settings = json.loads((folder / "device.json").read_text())
+        settings["brokers"] = [
+            {"host": "127.0.0.1", "port": server.sockets[0].getsockname()[1]} for server in (preferred, spare)
+        ]
+        (folder / "device.json").write_text(json.dumps(settings))
+        slow = dataclasses.replace(HOME, join_ms=1500)
+        async with preferred, spare, Board(folder, heap_kb=HEAP_KB, contacts=wiring.contacts, points=(slow,)) as board:
+            await board.printed("info wifi joined")
+            assert "no connection" not in board.console.tail()
+            await board.printed("no connection")
+            assert dialled[0] == "preferred"
 
     asyncio.run(scenario())

@@ -73,6 +73,7 @@ class Board:
             [tuple(broker) for broker in settings["brokers"]],
             tls,
             lambda call, *arguments: call(*arguments),
+            self,
             settings,
             self.outbox,
             clock,
@@ -84,6 +85,11 @@ class Board:
             lambda boot, seq, size: say("quarantined", seq=seq, size=size),
         )
         self.link._path._least_ms = settings.get("least_ms", settings["retry_min_ms"])
+        self.state = settings.get("wifi", "joined")
+
+    def hurry(self) -> None:
+        """As its Wi-Fi."""
+        say("hurried")
 
     def message(self, leaf: str, payload: bytes) -> None:
         say("message", leaf=leaf, size=len(payload), starts=payload[:40].decode())
@@ -119,8 +125,8 @@ class Board:
         say("emitted", direct=mid is not None)
 
     async def listen(self) -> None:
-        """One command a line: ``alarm TEXT``, ``event TEXT``, ``large SIZE``, ``hurry``, ``announce``, ``mute``, ``unmute``, ``greedy``,
-        ``status``, ``stop``."""
+        """One command a line: ``alarm TEXT``, ``event TEXT``, ``join``, ``large SIZE``, ``hurry``, ``announce``, ``mute``,
+        ``unmute``, ``greedy``, ``status``, ``stop``."""
         stdin = asyncio.StreamReader(sys.stdin.buffer)  # type: ignore[arg-type]
         while True:
             words = (await stdin.readline()).decode().split()
@@ -128,6 +134,9 @@ class Board:
                 break
             if words[0] in ("alarm", "event"):
                 self.emit(words[0] == "alarm", words[1].encode())
+            elif words[0] == "join":
+                self.state = "joined"
+                self.link.hurry()
             elif words[0] == "large":
                 self.emit(False, b"x" * int(words[1]))
             elif words[0] in ("mute", "unmute"):

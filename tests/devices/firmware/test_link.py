@@ -104,6 +104,25 @@ def test_an_alarm_skips_one_wait(start: Start, tls: ssl.SSLContext, identity: pa
     assert len(board.of("log")) == 1
 
 
+def test_without_a_network_no_broker_is_tried_and_an_alarm_hurries_the_network(
+    start: Start, tls: ssl.SSLContext, identity: pathlib.Path
+) -> None:
+    first, second = Broker(), Broker()
+    with serving(first, tls) as one, serving(second, tls) as two:
+        board = start(identity, one, two, retry_min_ms=1, wifi="waiting")
+        board.until("started")
+        board.tell("hurry")
+        board.until("hurried")
+        time.sleep(0.1)
+        assert board.status()["behind_ms"] == 0, "waiting is progress"
+        assert board.of("log") == []
+        board.tell("join")
+        board.until("change", up=True)
+        assert board.status()["broker"] == 1
+    assert board.of("log", said="no connection") == []
+    assert second.versions == []
+
+
 def test_presence_is_said_again_from_time_to_time_and_on_demand(
     start: Start, tls: ssl.SSLContext, identity: pathlib.Path
 ) -> None:

@@ -179,6 +179,19 @@ def test_an_alarm_skips_one_wait() -> None:
     assert len(rig.joins()) == tried + 1
 
 
+def test_an_alarm_on_a_network_skips_no_wait_after_it() -> None:
+    rig = Rig([("home", "secret")])
+    rig.go(60_000)
+    rig.wlan.air = {"home": -50}
+    rig.go(60_000)
+    assert rig.wifi.state == JOINED
+    rig.wifi.hurry()
+    rig.wlan.air = {}
+    tried = len(rig.joins())
+    rig.go(3000)
+    assert len(rig.joins()) == tried
+
+
 def test_alarms_without_end_do_not_make_it_hammer() -> None:
     rig = Rig([("home", "secret")])
     for _ in range(100):
