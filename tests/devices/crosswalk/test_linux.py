@@ -182,10 +182,12 @@ def test_what_comes_over_a_line_is_taken_in_the_next_step(
             os.write(master, frame)  # what came before the port was open is gone
             return [value for _name, value in seen.inputs if isinstance(value, Targets)]
 
+        while not seen.wakes:
+            seen.wait_call()
+        assert binding.next_step_ms(5) == 5, "what waits is due at once"
         step_until(binding, seen, seen_targets)
         (target,) = seen_targets()[0].targets
         assert (target.x_mm, target.y_mm) == (-782, 1713)
-        assert "tracker" in seen.wakes, "the loop is told that something waits"
     finally:
         binding.close()
         os.close(slave)

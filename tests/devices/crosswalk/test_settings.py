@@ -35,6 +35,8 @@ def test_the_time_is_that_of_the_reference(settings: dict[str, object], lit: int
         ({"night_by": "clock"}, "night_by must be one of panel, contact, never"),
         ({"night_by": "contact"}, "no twilight_pin"),
         ({"lamp_min_ma": 1500}, "lamp_min_ma 1500 must be less than lamp_max_ma 1500"),
+        ({"lamp_max_ma": 2000}, "lamp_max_ma 2000 must be less than lamp_range_ma 2000"),
+        ({"io_port": ""}, "io_port .* must be 1 to 128 characters, not 0"),
         ({"lamp_off_ma": 300}, "lamp_off_ma 300 must be less than lamp_min_ma 300"),
         ({"watch_near_mm": 5000}, "watch_near_mm 5000 must be less than watch_far_mm 5000"),
         ({"watch_left_mm": 0, "watch_right_mm": 0}, "watch_left_mm 0 must be less"),
