@@ -9,6 +9,7 @@ import json
 
 from agent.wire.errors import WireError
 from agent.wire.fields import identity
+from devices.firmware.options import SECURE_ELEMENT, SLEEPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,9 +64,13 @@ class Config:
         self.wifi = _several(document.get("wifi"), _WIFI, "wifi", 8)
         self.brokers = _several(document.get("brokers"), _BROKER, "brokers", 4)
         self.battery = _checked(document["battery"], _BATTERY, "battery") if "battery" in document else None
-        self.secure_element = (
-            _checked(document["secure_element"], _ELEMENT, "secure_element") if "secure_element" in document else None
-        )
+        self.secure_element = None
+        if "secure_element" in document:
+            if not SECURE_ELEMENT:
+                raise ConfigError("secure_element: this firmware is made without; copy one made with --secure-element")
+            self.secure_element = _checked(document["secure_element"], _ELEMENT, "secure_element")
+        if self.device["sleeps"] and not SLEEPS:
+            raise ConfigError("device: a %s does not sleep" % self.device["kind"])
         self.settings: "dict[str, Any]" = document.get("settings", {})
         if not isinstance(self.settings, dict):
             raise ConfigError("'settings' is a table")

@@ -10,6 +10,7 @@ import time
 from agent.errors import HardwareError
 from devices.firmware import comb, curve, dial
 from devices.firmware.keys import BoardKeyError
+from devices.firmware.options import SECURE_ELEMENT
 from devices.firmware.softkey import SoftKey
 from devices.firmware.trust import Trust
 
@@ -58,7 +59,7 @@ class Identity:
         issuer = _read("issuer.der")
         self.chain = [_certificate("device.der", name, key), issuer]
         self.tls = dial.context(_read("root.der"), self.chain, key.private_der())
-        if element is not None:
+        if SECURE_ELEMENT and element is not None:
             self.signer = _chip(element, watchdog.feed)
             self.chain = [_certificate("element.der", name, self.signer), issuer]
 

@@ -12,6 +12,7 @@ import time
 from devices.firmware import config
 from devices.firmware.faults import FAULTS, fault_of
 from devices.firmware.log import SerialLog
+from devices.firmware.options import SLEEPS
 from devices.firmware.schedule import Schedule
 from devices.firmware.watchdog import Watchdog
 
@@ -47,7 +48,7 @@ def main(slots: "Slots") -> None:
 
 
 def _board(settings: config.Config, *parts: "Any") -> "Board":
-    if settings.device["sleeps"]:
+    if SLEEPS and settings.device["sleeps"]:
         from devices.firmware.badge import Badge  # noqa: PLC0415  takes room where it is not needed
 
         return Badge(settings, *parts)

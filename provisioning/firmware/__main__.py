@@ -23,11 +23,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--out", type=Path, default=Path("build/firmware"), help="folder to make (default: %(default)s)"
     )
+    parser.add_argument("--secure-element", action="store_true", help="for boards with an ATECC608, too")
     parser.add_argument("--json", action="store_true", help="say the sizes as JSON")
     options = parser.parse_args(arguments)
     chosen = sorted(set(options.kind or kinds(TREE)))
     try:
-        sizes, groups = make(TREE, options.out, chosen)
+        sizes, groups = make(TREE, options.out, chosen, secure_element=options.secure_element)
     except (BundleError, NeedsError, OSError) as error:
         print(f"firmware: {error}", file=sys.stderr)
         return 1

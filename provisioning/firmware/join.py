@@ -1,3 +1,4 @@
+# ruff: noqa: N802  visitors are called after what they visit
 """Modules joined into few files: what a name of another module means is settled when the firmware is built, not when it starts.
 
 Each file is what one entry needs besides what the files before it have. Its statements stand in the order in which imports would have run
@@ -7,9 +8,11 @@ them, without the imports; names are ``module:name`` (see ``scopes``), and ``sho
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from provisioning.firmware.modules import LINUX_ONLY, OWN, NeedsError, needs, path_of
+from provisioning.firmware.nodes import Rewriter, walk
 from provisioning.firmware.scopes import Meanings, SourceError, bound
 
 SETTINGS = "SETTINGS"
@@ -23,9 +26,10 @@ class Part:
         self.path = path
         self.body = body
 
+    @cached_property
     def source(self) -> str:
-        """Its statements as text."""
-        return "\n".join(ast.unparse(ast.fix_missing_locations(node)) for node in self.body)
+        """Its statements as text, when they are as they will be."""
+        return "".join(ast.unparse(node) + "\n" for node in self.body)
 
 
 class File:
@@ -83,12 +87,12 @@ def bare(source: str) -> ast.Module:
     """A module without what only people and type checkers read, and without what MicroPython does not heed."""
     tree = ast.parse(source)
     _Bare().visit(tree)
-    return ast.fix_missing_locations(tree)
+    return tree
 
 
 def _asked_by_name(sources: list[ast.Module]) -> set[str]:
     """Parameters that some call names: as a keyword, or in a map that is handed over with ``**``."""
-    nodes = [node for source in sources for node in ast.walk(source)]
+    nodes = [node for source in sources for node in walk(source)]
     words = [node for node in nodes if isinstance(node, ast.keyword)]
     handed = [word.value for word in words if word.arg is None]
     maps = {value.id for value in handed if isinstance(value, ast.Name)}
@@ -205,10 +209,11 @@ class _Module(ast.expr):
         self.name = name
 
 
-class _Flat(ast.NodeTransformer):
+class _Flat(Rewriter):
     """Turns attributes of modules into names, and finds modules that are used in any other way."""
 
     def __init__(self, where: str, modules: dict[str, _Source]) -> None:
+        super().__init__()
         self._where = where
         self._modules = modules
 
@@ -224,7 +229,7 @@ class _Flat(ast.NodeTransformer):
         raise SourceError(f"{self._where}: the module {node.name} is used as a value")
 
 
-class _Bare(ast.NodeTransformer):
+class _Bare(Rewriter):
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
         if getattr(node, "body", None) == [] and not isinstance(node, ast.Module):

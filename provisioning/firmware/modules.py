@@ -1,7 +1,10 @@
 """Which modules a board needs: what its start and its kinds are loaded as, and what a module imports. Reads source only."""
 
 import ast
+from functools import lru_cache
 from pathlib import Path
+
+from provisioning.firmware.nodes import parts
 
 START = "devices.firmware.start", ("main",)
 """What ``main.py`` loads, and asks of it."""
@@ -9,6 +12,8 @@ KIND = ("", ("KIND", "SETTINGS", "make_logic")), (".patterns", ("PATTERNS",))
 """What the firmware loads by name of the kind that its configuration names, and asks of it."""
 LINUX_ONLY = frozenset({"linux", "pictures"})
 """Modules of a kind that its package names, and no board loads."""
+OPTIONS = "devices.firmware.options"
+"""What a firmware can do or not, each a name that is set to True."""
 ROOT_FILES = ("boot.py", "main.py", "slots.py")
 """What lies at the root of a board's flash, outside the two copies of the firmware."""
 OWN = ("agent", "devices")
@@ -48,6 +53,13 @@ def entries(tree: Path, chosen: list[str]) -> list[tuple[str, tuple[str, ...]]]:
     return [START, *((package + part, asked) for package in packages for part, asked in KIND)]
 
 
+def options(tree: Path, chosen: list[str], secure_element: bool) -> dict[str, bool]:
+    """What the firmware of these kinds can do, by the name that says so."""
+    logics = [(tree / "devices" / kind.replace("-", "_") / "logic.py").read_text(encoding="utf-8") for kind in chosen]
+    sleeps = any("    def resume(" in logic for logic in logics)
+    return {f"{OPTIONS}:SLEEPS": sleeps, f"{OPTIONS}:SECURE_ELEMENT": secure_element}
+
+
 def path_of(tree: Path, name: str) -> str | None:
     """The file of a module or package; None if it has none."""
     base = name.replace(".", "/")
@@ -61,7 +73,7 @@ def needs(tree: Path, path: str, inside: bool | None = None) -> list[str]:
         NeedsError: it imports what no board has.
     """
     names: list[str] = []
-    for node, in_function in _run(ast.parse((tree / path).read_text(encoding="utf-8"), path)):
+    for node, in_function in _imports((tree / path).read_text(encoding="utf-8"), path):
         if inside is not None and inside != in_function:
             continue
         if isinstance(node, ast.Import):
@@ -77,16 +89,18 @@ def needs(tree: Path, path: str, inside: bool | None = None) -> list[str]:
     return [name for name in names if name.split(".")[0] in OWN and name.split(".")[-1] not in LINUX_ONLY]
 
 
-def _run(tree: ast.AST) -> list[tuple[ast.AST, bool]]:
-    """All nodes but those that only a type checker reads, and whether they are in a function."""
-    nodes: list[tuple[ast.AST, bool]] = []
-    waiting = [(tree, False)]
+@lru_cache(256)
+def _imports(source: str, path: str) -> list[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """All imports but those that only a type checker reads, and whether they are in a function."""
+    found: list[tuple[ast.Import | ast.ImportFrom, bool]] = []
+    waiting: list[tuple[ast.AST, bool]] = [(ast.parse(source, path), False)]
     while waiting:
         node, inside = waiting.pop()
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             waiting += [(inner, inside) for inner in node.orelse]
             continue
-        nodes.append((node, inside))
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append((node, inside))
         inside = inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        waiting += [(inner, inside) for inner in ast.iter_child_nodes(node)]
-    return nodes
+        waiting += [(inner, inside) for inner in parts(node) if not isinstance(inner, ast.expr)]
+    return found

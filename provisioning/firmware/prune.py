@@ -1,3 +1,4 @@
+# ruff: noqa: N802  visitors are called after what they visit
 """What no board uses is left out.
 
 A function, class or value of a module stays if something that stays names it. A method or attribute stays if something that stays asks any
@@ -7,9 +8,11 @@ What a module does when it is loaded, beyond setting names, always stays.
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from provisioning.firmware.join import File
 from provisioning.firmware.micropython import ATTRIBUTES
+from provisioning.firmware.nodes import Rewriter, walk
 from provisioning.firmware.scopes import SourceError
 
 
@@ -19,9 +22,8 @@ def pruned(files: list[File], fixed: set[str]) -> None:
     Raises:
         SourceError: something that stays needs what is in no file.
     """
-    size = -1
-    while size != (size := sum(1 for file in files for node in file.statements() for _ in ast.walk(node))):
-        _Live(files, fixed).sweep()
+    while _Live(files, fixed).sweep():
+        pass
     homes = {name: file for file in files for node in file.statements() for name in defined(node)}
     for file in files:
         file.taken = {}
@@ -45,7 +47,7 @@ def defined(node: ast.stmt) -> set[str]:
 
 
 def _asked(node: ast.stmt) -> set[str]:
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and ":" in one.id}
+    return {one.id for one in walk(node) if isinstance(one, ast.Name) and ":" in one.id}
 
 
 class _Live:
@@ -65,14 +67,20 @@ class _Live:
                 self._reach(piece)
             grown = bool(fresh)
 
-    def sweep(self) -> None:
-        """Leave the rest out."""
+    def sweep(self) -> bool:
+        """Leave the rest out; whether there was any."""
         stores = _NoStores(self._attributes)
+        left_out = 0
         for part in (part for file in self._files for part in file.parts):
-            part.body = [stores.visit(node) for node in part.body if self._stays(node)]
+            staying = [stores.visit(node) for node in part.body if self._stays(node)]
+            left_out += len(part.body) - len(staying)
+            part.body = staying
             for node in part.body:
                 if isinstance(node, ast.ClassDef):
-                    node.body = [one for one in node.body if id(one) in self._reached] or [ast.Pass()]
+                    kept = [one for one in node.body if id(one) in self._reached]
+                    left_out += len(node.body) - len(kept)
+                    node.body = kept or [ast.Pass()]
+        return left_out + stores.left_out > 0
 
     def _stays(self, node: ast.stmt) -> bool:
         names = defined(node)
@@ -92,7 +100,7 @@ class _Live:
                 yield one
 
     def _reach(self, piece: ast.AST) -> None:
-        for node in ast.walk(piece):
+        for node in walk(piece):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 self._names.add(node.id)
             elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Store):
@@ -103,14 +111,20 @@ class _Live:
                 self._names.update(node.names)
 
 
-class _NoStores(ast.NodeTransformer):
+class _NoStores(Rewriter):
     """Leaves out that attributes are set which nobody reads."""
 
     def __init__(self, read: set[str]) -> None:
+        super().__init__()
         self._read = read
+        self.left_out = 0
+
+    def visit(self, node: ast.AST) -> Any:
+        return node if isinstance(node, ast.expr) else super().visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         target = node.targets[0]
         if len(node.targets) > 1 or not isinstance(target, ast.Attribute) or target.attr in self._read:
             return node
+        self.left_out += 1
         return ast.Pass() if isinstance(node.value, ast.Name | ast.Constant) else ast.Expr(node.value)

@@ -1,3 +1,4 @@
+# ruff: noqa: N802  visitors are called after what they visit
 """What each name in a module means: one of the module's own, one of a function's, or MicroPython's.
 
 ``Meanings`` rewrites a module so that no name means two things: names of modules become ``module:name``, which no source can say and
@@ -7,6 +8,8 @@ compiled code carries their names; a parameter that any call names keeps its own
 
 import ast
 from collections.abc import Callable
+
+from provisioning.firmware.nodes import Rewriter, parts, walk
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 """What parameters are called, in order of their place."""
@@ -53,11 +56,11 @@ def bound(node: ast.AST) -> set[str]:
             names.update(alias.asname or alias.name.split(".")[0] for alias in inner.names)
         elif isinstance(inner, ast.Global | ast.Nonlocal):
             elsewhere.update(inner.names)
-        waiting += ast.iter_child_nodes(inner)
+        waiting += parts(inner)
     return names - elsewhere
 
 
-class Meanings(ast.NodeTransformer):
+class Meanings(Rewriter):
     """Rewrites one module.
 
     Args:
@@ -74,6 +77,7 @@ class Meanings(ast.NodeTransformer):
         own_import: Callable[[ast.Import | ast.ImportFrom], dict[str, ast.expr] | None],
         kept: set[str],
     ) -> None:
+        super().__init__()
         self._where = where
         self._outer = outer
         self._own_import = own_import
@@ -213,7 +217,7 @@ class Meanings(ast.NodeTransformer):
         before = self._letters, self._class
         scope: dict[str, ast.expr] = {name: ast.Name(LOCAL + name) for name in bound(node)}
         if isinstance(node, FUNCTIONS):
-            nested = [one.name for one in ast.walk(node) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
+            nested = [one.name for one in walk(node) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
             for name in [arg.arg for arg in parameters(node)] + nested:
                 if name not in scope or scope[name].id != LOCAL + name:  # type: ignore[attr-defined]
                     continue

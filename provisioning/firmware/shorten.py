@@ -1,3 +1,4 @@
+# ruff: noqa: N802  visitors are called after what they visit
 """Short names: what joined modules call each other is for people, and compiled code carries every name.
 
 Renamed are names of modules (``module:name``) and attributes that the firmware itself sets, the same in every file. Never renamed: what
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from provisioning.firmware.families import class_names, is_set, tell_apart
 from provisioning.firmware.join import File
 from provisioning.firmware.micropython import ATTRIBUTES
+from provisioning.firmware.nodes import Rewriter, walk, walked
 from provisioning.firmware.scopes import LETTERS, LOCAL, SourceError
 
 FIRST = LETTERS + LETTERS.upper()
@@ -33,7 +35,7 @@ def shortened(files: list[File], fixed: set[str]) -> dict[str, list[str]]:
     """
     body = [node for file in files for node in file.statements()]
     tell_apart(body)
-    nodes = [node for statement in body for node in ast.walk(statement)]
+    nodes = walked(body)
     exports = {name: name.split(":")[-1] for file in files for name in file.exports}
     fixed = fixed | ATTRIBUTES | _of_modules(nodes)
     attributes = _attributes(nodes, fixed)
@@ -123,7 +125,7 @@ def _looked_up(node: ast.ClassDef) -> Iterator[str]:
         parts: list[ast.AST] = [one]
         if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
             parts = [*one.decorator_list, *one.args.defaults, *(default for default in one.args.kw_defaults if default)]
-        for name in (name for part in parts for name in ast.walk(part) if isinstance(name, ast.Name)):
+        for name in (name for part in parts for name in walk(part) if isinstance(name, ast.Name)):
             if ":" in name.id and not is_set(name):
                 yield name.id
 
@@ -159,8 +161,9 @@ def _short() -> Iterator[str]:
     yield from (one + two for one in FIRST for two in NEXT if one + two not in PYTHONS)
 
 
-class _Rename(ast.NodeTransformer):
+class _Rename(Rewriter):
     def __init__(self, modules: dict[str, str], attributes: dict[str, str]) -> None:
+        super().__init__()
         self._modules = modules
         self._attributes = attributes
 

@@ -4,6 +4,7 @@ import ast
 from collections import Counter
 
 from provisioning.firmware.join import File
+from provisioning.firmware.nodes import walked
 from provisioning.firmware.scopes import FUNCTIONS, LETTERS, LOCAL, parameters
 
 NEAR = 124
@@ -14,19 +15,18 @@ INTERNED = 10
 
 def written(file: File, foreign: dict[str, str]) -> str:
     """The source of a shortened file; ``foreign`` has the imports of MicroPython's modules by what they bind."""
-    body = [ast.fix_missing_locations(node) for node in file.statements()]
-    asked = {node.id for one in body for node in ast.walk(one) if isinstance(node, ast.Name)}
-    lines = [_near(body), *(said for name, said in sorted(foreign.items()) if name in asked)]
+    nodes = walked(file.statements())
+    asked = {node.id for node in nodes if isinstance(node, ast.Name)}
+    lines = [_near(nodes), *(said for name, said in sorted(foreign.items()) if name in asked)]
     lines += [f"from {entry} import {', '.join(sorted(names))}" for entry, names in sorted(file.taken.items())]
-    return "\n".join([*lines, *(ast.unparse(node) for node in body), ""])
+    return "\n".join([*lines, "".join(part.source for part in file.parts)])
 
 
-def _near(body: list[ast.stmt]) -> str:
+def _near(nodes: list[ast.AST]) -> str:
     """A statement that does nothing but name the names that are used most, so that they come first in the file."""
     counts: Counter[str] = Counter()
-    for statement in body:
-        for node in ast.walk(statement):
-            counts.update(_names(node))
+    for node in nodes:
+        counts.update(_names(node))
     names = [name for name, _n in sorted(counts.items(), key=lambda one: (-one[1], one[0])) if name.isidentifier()]
     names = [name for name in names if not name.startswith(LOCAL) and name not in {"None", "True", "False"}]
     return "__name__ is 0 and __name__." + ".".join(names[:NEAR]) if len(names) > NEAR else ""

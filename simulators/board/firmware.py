@@ -19,7 +19,7 @@ def lacking() -> str | None:
     return f"boards need the package {' and '.join(missing)}, which is not installed (Linux on x86_64: scripts/setup)"
 
 
-def compiled(target: pathlib.Path, kinds: Sequence[str]) -> pathlib.Path:
+def compiled(target: pathlib.Path, kinds: Sequence[str], *, secure_element: bool = False) -> pathlib.Path:
     """Compile the firmware for these kinds into the bundle `target`; what lies at the root of the flash of every board.
 
     Raises:
@@ -31,7 +31,7 @@ def compiled(target: pathlib.Path, kinds: Sequence[str]) -> pathlib.Path:
     from provisioning.firmware.modules import NeedsError  # noqa: PLC0415
 
     try:
-        make(TREE, target, list(kinds))
+        make(TREE, target, list(kinds), secure_element=secure_element)
     except (BundleError, NeedsError, OSError) as error:
         raise BoardError(f"the firmware: {error}") from None
     return target / "flash"
