@@ -141,6 +141,8 @@ class Device:
         """Answer for what the last boot left undone, and let the logic begin."""
         self._obedience.started()
         self._carry_out(self._logic.started(self._unsettled_alarms(), self._schedule.now_ms()))
+        if self._journal.trouble is not None:  # the keeper tells what changes
+            self._input("disk", 1, self._schedule.now_ms())
         self._reread()
 
     def _halt(self) -> None:
@@ -273,6 +275,7 @@ class Device:
         else:
             self._log.error("the disk is in trouble; events are sent, but kept in memory only", reason=trouble[1])
             self._obedience.disk_trouble()
+        self._input("disk", int(trouble is not None), self._schedule.now_ms())
 
     def _note_floor(self) -> None:
         at, quality = self._clock.now()

@@ -200,10 +200,6 @@ class Board(Device):
         """Place of the broker in use or tried."""
         return (self.first_broker + self._link.broker - 1) % len(self._config.brokers)
 
-    def _disk_trouble(self, trouble: "tuple[int, str] | None") -> None:
-        super()._disk_trouble(trouble)
-        self._input("disk", int(trouble is not None), self._schedule.now_ms())
-
     def _link_changed(self, up: bool) -> None:
         if up:
             self._healthy()

@@ -45,6 +45,7 @@ class Logic:
         self.numbers: list[tuple[int, int]] = []
         self.links: list[bool] = []
         self.clocks: list[int] = []
+        self.disks: list[int] = []
         self.reads = 0
 
     def started(self, open_alarms: list[tuple[int, int, int]], _now_ms: int) -> list[Any]:
@@ -57,6 +58,9 @@ class Logic:
             return []
         if name == "clock":
             self.clocks.append(value)
+            return []
+        if name == "disk":
+            self.disks.append(value)
             return []
         if name == "many":
             return [(EMIT, 5, "test.passed", {"n": n}) for n in range(value)]

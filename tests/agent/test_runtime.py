@@ -111,8 +111,32 @@ def test_a_disk_that_refuses_makes_the_boot_volatile_and_alarms_go_out_all_the_s
             assert [made.type for made in ours if made.type != "health.report"] == ["device.booted", "alarm.raised"]
             report = next(made for made in ours if made.type == "health.report")
             assert "Read-only" in str(report.data["disk"])
+            assert run.logic.disks == [1]
         async with start() as run:
             assert run.boot == 6, "the number that was not kept was never used"
+
+    play(scenario())
+
+
+def test_the_logic_hears_that_the_disk_is_in_trouble_and_that_it_is_well_again(play: Any, start: Start) -> None:
+    class Filling(DiskStore):
+        full = False
+
+        def append(self, name: str, data: bytes) -> None:
+            if self.full:
+                raise OSError(28, "No space left on device")
+            super().append(name, data)
+
+    async def scenario() -> None:
+        async with start(disk=Filling) as run:
+            for full, heard in ((True, [1]), (False, [1, 0])):
+                Filling.full = full
+                run.kind.binding.on_input("note", 1, 0)
+                for _ in range(1000):
+                    if run.logic.disks == heard:
+                        break
+                    await asyncio.sleep(0.01)
+                assert run.logic.disks == heard
 
     play(scenario())
 
