@@ -61,11 +61,12 @@ class Slots:
         Raises:
             OSError: neither copy is whole.
         """
-        slot, *rest = self._read(_SLOT).split() or SLOTS[:1]
+        named = self._read(_SLOT).split()
+        slot = named[0] if named else ""
         if slot not in SLOTS and slot != FROZEN:
             slot = SLOTS[0]
         failed = self._failed()
-        onward, again = self._turns(slot, bool(rest))
+        onward, again = self._turns(slot, len(named) > 1)
         if failed < MAX_FAILED:
             onward.insert(0, slot)
         else:
