@@ -60,17 +60,18 @@ def measure(context: Context) -> list[Figure]:
     Raises:
         BenchmarkError: the board does not work even with an ample heap.
     """
-    flash = compiled(context.directory / "heap-firmware", [KIND])
-    code_kb, room_kb = (count / 1024 for count in counted(flash.parent, HEAP_KB))
     with scene(context, (DEVICE,)) as stage:
-        folder = enrolled(context.directory / "heap-flash", flash, KINDS[KIND], stage.site, DEVICE)
+        home = stage.site.directory
+        flash = compiled(home / "firmware", [KIND])
+        code_kb, room_kb = (count / 1024 for count in counted(flash.parent, HEAP_KB))
+        folder = enrolled(home / "flash", flash, KINDS[KIND], stage.site, DEVICE)
         context.say("a board at rest")
         with stage.watch(VERIFIED) as consumer:
             free_kb = asyncio.run(_free_kb(folder, consumer))
         high, low = HEAP_KB, LOW_KB
         while high - low > context.count(STEP_KB, 8 * STEP_KB):
             middle = (high + low) // 2
-            works = asyncio.run(_works(context.directory / "heap-trial", folder, middle))
+            works = asyncio.run(_works(home / "trial", folder, middle))
             context.say(f"with {middle} KB it {'works' if works else 'does not work'}")
             high, low = (middle, low) if works else (high, middle)
     return [
