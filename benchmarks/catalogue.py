@@ -10,8 +10,10 @@ from benchmarks import (
     board_heap,
     board_latency,
     burst,
+    crosswalk_calls,
     crosswalk_flash,
     crosswalk_kill,
+    crosswalk_latency,
     crosswalk_states,
     idle,
     journal,
@@ -113,6 +115,11 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
         board_cuts.measure,
         "500 power cuts of boards that are pressed, with torn flash; hangs and their end",
     ),
+    "crosswalk-calls": (
+        crosswalk_calls.measure,
+        "false and missed calls of the crosswalk on recorded streets, the winter apart",
+    ),
+    "crosswalk-latency": (crosswalk_latency.measure, "detection to light, on this side and the far one"),
     "crosswalk-states": (
         crosswalk_states.measure,
         "every reachable state of the crosswalk's machine, in bounded worlds",

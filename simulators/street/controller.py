@@ -53,6 +53,8 @@ class Controller:
         self._carry_out(self.logic.started([], 0))
         for name in self._speakers:
             self.plug(name, there=True, now_ms=0)
+        for name in ("button", "pir"):
+            self.level(name, 0, 0)
 
     @property
     def crossing(self) -> Crossing:

@@ -16,7 +16,11 @@ from simulators.street.run import Run
 HALF_WIDTH_M = 22.0
 MARGIN_M = 4.6
 """Of the street beyond each kerb that is drawn."""
-ROW_M = 1.0
+ROWS = (11, 17)
+"""Of the street, least and most."""
+BELOW = 11
+"""Lines that are not the street: frame, beliefs and account, legend."""
+LINES = 24
 ROAD, STRIPE, PAVEMENT, PAD = "on grey23", "grey85 on grey50", "on grey7", "on grey15"
 PEOPLE = {"adult": "●", "child": "•", "elder": "○", "wheelchair": "&"}
 BELIEFS = {True: ("somebody", "bold yellow"), False: ("nobody", "green"), None: ("does not count", "red")}
@@ -54,7 +58,12 @@ class Picture:
         clock = f"{int(run.world.hour):02}:{int(run.world.hour % 1 * 60):02}"
         plan = run.world.plan
         title = f"{plan.weather}, {clock}, seed {plan.seed} · {minutes}:{seconds:02} at {self._moment.speed:g}x"
-        yield Panel(Group(*self._street(options.max_width - 4)), title=title, border_style="dim", padding=(0, 1))
+        yield Panel(
+            Group(*self._street(options.max_width - 4, (options.height or LINES) - BELOW)),
+            title=title,
+            border_style="dim",
+            padding=(0, 1),
+        )
         below = Table.grid(expand=True, padding=(0, 2, 0, 0))
         below.add_column(ratio=1)
         below.add_column(ratio=1)
@@ -62,19 +71,20 @@ class Picture:
         yield below
         yield Text(LEGEND, style="dim", no_wrap=True, overflow="ellipsis")
 
-    def _street(self, width: int) -> list[Text]:
+    def _street(self, width: int, room: int) -> list[Text]:
         run = self._run
         length_m = run.world.length_m
         top_m = length_m + MARGIN_M
-        rows = round((top_m + MARGIN_M) / ROW_M)
+        rows = min(max(room, ROWS[0]), ROWS[1])
+        row_m = (top_m + MARGIN_M) / rows
         scale = width / (2 * HALF_WIDTH_M)
         cells = [
-            [(" ", self._ground(top_m - (row + 0.5) * ROW_M, column, scale)) for column in range(width)]
+            [(" ", self._ground(top_m - (row + 0.5) * row_m, column, scale)) for column in range(width)]
             for row in range(rows)
         ]
 
         def put(x_m: float, y_m: float, mark: str, style: str) -> None:
-            row, column = int((top_m - y_m) / ROW_M), int((x_m + HALF_WIDTH_M) * scale)
+            row, column = int((top_m - y_m) / row_m), int((x_m + HALF_WIDTH_M) * scale)
             if 0 <= row < rows and 0 <= column < width:
                 ground = cells[row][column][1].rpartition("on ")[2]
                 cells[row][column] = (mark, f"{style} on {ground}")
@@ -157,7 +167,7 @@ class Picture:
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True)
         latency = told["detection_to_lamp_ms"]
-        table.add_row("crossed", f"{told['pedestrians']}, {told['asked']} of them needed the beacon")
+        table.add_row("crossed", f"{told['pedestrians']}, {told['asked']} of them asked")
         missed = Text(f"missed {told['missed']}", style="bold red" if told["missed"] else "green")
         false = Text(f"false {told['false_calls']}", style="bold red" if told["false_calls"] else "green")
         table.add_row("calls", Text(" · ").join([Text(f"{told['activations']}"), false, missed]))
