@@ -87,7 +87,8 @@ class Street:
 
     ``settings`` are those of a crosswalk controller for it; ``environment`` is what its process needs to find the board. ``units`` are the
     Modbus units on the line ``io``: relays (the lamps' supply is coil 0), analog (input registers 0 and 1: the loops of the left and the
-    right lamp's transducer of 2000 mA, in microamperes) and inputs (input 0: the PIR).
+    right lamp's transducer of 2000 mA, in microamperes) and inputs (input 0: the PIR). The line ``farside`` leads to a far unit over its
+    radio.
     """
 
     units = UNITS
@@ -104,7 +105,7 @@ class Street:
         self._fitted = fitted
         self.rig = Rig(
             World(plan, self._pressed),
-            self.settings_of(plan),
+            self._settings_of(plan),
             lambda lamp, at_ms: flashed(lamp, self._began_ns + round(at_ms * 1_000_000)),
         )
         self._lines: dict[str, Pty] = {}
@@ -117,13 +118,7 @@ class Street:
     @property
     def settings(self) -> dict[str, object]:
         """Of the controller: ports, pins, the crossing's length."""
-        return self.settings_of(self.rig.world.plan)
-
-    def settings_of(self, plan: Plan) -> dict[str, object]:
-        """SETT"""
-        ports = {f"{name}_port": str(self._path(name)) if name in self._fitted else "" for name in LINES}
-        pins = {"left_pin": LEFT_PIN, "right_pin": RIGHT_PIN, "button_pin": BUTTON_PIN, "pir_pin": PIR_PIN}
-        return {**ports, **pins, "crossing_mm": plan.length_mm}
+        return self._settings_of(self.rig.world.plan)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -174,17 +169,22 @@ class Street:
         with self._lock:
             return self.rig.dark_for_ms(self._now_ms())
 
+    def _settings_of(self, plan: Plan) -> dict[str, object]:
+        ports = {f"{name}_port": str(self._path(name)) if name in self._fitted else "" for name in LINES}
+        pins = {"left_pin": LEFT_PIN, "right_pin": RIGHT_PIN, "button_pin": BUTTON_PIN, "pir_pin": PIR_PIN}
+        return {**ports, **pins, "crossing_mm": plan.length_mm}
+
     def _path(self, name: str) -> pathlib.Path:
         return self._folder / name
 
     def _now_ms(self) -> float:
         return (time.monotonic_ns() - self._began_ns) / 1_000_000
 
-    def _pressed(self, side: int, _at_ms: int) -> None:
+    def _pressed(self, side: int, at_ms: int) -> None:
         if side < 0:
             self.board.press(BUTTON_PIN, PRESS_MS)
         elif self.rig.far:
-            self.rig.far.press(_at_ms)
+            self.rig.far.press(at_ms)
 
     def _run(self) -> None:
         while True:
