@@ -71,7 +71,9 @@ def test_a_trial_that_is_stopped_leaves_nothing_behind(tmp_path: pathlib.Path, b
 
 
 BROKEN_WIFI = """
+JOINED = "joined"
 class Wifi:
+    state = "waiting"
     def __init__(self, *parts):
         pass
     async def run(self):

@@ -5,10 +5,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from devices.firmware.slots import FROZEN, MANIFEST, MAX_FAILED, Slots
+from devices.firmware.slots import AGAIN_MS, BLINKS, FROZEN, MANIFEST, MAX_FAILED, RESTART_MS, Slots
 
 
 @pytest.fixture
@@ -105,6 +106,23 @@ def test_the_frozen_firmware_is_not_loaded_while_a_copy_may_start(frozen: Path) 
     for _ in range(2 * MAX_FAILED):
         assert Slots(str(frozen)).choose() != FROZEN
         assert not ours(), "it would stand for the copy's"
+
+
+@pytest.mark.parametrize(("copies", "quick"), [("a", MAX_FAILED), ("ab", 2 * MAX_FAILED)])
+def test_the_lamp_blinks_for_a_minute_once_everything_has_failed(
+    root: Path, monkeypatch: pytest.MonkeyPatch, copies: str, quick: int
+) -> None:
+    rests: list[tuple[int, int]] = []
+    watchdog = SimpleNamespace(feed=None)
+    monkeypatch.setitem(sys.modules, "machine", SimpleNamespace(WDT=lambda timeout: watchdog))
+    monkeypatch.setattr(Slots, "blink", lambda _self, times, until_ms, _feed: rests.append((times, until_ms)))
+    for slot in copies:
+        put(root, slot)
+    for _ in range(quick + 1):
+        slots = Slots(str(root))
+        slots.choose()
+        slots.rest()
+    assert rests == [(0, RESTART_MS)] * quick + [(BLINKS, AGAIN_MS)]
 
 
 def test_a_healthy_start_in_between_begins_the_count_anew(root: Path) -> None:
