@@ -153,3 +153,4 @@ class Client:
     def close(self) -> None:
         self.mqtt.disconnect()
         self.mqtt.loop_stop()
+        self.mqtt._reset_sockets()  # paho closes its pair of sockets only when it is collected

@@ -1,10 +1,11 @@
 """The configuration texts, line by line where a line is a promise, and what cannot be written into them."""
 
 import pathlib
+import re
 
 import pytest
 
-from provisioning.brokers import mosquitto, nats
+from provisioning.brokers import emqx, mosquitto, nats, rabbitmq
 from provisioning.brokers.errors import BrokerModelError
 from provisioning.brokers.model import BrokerModel, Certificates, Identities, Rights, device_rights, rights_of
 
@@ -110,3 +111,84 @@ def test_one_name_has_one_role() -> None:
 def test_a_path_that_could_change_the_rules_is_refused(directory: str) -> None:
     with pytest.raises(BrokerModelError, match="cannot stand in a broker's configuration"):
         model(directory)
+
+
+def test_rabbitmqs_only_way_in_is_mqtt_with_a_certificate() -> None:
+    text = rabbitmq.configuration(model()).splitlines()
+    assert {"listeners.tcp = none", "listeners.ssl = none", "mqtt.listeners.tcp = none"} < set(text)
+    assert {"mqtt.allow_anonymous = false", "mqtt.ssl_cert_login = true"} < set(text)
+    assert "mqtt.listeners.ssl.1 = 127.0.0.1:18883" in text
+    tls = rabbitmq.advanced(model())
+    assert "{verify, verify_peer},\n  {fail_if_no_peer_cert, true}" in tls
+    assert "crl" not in rabbitmq.advanced(model(crl=False))
+
+
+def test_rabbitmqs_users_have_no_password_and_touch_only_their_own() -> None:
+    told = rabbitmq.definitions(model())
+    assert [(user["name"], user["password_hash"]) for user in told["users"]] == [
+        ("center-one", ""),
+        ("consumer-one", ""),
+        ("device-a", ""),
+    ]
+    device = next(one for one in told["permissions"] if one["user"] == "device-a")
+    assert re.search(device["configure"], "mqtt-subscription-device-a-0123456789abcdefqos1")
+    for foreign in ("mqtt-subscription-device-abqos1", "mqtt-subscription-device-a-bqos1", "amq.topic", ""):
+        assert not re.search(device["configure"], foreign)
+    consumer = next(one for one in told["permissions"] if one["user"] == "consumer-one")
+    assert not re.search(consumer["write"], "amq.topic")
+
+
+@pytest.mark.parametrize(
+    ("user", "right", "keys", "foreign"),
+    [
+        ("device-a", "write", ["dabyl.v1.device-a.alarm"], ["dabyl.v1.device-b.alarm", "dabyl.v1.*.alarm", "#", ""]),
+        ("device-a", "read", ["dabyl.v1.device-a.command"], ["dabyl.v1.device-a.#", "dabyl.v1.device-a.alarm"]),
+        ("center-one", "read", ["dabyl.v1.*.alarm", "dabyl.verified.v1.#"], ["#", "dabyl.#", "dabyl.v1.#.alarm"]),
+        (
+            "consumer-one",
+            "read",
+            ["dabyl.verified.v1", "dabyl.verified.v1.a.b"],
+            ["dabyl.verified.v10", "dabyl.v1.a.alarm"],
+        ),
+        ("consumer-one", "write", [], ["dabyl.verified.v1.a", "", "x"]),
+    ],
+)
+def test_rabbitmqs_routing_keys(user: str, right: str, keys: list[str], foreign: list[str]) -> None:
+    rule = next(one for one in rabbitmq.definitions(model())["topic_permissions"] if one["user"] == user)[right]
+    assert all(re.search(rule, key) for key in keys)
+    assert [key for key in foreign if re.search(rule, key) and key] == []
+
+
+def test_emqxs_access_list_in_full() -> None:
+    assert emqx.access_list(model().identities.without("device-a")) == (
+        '{deny, {user, "device-a"}, all, ["#"]}.\n'
+        '{allow, {user, "center-one"}, publish, ["dabyl/v1/+/receipt", "dabyl/v1/+/command", "dabyl/verified/v1/#"]}.\n'
+        '{allow, {user, "center-one"}, subscribe, ["dabyl/v1/+/alarm", "dabyl/v1/+/event", "dabyl/v1/+/presence",'
+        ' "dabyl/verified/v1/#"]}.\n'
+        '{deny, {user, "center-one"}, all, ["#"]}.\n'
+        '{allow, {user, "consumer-one"}, subscribe, ["dabyl/verified/v1/#"]}.\n'
+        '{deny, {user, "consumer-one"}, all, ["#"]}.\n'
+        '{allow, all, publish, ["dabyl/v1/${username}/alarm", "dabyl/v1/${username}/event",'
+        ' "dabyl/v1/${username}/presence"]}.\n'
+        '{allow, all, subscribe, ["dabyl/v1/${username}/receipt", "dabyl/v1/${username}/command"]}.\n'
+        "{deny, all}.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '  bind = "127.0.0.1:18883"',
+        "    verify = verify_peer",
+        "    fail_if_no_peer_cert = true",
+        "  peer_cert_as_username = cn",
+        "  peer_cert_as_clientid = cn",
+        "  no_match = deny",
+        "listeners.tcp.default.enable = false",
+        "listeners.ws.default.enable = false",
+        "listeners.wss.default.enable = false",
+        "dashboard.listeners.http.bind = 0",
+    ],
+)
+def test_emqxs_promises_stand_in_its_configuration(line: str) -> None:
+    assert line in emqx.configuration(model()).splitlines()
