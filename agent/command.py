@@ -1,5 +1,7 @@
 """The ``dabyl`` command: finds the subcommand's module and hands over. Loads nothing that the subcommand does not need."""
 
+import errno
+import os
 import sys
 
 USAGE = """\
@@ -22,6 +24,7 @@ For installers
 To see it work
   demo                broker, center and two simulated buttons; press them and watch
   simulate board      a microcontroller's firmware on a simulated board, pressed and cut off its power
+  simulate street     a crossing with people, vehicles and weather, and what its controller makes of them
 
   dabyl COMMAND --help tells more, with examples.  dabyl --version prints the version.
 """
@@ -40,6 +43,22 @@ COMMANDS = {
 
 def main() -> int:
     """The entry point of the ``dabyl`` command; the exit code."""
+    try:
+        code = _main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has enough, as ``head`` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.stderr.write("dabyl: there is no space left to write to\n")
+        return 1
+    return code
+
+
+def _main() -> int:
     argv = sys.argv[1:]
     if not argv or argv[0] in ("-h", "--help", "help"):
         sys.stdout.write(USAGE)

@@ -17,7 +17,7 @@ NAMES = ("sos-button", "panic-button")
 # fault -> (what is wrong, what to do)
 MEANINGS = {
     "configuration": ("four blinks: device.json is missing or wrong", "enrol the board, or copy device.json again"),
-    "keys": ("five blinks: a key or certificate is missing, damaged or another's", "enrol the board again"),
+    "keys": ("five blinks: a key or certificate is missing, damaged, foreign", "enrol the board again"),
     "flash": (
         "six blinks: no whole firmware, or the flash is full or fails",
         "copy the firmware again; else replace the board",
@@ -32,7 +32,7 @@ PARTS = {
             32,
             "SOS button",
             "contact to ground",
-            "normally open; internal pull-up, 10 kΩ more on long wires",
+            "normally open; pull-up, on long wires 10 kΩ",
         ),
         "tamper_pin": (33, "Enclosure switch", "loop to ground", "closed while shut: a cut wire reads as opened"),
         "supply_pin": (

@@ -97,7 +97,7 @@ def _board(
 def main(argv: list[str]) -> int:
     """Carry out the command line after ``dabyl simulate``; the exit code."""
     try:
-        code = _simulate.main(args=argv, standalone_mode=False)
+        code = _simulate.main(args=argv, prog_name="dabyl simulate", standalone_mode=False)
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:

@@ -17,7 +17,7 @@ from simulators.board.options import BUNDLE
 from simulators.demo.live import Performance
 from simulators.demo.stage import Stage
 from simulators.demo.unattended import perform
-from simulators.errors import SimulatorError
+from simulators.errors import DemoError, SimulatorError
 from simulators.progress import progress
 
 EPILOG = """\b
@@ -72,14 +72,17 @@ def _demo(
         raise click.UsageError("without a terminal there is nothing to see and no key to press: add --presses 50")
     if presses is not None and cuts + kills > presses:
         raise click.UsageError("--cuts and --kills together are at most --presses")
-    if keep is not None and keep.exists():
-        raise click.UsageError(f"--keep {keep} exists already: name a new folder")
+    if keep is not None:
+        try:
+            keep.mkdir()
+        except OSError as error:
+            raise click.UsageError(f"--keep {str(keep)[:200]}: {error.strerror}; name a new folder") from None
     folder = pathlib.Path(tempfile.mkdtemp(prefix="dabyl-"))
     try:
         found = _run(Stage(folder, engine=engine, bundle=bundle, seed=seed), presses, cuts, kills, seed)
     finally:
         if keep is not None:
-            shutil.copytree(folder, keep, ignore=shutil.ignore_patterns("gpio"), dirs_exist_ok=True)
+            _kept(folder, keep)
         shutil.rmtree(folder, ignore_errors=True)
     if found is None:
         return 0
@@ -91,7 +94,7 @@ def _demo(
 def main(argv: list[str]) -> int:
     """Carry out the command line after ``dabyl demo``; the exit code."""
     try:
-        code = _demo.main(args=argv, standalone_mode=False)
+        code = _demo.main(args=argv, prog_name="dabyl demo", standalone_mode=False)
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
@@ -104,6 +107,14 @@ def main(argv: list[str]) -> int:
         click.echo("dabyl demo: stopped", err=True)
         return 130
     return int(code or 0)
+
+
+def _kept(folder: pathlib.Path, keep: pathlib.Path) -> None:
+    """Copy what the site left to ``keep``. Raises DemoError."""
+    try:
+        shutil.copytree(folder, keep, ignore=shutil.ignore_patterns("gpio"), dirs_exist_ok=True)
+    except (OSError, shutil.Error) as error:
+        raise DemoError(f"--keep {str(keep)[:200]}: the files could not be copied there: {str(error)[:300]}") from None
 
 
 def _run(stage: Stage, presses: int | None, cuts: int, kills: int, seed: int) -> dict[str, Any] | None:
