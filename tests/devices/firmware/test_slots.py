@@ -12,6 +12,12 @@ import pytest
 from devices.firmware.slots import AGAIN_MS, BLINKS, FROZEN, MANIFEST, MAX_FAILED, RESTART_MS, Slots
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever other tests have loaded."""
+    monkeypatch.setitem(sys.modules, "devices.firmware.start", None)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path
@@ -114,7 +120,7 @@ def test_the_lamp_blinks_for_a_minute_once_everything_has_failed(
 ) -> None:
     rests: list[tuple[int, int]] = []
     watchdog = SimpleNamespace(feed=None)
-    monkeypatch.setitem(sys.modules, "machine", SimpleNamespace(WDT=lambda timeout: watchdog))
+    monkeypatch.setitem(sys.modules, "machine", SimpleNamespace(WDT=lambda **_: watchdog))
     monkeypatch.setattr(Slots, "blink", lambda _self, times, until_ms, _feed: rests.append((times, until_ms)))
     for slot in copies:
         put(root, slot)
