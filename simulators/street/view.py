@@ -30,7 +30,7 @@ STATES = {
     "held": "LIT: somebody is there",
     "ending": "LIT: the time to cross runs",
 }
-LEGEND = "● adult  • child  ○ elder  & wheelchair   ✕ where the radars believe somebody   ◆ beacon"
+LEGEND = "● adult  • child  ○ elder  & wheelchair   ✕ targets of the radars   ◆ beacon"
 EVENTS = 3
 Put = Callable[[float, float, str, str], None]
 
