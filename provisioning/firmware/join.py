@@ -54,10 +54,12 @@ class File:
             yield from part.body
 
 
-def joined(tree: Path, entries: list[tuple[str, tuple[str, ...]]]) -> tuple[list[File], dict[str, str]]:
+def joined(
+    tree: Path, entries: list[tuple[str, tuple[str, ...]]], *, together: bool = False
+) -> tuple[list[File], dict[str, str]]:
     """The files of these entries (module, names it is asked for), and the imports of MicroPython's modules by what they bind.
 
-    What more than one of them needs lies in the first.
+    What more than one of them needs lies in the first; if they are all loaded ``together``, everything does, and the others hand on names.
 
     Raises:
         NeedsError: a module is missing, or no board has it.
@@ -73,8 +75,10 @@ def joined(tree: Path, entries: list[tuple[str, tuple[str, ...]]]) -> tuple[list
         [one for one in order if one == entry or one not in roots] for entry, order in zip(roots, whole, strict=True)
     ]
     needed = Counter(module for order in orders for module in order)
-    orders[0] = list(dict.fromkeys(orders[0] + [one for order in orders for one in order if needed[one] > 1]))
-    orders[1:] = [[module for module in order if needed[module] == 1] for order in orders[1:]]
+    orders[0] = list(
+        dict.fromkeys(orders[0] + [one for order in orders for one in order if together or needed[one] > 1])
+    )
+    orders[1:] = [[] if together else [module for module in order if needed[module] == 1] for order in orders[1:]]
     kept = _asked_by_name([source.tree for source in modules.values()])
     files = []
     for (entry, exports), order in zip(entries, orders, strict=True):

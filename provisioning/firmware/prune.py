@@ -27,12 +27,12 @@ def pruned(files: list[File], fixed: set[str]) -> None:
     homes = {name: file for file in files for node in file.statements() for name in defined(node)}
     for file in files:
         file.taken = {}
-        for part in file.parts:
-            for name in sorted({name for node in part.body for name in _asked(node)}):
-                if name not in homes:
-                    raise SourceError(f"{part.path} needs {name.replace(':', '.')}, which no board has")
-                if homes[name] is not file:
-                    file.taken.setdefault(homes[name].entry, set()).add(name)
+        asked = [(part.path, name) for part in file.parts for node in part.body for name in _asked(node)]
+        for path, name in sorted({*asked, *((file.path, name) for name in file.exports)}):
+            if name not in homes:
+                raise SourceError(f"{path} needs {name.replace(':', '.')}, which no board has")
+            if homes[name] is not file:
+                file.taken.setdefault(homes[name].entry, set()).add(name)
 
 
 def defined(node: ast.stmt) -> set[str]:

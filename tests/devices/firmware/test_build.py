@@ -171,6 +171,41 @@ def test_the_compiled_kinds_run_and_the_mqtt_client_is_small(tmp_path: Path) -> 
     assert (done.stderr, done.stdout) == ("", f"a <class '{short}'> panic-button True True\n")
 
 
+@pytest.mark.micropython
+@pytest.mark.skipif(not MICROPYTHON.exists(), reason="the MicroPython unix port is not installed")
+def test_a_board_that_asks_for_what_its_firmware_lacks_is_told(tmp_path: Path) -> None:
+    small, _groups = make(ROOT, tmp_path / "bundle", ["sos-button"])
+    names = json.loads((tmp_path / "bundle" / "names.json").read_text(encoding="utf-8"))
+    told = {long for stands_for in names.values() for long in stands_for}
+    assert not any("atecc608" in long or "firmware.badge" in long for long in told)
+    device = {"id": "sos-1", "kind": "sos-button"}
+    settings = {"device": device, "wifi": [{"ssid": "x"}], "brokers": [{"host": "y"}]}
+    asked: list[dict[str, object]] = [
+        {"secure_element": {"sda": 21, "scl": 22}},
+        {"device": {**device, "sleeps": True}},
+        {},
+    ]
+    for number, table in enumerate(asked):
+        (tmp_path / f"{number}.json").write_text(json.dumps({**settings, **table}), encoding="utf-8")
+    short = next(name for name, stands_for in names.items() if "devices.firmware.config.Config" in stands_for)
+    script = (
+        f"import sys, json\nsys.path[:0] = ['bundle/flash', 'bundle/flash/a', {str(ROOT / 'simulators/board/device')!r}]\n"
+        f"from devices.firmware.start import {short} as Config\nfor n in range(3):\n    try:\n"
+        "        print(Config(json.load(open('%d.json' % n))) and 'well')\n    except Exception as error:\n        print(error)"
+    )
+    done = subprocess.run(
+        [str(MICROPYTHON), "-c", script], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "secure_element: this firmware is made without; copy one made with --secure-element",
+        "device: a sos-button does not sleep",
+        "well",
+    ]
+    whole, _groups = make(ROOT, tmp_path / "element", ["sos-button"], secure_element=True)
+    assert sum(whole.values()) > sum(small.values()) + 1000
+
+
 def test_the_page_for_installers_is_that_of_the_code() -> None:
     docs = ROOT / "docs" / "devices"
     remedy = "run: python -m provisioning.firmware.pictures docs/devices"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from provisioning.firmware.fold import folded
+from provisioning.firmware.inline import inlined
 from provisioning.firmware.join import File, joined
 from provisioning.firmware.micropython import ATTRIBUTES
 from provisioning.firmware.prune import pruned
@@ -29,6 +30,9 @@ def shrunk(
     files, foreign = joined(folder, [("agent.main", ("main",))])
     nodes = [node for file in files for one in file.statements() for node in ast.walk(one)]
     kept = set(fixed) | asked_by_text(nodes)
+    folded(files, kept)
+    pruned(files, kept)
+    inlined(files, kept)
     folded(files, kept)
     pruned(files, kept)
     names = shortened(files, kept)
@@ -175,6 +179,104 @@ def test_what_is_shrunk_does_the_same(tmp_path: Path) -> None:
     where = {long for stands_for in names.values() for long in stands_for}
     assert {"agent.deep.Deep", "agent.kit.counter", "whole"} <= where
     assert any(long.endswith("._size") for long in where)
+
+
+MOVED = """
+import asyncio
+count = 0
+class Base:
+    def hook(self): return "base"
+    def run(self): print(self.hook(), self._sum(2, b=self._next()))
+    def _sum(self, a, b=5):
+        a += self.start
+        return a * b
+    def _next(self):
+        self.start += 1
+        return self.start
+    def __init__(self): self.start = 1
+class Other(Base):
+    def hook(self): return "other"
+    def early(self, x):
+        self._checked(x)
+        return self._pick(x)
+    def _checked(self, y):
+        x = "inner"
+        if y < 0:
+            raise ValueError(x)
+    def _pick(self, x):
+        for n in range(9):
+            if n == x: return "found", n
+    async def wait(self):
+        try:
+            await self._slept(0)
+            return await self._told()
+        except OSError as e:
+            return self._why(e)
+    async def _slept(self, e):
+        await asyncio.sleep(e)
+        e = "slept"
+        print(e)
+    async def _told(self): raise OSError(5)
+    def _why(self, error): return "error", error.errno
+def moves(a, b): return a + b
+def twice(f):
+    x = f
+    print("args first")
+    return x * 2
+def noted(x):
+    print("noted", x)
+    return x
+def value_first(a, b):
+    print("inside")
+    return a, b
+def stops(x):
+    if x: return
+    print("does not stop")
+def counts():
+    global count
+    count += 1
+def again(n): return n and again(n - 1)
+def gives():
+    yield 1
+def late(x): return [lambda: x]
+def shown(f, x): return f(x)
+def passed(x): return x + 1
+"""
+CALLS = """
+import asyncio
+from agent import kit
+def main():
+    x = 5
+    b = kit.moves(x, 1)
+    x = kit.twice(x)
+    print(b, x)
+    kit.stops(x)
+    pair = kit.value_first(kit.noted(1), b)
+    print(pair, list(kit.gives()), kit.again(3), kit.shown(kit.passed, 3))
+    kit.counts()
+    print(kit.count, kit.late(2)[0]())
+    kit.Base().run()
+    other = kit.Other()
+    other.run()
+    print(other.early(3), other.early(20), asyncio.run(other.wait()))
+    try:
+        other.early(-1)
+    except ValueError as x:
+        print(x)
+"""
+
+
+@pytest.mark.micropython
+@needs_micropython
+def test_what_is_called_once_stands_where_it_was_called(tmp_path: Path) -> None:
+    _files, source, names = shrunk(tmp_path, {"kit": MOVED, "main": CALLS})
+    unchanged = said(f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom agent.main import main")
+    assert "('error', 5)\ninner\n" in unchanged
+    assert said(source) == unchanged
+    where = {long.split(".")[-1].split(":")[-1] for stands_for in names.values() for long in stands_for}
+    gone = {"moves", "twice", "value_first", "_checked", "_pick", "_slept", "_told", "_why"}
+    assert where & gone == set()
+    assert where >= {"hook", "stops", "counts", "again", "gives", "late", "passed", "noted", "_sum", "_next"}
 
 
 def test_classes_of_no_kin_share_private_names_and_kin_does_not(tmp_path: Path) -> None:
