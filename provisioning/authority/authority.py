@@ -169,7 +169,8 @@ class Authority:
 
         Raises:
             RequestError: the request is malformed, not signed by its key, not P-256, or for another identity.
-            IssueError: a name or validity that is not allowed, or a key that has another role or identity, or was revoked.
+            IssueError: a name or validity that is not allowed, a key that has another role or identity, or was
+                revoked, or an identity that has another role.
             AuthorityStateError: the audit log cannot be written; nothing was issued.
         """
         try:
@@ -189,7 +190,7 @@ class Authority:
         kid = p256.kid_of(public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
         not_after_ms = milliseconds(leaf.not_valid_after_utc)
         with self._log() as log:
-            self._refuse_foreign_key(log.entries, kid, role, identity)
+            self._refuse_foreign(log.entries, kid, role, identity)
             log.append(
                 {
                     "action": "issued",
@@ -291,19 +292,25 @@ class Authority:
                 f"the audit log in {self._directory} is damaged: restore it from the backup"
             ) from None
 
-    def _refuse_foreign_key(self, entries: Sequence[audit.Entry], kid: bytes, role: str, identity: str) -> None:
-        """One key, one role, one identity: otherwise a device's key could sign receipts. A revoked key stays revoked."""
+    def _refuse_foreign(self, entries: Sequence[audit.Entry], kid: bytes, role: str, identity: str) -> None:
+        """One key, one role, one identity: otherwise a device's key could sign receipts. A revoked key stays revoked.
+
+        And one identity, one role: brokers know a client by its name alone, and would give a device the rights of a center.
+        """
         if kid in (self._issuing.kid, self._root.kid):
             raise IssueError("the request was signed with the authority's own key: make a key on the device")
         for record in self._records(entries):
-            if record.kid != kid:
-                continue
-            if (record.role, record.identity) != (role, identity):
-                raise IssueError(
-                    f"this key belongs to the {record.role} {record.identity} already: make a new key on the device"
-                )
-            if record.revoked_ms is not None:
-                raise IssueError(f"this key's certificate {record.serial:x} was revoked: make a new key on the device")
+            if record.kid == kid:
+                if (record.role, record.identity) != (role, identity):
+                    raise IssueError(
+                        f"this key belongs to the {record.role} {record.identity} already: make a new key on the device"
+                    )
+                if record.revoked_ms is not None:
+                    raise IssueError(
+                        f"this key's certificate {record.serial:x} was revoked: make a new key on the device"
+                    )
+            elif record.identity == identity and record.role != role:
+                raise IssueError(f"{identity} is the name of a {record.role} already: choose another")
 
 
 def _named(common_name: str) -> x509.Name:

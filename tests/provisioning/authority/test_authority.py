@@ -204,6 +204,16 @@ def test_hosts_belong_to_brokers_only(authority: Authority, request_for: Request
         authority.issue("device", request_for("pillar-017"), "pillar-017", NOW_MS, 5, hosts=["a.example"])
 
 
+def test_one_identity_has_one_role_even_after_it_was_revoked(authority: Authority, request_for: RequestFor) -> None:
+    issued = authority.issue_center(request_for("center-1", key="k"), "center-1", NOW_MS)
+    with pytest.raises(IssueError, match="center-1 is the name of a center already"):
+        authority.issue_device(request_for("center-1", key="other"), "center-1", NOW_MS)
+    authority.revoke(issued.serial, NOW_MS)
+    with pytest.raises(IssueError, match="center-1 is the name of a center already"):
+        authority.issue_device(request_for("center-1", key="other"), "center-1", NOW_MS)
+    authority.issue_center(request_for("center-1", key="other"), "center-1", NOW_MS)
+
+
 def test_one_key_has_one_role_and_one_identity(authority: Authority, request_for: RequestFor) -> None:
     authority.issue_device(request_for("pillar-017", key="k"), "pillar-017", NOW_MS)
     authority.issue_device(request_for("pillar-017", key="k"), "pillar-017", NOW_MS + 1)

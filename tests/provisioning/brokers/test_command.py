@@ -158,8 +158,7 @@ def test_a_bad_csv_is_refused_with_its_line(office: Office, content: bytes, said
 
 
 def test_a_centers_name_as_a_device_is_refused(office: Office) -> None:
-    office.issue("device", "center-1")
-    code, _, err = office.command("mosquitto")
+    code, _, err = office.command("mosquitto", "--device", "center-1")
     assert code == 2
     assert "['center-1'] have two roles" in err
     assert not office.out.exists()
