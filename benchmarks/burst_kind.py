@@ -44,8 +44,10 @@ class Logic:
         return []
 
     def input(self, name: str, value: int, now_ms: int) -> "Effects":  # noqa: ARG002
-        """A rising level is a press."""
-        pressed = name == "button" and value == 1 and not self._level
+        """A rising level of the button is a press."""
+        if name != "button":
+            return []
+        pressed = value == 1 and not self._level
         self._level = value
         return [self._event(self._type) for _ in range(self._burst)] if pressed else []
 
