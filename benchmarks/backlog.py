@@ -25,7 +25,8 @@ from simulators.site import Device
 EVENTS = 100_000
 QUICK_EVENTS = 5_000
 DEFAULT_RATE = 500
-RAISED_RATE = 20_000
+RAISED_RATE = 1_000
+"""What broker and center here keep up with. Unlimited, the broker's queue for the center overflows, and what it drops waits for a round."""
 WINDOW = 200
 AT_DEFAULT_S = 10.0
 STALL_S = 40.0
