@@ -68,3 +68,20 @@ class Frames:
                 best_start, best_end = at, at + length
             found = search(data, at + 1, len(data) if best_end < 0 else best_end)
         return best_start, best_end, keep
+
+
+class FrameDecoder:
+    """What a decoder of frames says of its stream."""
+
+    def __init__(self, first: re.Pattern[bytes], measure: Measure) -> None:
+        self._frames = Frames(first, measure)
+
+    @property
+    def understood(self) -> int:
+        """Frames so far."""
+        return self._frames.understood
+
+    @property
+    def skipped(self) -> int:
+        """Bytes so far that belonged to none."""
+        return self._frames.skipped

@@ -14,7 +14,7 @@ from pynmeagps import VALNONE, NMEAMessage, NMEAReader
 from pyubx2 import GET as UBX_GET
 from pyubx2 import UBXMessage, UBXReader
 
-from devices.sensors.frames import MORE, NONE, Frames
+from devices.sensors.frames import MORE, NONE, FrameDecoder
 from devices.sensors.readings import Fix
 
 BAUD = 9600
@@ -34,21 +34,11 @@ _FIX_TYPES = (2, 3, 4)
 """2D, 3D, with dead reckoning; 1 is dead reckoning alone, 5 is time alone."""
 
 
-class Decoder:
+class Decoder(FrameDecoder):
     """Positions out of the receiver's bytes; a receiver without a fix is understood, and says none."""
 
     def __init__(self) -> None:
-        self._frames = Frames(_FIRST, measure)
-
-    @property
-    def understood(self) -> int:
-        """Sentences and messages so far."""
-        return self._frames.understood
-
-    @property
-    def skipped(self) -> int:
-        """Bytes so far that belonged to neither."""
-        return self._frames.skipped
+        super().__init__(_FIRST, measure)
 
     def feed(self, data: bytes, at_ms: int) -> list[Fix]:
         """Take bytes as they come; never raises."""

@@ -10,7 +10,7 @@ import re
 import struct
 
 from devices.sensors import hilink
-from devices.sensors.frames import MORE, NONE, Frames
+from devices.sensors.frames import MORE, NONE, FrameDecoder
 from devices.sensors.readings import Presence
 
 BAUD = 256_000
@@ -33,21 +33,11 @@ _STILL = 2
 _MEASURING_NOISE = 4
 
 
-class Decoder:
+class Decoder(FrameDecoder):
     """Readings out of the radar's bytes."""
 
     def __init__(self) -> None:
-        self._frames = Frames(_FIRST, measure)
-
-    @property
-    def understood(self) -> int:
-        """Reports and answers so far."""
-        return self._frames.understood
-
-    @property
-    def skipped(self) -> int:
-        """Bytes so far that belonged to neither."""
-        return self._frames.skipped
+        super().__init__(_FIRST, measure)
 
     def feed(self, data: bytes, at_ms: int) -> list[Presence | hilink.Answer]:
         """Take bytes as they come; never raises."""

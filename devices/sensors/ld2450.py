@@ -11,7 +11,7 @@ import struct
 from collections.abc import Sequence
 
 from devices.sensors import hilink
-from devices.sensors.frames import MORE, NONE, Frames
+from devices.sensors.frames import MORE, NONE, FrameDecoder
 from devices.sensors.readings import Target, Targets
 
 BAUD = 256_000
@@ -29,21 +29,11 @@ _POSITIVE = 0x8000
 _LARGEST = 0x7FFF
 
 
-class Decoder:
+class Decoder(FrameDecoder):
     """Readings out of the radar's bytes."""
 
     def __init__(self) -> None:
-        self._frames = Frames(_FIRST, measure)
-
-    @property
-    def understood(self) -> int:
-        """Reports and answers so far."""
-        return self._frames.understood
-
-    @property
-    def skipped(self) -> int:
-        """Bytes so far that belonged to neither."""
-        return self._frames.skipped
+        super().__init__(_FIRST, measure)
 
     def feed(self, data: bytes, at_ms: int) -> list[Targets | hilink.Answer]:
         """Take bytes as they come; never raises."""
