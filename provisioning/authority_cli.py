@@ -95,7 +95,7 @@ def _init(directory: Path, name: str, passphrase_file: Path | None, as_json: boo
 @click.argument("request", type=_FILE)
 @click.option("--role", required=True, type=click.Choice(ROLES), help="What the certificate is for.")
 @click.option("--id", "identity", required=True, help="Who it is for: a-z, 0-9 and '-', 3 to 63 characters.")
-@click.option("--host", "hosts", multiple=True, help="DNS name or IP address of a broker; may be repeated.")
+@click.option("--host", "hosts", multiple=True, help="DNS name or IP address of a server; may be repeated.")
 @click.option("--days", type=int, default=LEAF_DAYS, show_default=True, help="How long it is valid.")
 @click.option("--out", type=_FILE, help="Write the chain (leaf first) here; otherwise it is printed.")
 @_common

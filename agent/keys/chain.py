@@ -30,7 +30,7 @@ from agent.keys.revocation import RevocationList
 
 _CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string
 _SERVER = ExtendedKeyUsageOID.SERVER_AUTH.dotted_string
-_PURPOSE = {names.DEVICE: _CLIENT, names.CENTER: _CLIENT, names.CONSUMER: _CLIENT, names.BROKER: _SERVER}
+_PURPOSE = {role: _SERVER if role in names.SERVERS else _CLIENT for role in names.ROLES}
 
 
 @dataclass(frozen=True)

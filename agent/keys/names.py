@@ -6,7 +6,11 @@ DEVICE = "device"
 CENTER = "center"
 BROKER = "broker"
 CONSUMER = "consumer"
-ROLES = (DEVICE, CENTER, BROKER, CONSUMER)
+EVIDENCE = "evidence"
+ENROLMENT = "enrolment"
+ROLES = (DEVICE, CENTER, BROKER, CONSUMER, EVIDENCE, ENROLMENT)
+SERVERS = (BROKER, EVIDENCE, ENROLMENT)
+"""Roles that are reached under host names; all others are clients."""
 
 URN = "urn:dabyl:"
 IDENTITY_MIN = 3

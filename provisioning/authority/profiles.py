@@ -1,4 +1,4 @@
-"""What the authority's certificates contain (RFC 5280 profile): root, issuing authority, device, center, broker, consumer. Pure.
+"""What the authority's certificates contain (RFC 5280 profile): root, issuing authority, and one profile for each role. Pure.
 
 Keys, serial numbers and times are passed in. All is ECDSA P-256 with SHA-256. Leaves carry their role as a SAN URI and their identity
 as the only common name; a certificate request decides nothing but the public key.
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from agent.keys.names import BROKER, role_uri
+from agent.keys.names import SERVERS, role_uri
 from provisioning.authority.errors import IssueError
 
 # Certificates begin a little earlier, so that a device whose clock is slow accepts them at once.
@@ -93,20 +93,22 @@ def leaf_certificate(
         issuer_key: its key.
         serial: positive, up to 159 bits.
         validity: from when until when.
-        hosts: DNS names and IP addresses; brokers need at least one, others have none.
+        hosts: DNS names and IP addresses; servers need at least one, others have none.
 
     Raises:
         IssueError: hosts missing, not allowed or malformed.
         IdentityError: a role or identity that breaks the naming rules.
     """
     names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(role_uri(role, identity))]
-    if role == BROKER:
+    if role in SERVERS:
         if not hosts:
-            raise IssueError("a broker's certificate needs the DNS names or IP addresses under which devices reach it")
+            raise IssueError(
+                f"the certificate of a server ({role}) needs the DNS names or IP addresses under which devices reach it"
+            )
         names.extend(_host(host) for host in hosts)
     elif hosts:
         raise IssueError(f"a {role} is a client and has no host names: leave them out")
-    purpose = ExtendedKeyUsageOID.SERVER_AUTH if role == BROKER else ExtendedKeyUsageOID.CLIENT_AUTH
+    purpose = ExtendedKeyUsageOID.SERVER_AUTH if role in SERVERS else ExtendedKeyUsageOID.CLIENT_AUTH
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, identity)])
     builder = _base(subject, public_key, issuer, issuer_key, serial, validity)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.keys.names import SERVERS
 from provisioning.authority.authority import Authority
 from provisioning.authority.identity import IdentityFiles, make_identity
 
@@ -37,7 +38,7 @@ def make(tmp_path: Path, ca: Authority) -> Make:
     def identity(
         role: str, name: str, by: Authority | None = None, at_ms: int | None = None, days: int = 30
     ) -> IdentityFiles:
-        hosts = ("localhost", "127.0.0.1") if role == "broker" else ()
+        hosts = ("localhost", "127.0.0.1") if role in SERVERS else ()
         where = tmp_path / f"{role}-{name}"
         return make_identity(where, by or ca, role, name, at_ms or now_ms(), days=days, hosts=hosts)
 
@@ -55,6 +56,8 @@ def openssl(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         ("center", "sslclient", "sslserver"),
         ("consumer", "sslclient", "sslserver"),
         ("broker", "sslserver", "sslclient"),
+        ("evidence", "sslserver", "sslclient"),
+        ("enrolment", "sslserver", "sslclient"),
     ],
 )
 def test_openssl_verifies_each_profile_strictly_for_its_purpose_only(
