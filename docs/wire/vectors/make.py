@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from bad_messages import refused_envelopes, refused_payloads
+from evidence_receipts import evidence_cases
 from good_messages import (
     AT,
     BADGE,
@@ -210,6 +211,7 @@ def vectors() -> dict[str, object]:
         "chain.json": chain_cases(),
         "commands.json": {"command": ORDER_TO_TEST.encode().hex(), "cases": refusals()},
         "topics.json": topic_cases(),
+        "evidence.json": evidence_cases(),
     }
 
 
