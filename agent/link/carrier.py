@@ -10,6 +10,9 @@ from agent.link.feed import Feed
 from agent.link.path import Path
 from agent.wire import topics
 
+LEAVE_MS = 1000
+"""A broker that was told DISCONNECT has so long to hang up."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -122,18 +125,6 @@ class Carrier:
         # A broker that takes one message at a time may have it already: then presence goes as soon as that is acknowledged.
         self._unannounced = self._connection.publish(self._topic, presence, True) is None
         self._connection.flush()
-
-    async def stop(self) -> None:
-        """Say goodbye: a signed presence that this was meant, then DISCONNECT."""
-        connection = self._connection
-        if not self.up or connection is None:
-            return
-        try:
-            connection.publish(self._topic, self._presence(self.session, False), True)
-        except LinkError as error:
-            self._drop(str(error))  # the broker sends the will, which is signed already
-            return
-        connection.close("stopped", True)
 
     @property
     def broker(self) -> int:

@@ -125,10 +125,17 @@ class Connection:
             self._writing = False
             self._loop.remove_writer(self._sock)
 
-    def close(self, reason: str, polite: bool = False) -> None:
-        """End the connection after what is queued; ``polite`` adds DISCONNECT, so that the broker does not publish the will."""
-        if polite:
-            self._session.disconnect()
+    def leave(self) -> None:
+        """Say DISCONNECT after what is queued, so that the broker publishes no will; then it hangs up.
+
+        Who said it must not close the connection: with something unread that is a reset (RFC 1122 §4.2.2.13), which takes from the broker
+        what it has not read yet.
+        """
+        self._session.disconnect()
+        self.flush()
+
+    def close(self, reason: str) -> None:
+        """End the connection after what is queued. The broker publishes the will."""
         self.flush()
         self._over(reason)
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from agent.link.carrier import Carrier
+from agent.link.carrier import LEAVE_MS, Carrier
 from agent.link.connection import V5, V311, Connection
 from agent.link.dial import context, dial
 from agent.link.errors import LinkError
@@ -52,6 +52,26 @@ class Link(Carrier):
         super().pump()
         self._schedule()
 
+    async def stop(self) -> None:
+        """Say goodbye: a signed presence that this was meant, then DISCONNECT. Without room for it the broker sends the will instead."""
+        connection, lost = self._connection, self._lost
+        if not self.up or connection is None or lost is None:
+            return
+        try:
+            said = connection.publish(self._topic, self._presence(self.session, False), True)
+        except LinkError as error:
+            self._drop(str(error))
+            return
+        if said is None:
+            self._drop("no room for a goodbye")
+            return
+        connection.leave()
+        try:
+            async with asyncio.timeout(LEAVE_MS / 1000):
+                await lost
+        except TimeoutError:
+            self._drop("stopped")
+
     def _name(self, broker: "dict[str, Any]") -> str:
         return f"{broker['host']}:{broker['port']}"
 
@@ -97,7 +117,7 @@ class Link(Carrier):
 
     async def _lasting(self) -> str:
         assert self._lost is not None
-        return await self._lost
+        return await asyncio.shield(self._lost)  # whose end is not the connection's: there is a goodbye to say
 
     def _flush(self) -> None:
         self._flushing = False

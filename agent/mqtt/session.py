@@ -58,6 +58,7 @@ class Session:
         self._subscribing = (0, 0)
         self._answered = False
         self._over = False
+        self._left = False
         self._sent_ms = now_ms
         self._received_ms = now_ms
         self._pinged_ms: "int | None" = None
@@ -84,7 +85,7 @@ class Session:
     @property
     def has_room(self) -> bool:
         """Whether ``publish`` takes another message now."""
-        return len(self._in_flight) < min(self.receive_max, _MAX_MID - 1)
+        return len(self._in_flight) < min(self.receive_max, _MAX_MID - 1) and not self._left
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> int:
         """Queue a message with QoS 1; its packet identifier, which is free again once the message is acknowledged.
@@ -104,8 +105,9 @@ class Session:
         return mid
 
     def disconnect(self) -> None:
-        """Queue DISCONNECT, after which the broker forgets the will."""
+        """Queue DISCONNECT, the last packet: the broker forgets the will and hangs up. What it still sends has come too late."""
         self._out.append(packets.DISCONNECT)
+        self._left = True
 
     def to_send(self, now_ms: int) -> bytes:
         """What is queued, which now counts as sent."""
@@ -122,7 +124,7 @@ class Session:
         It pings when three quarters of the keepalive passed in silence of either side, and gives up a quarter later.
         """
         whole = self.keepalive_ms
-        if not whole:
+        if not whole or self._left:
             return _MAX_MID * 1000
         if self._pinged_ms is not None:
             wait = self._pinged_ms + whole // 4 - now_ms
@@ -141,6 +143,8 @@ class Session:
         """What ``data``, the next bytes from the network in pieces of any size, completes. It raises nothing."""
         self._received_ms = now_ms
         self._pinged_ms = None  # whatever arrives is a sign of life
+        if self._left:
+            return []
         if self._parts:
             self._parts.append(data)
             self._have += len(data)

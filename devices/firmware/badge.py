@@ -5,8 +5,6 @@ broker without goodbye, so its presence stands while it sleeps; in it the keepal
 misses a badge that is dead, and none that sleeps.
 """
 
-import asyncio
-
 import esp32
 import machine
 import network
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
 
 LONGEST_S = 65535
 """The longest keepalive that presence can tell."""
-LEAVE_MS = 100
-"""For the last bytes to leave the radio."""
 SOON_MS = 15_000
 """A self-test that is due so soon is waited for."""
 TEST_MS = 2000
@@ -80,8 +76,7 @@ class Badge(Board):
         if "battery" in read:  # not often, but long enough awake for a judgement
             self._input("battery", read["battery"], self._schedule.now_ms())
         if self._sleep_ms():
-            self._link.pause()
-            await asyncio.sleep_ms(LEAVE_MS)  # type: ignore[attr-defined]  # MicroPython's own
+            await self._link.pause()
             network.WLAN(network.STA_IF).active(False)
             self._hardware.look()  # who has pressed meanwhile is heard, and who presses now wakes the board
             sleep_ms = self._sleep_ms()

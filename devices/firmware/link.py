@@ -5,7 +5,7 @@ import binascii
 import gc
 import os
 
-from agent.link.carrier import Carrier
+from agent.link.carrier import LEAVE_MS, Carrier
 from agent.link.errors import LinkError
 from agent.mqtt.packets import V5, V311
 from devices.firmware.connection import Connection
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PRESENCE_EVERY_MS = 600_000
 LOOK_MS = 500
 """While there is a connection, it is looked at least this often what is due."""
+LEAVE_LOOK_MS = 20
+"""How often it is looked whether the broker has hung up."""
 JOIN_MS = 10_000
 """So long it is waited for a network without saying so again."""
 _NO_MEMORY = "no memory"
@@ -53,10 +55,17 @@ class Link(Carrier):
         self._wifi.hurry()
         super().hurry()
 
-    def pause(self) -> None:
+    async def pause(self) -> None:
         """Leave for a while, without goodbye: DISCONNECT, after which the broker sends no will, so that what presence says still stands."""
-        if self._connection is not None:
-            self._connection.close("paused", True)
+        connection = self._connection
+        if connection is None:
+            return
+        connection.leave()
+        for _ in range(LEAVE_MS // LEAVE_LOOK_MS):
+            if connection.lost is not None:
+                return
+            await self._sleep(LEAVE_LOOK_MS)
+        connection.close("paused")
 
     def _name(self, broker: "tuple[str, int]") -> str:
         return "%s:%d" % broker

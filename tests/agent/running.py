@@ -212,6 +212,7 @@ class Line:
         self.topics: list[str] = []
         self.queued: list[tuple[str, bytes]] = []
         self._mid = 0
+        self._left = False
         self._lost = False
 
     async def open(self, subscribed: list[str]) -> None:
@@ -237,12 +238,17 @@ class Line:
             mids = range(self._mid - len(left) + 1, self._mid + 1)
             asyncio.get_running_loop().call_soon(self._acknowledge, [(mid, 0) for mid in mids])
 
-    def close(self, reason: str, polite: bool = False) -> None:
+    def leave(self) -> None:
+        self.flush()
+        self._left = True
+        asyncio.get_running_loop().call_soon(self.close, "the broker hung up")
+
+    def close(self, reason: str) -> None:
         self.flush()
         if not self._lost:
             self._lost = True
             self.broker.line = None
-            self.broker.ended.append((reason, polite))
+            self.broker.ended.append((reason, self._left))
             self.on_lost(reason)
 
     def _acknowledge(self, acknowledged: list[tuple[int, int]]) -> None:

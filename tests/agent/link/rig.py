@@ -40,16 +40,25 @@ async def packet(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 class Broker:
     """Takes everything and acknowledges, unless told otherwise. ``hangs_up`` looks at each message and says when to break off.
 
-    ``acknowledges`` may be a reason code to answer with.
+    ``acknowledges`` may be a reason code to answer with. Who says DISCONNECT is hung up on, unless ``stays``.
     """
 
     def __init__(
-        self, *, answers: bool = True, acknowledges: bool | int = True, properties: bytes = b"", hangs_up: Any = None
+        self,
+        *,
+        answers: bool = True,
+        acknowledges: bool | int = True,
+        properties: bytes = b"",
+        hangs_up: Any = None,
+        stays: bool = False,
     ) -> None:
         self.answers = answers
         self.acknowledges = acknowledges
         self.properties = properties
         self.hangs_up: Callable[[bytes], bool] = hangs_up or (lambda _payload: False)
+        self.stays = stays
+        self.left = 0
+        """How often it was told DISCONNECT."""
         self.versions: list[int] = []
         self.messages: list[tuple[str, bytes]] = []
         self._mids: list[bytes] = []
@@ -66,6 +75,10 @@ class Broker:
         writer.write(b"\x90\x05" + subscribe[:2] + b"\x00\x01\x01")
         while True:
             first, body = await packet(reader)
+            if first == 0xE0:
+                self.left += 1
+                if not self.stays:
+                    return
             if first & 0xF0 != 0x30:
                 continue
             end = 2 + int.from_bytes(body[:2])

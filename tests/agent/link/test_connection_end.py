@@ -147,7 +147,7 @@ def test_what_cannot_be_sent_while_it_is_closed_is_no_second_end(play: Any, serv
             with raw(connection) as line:
                 line.shutdown(socket.SHUT_WR)
             connection.publish(EVENT, b"x")
-            connection.close("stopped", polite=True)
+            connection.close("stopped")
             assert told.lost == ["stopped"]
             await asyncio.sleep(0.01)
         assert told.lost == ["stopped"]

@@ -116,7 +116,7 @@ def test_a_broker_that_never_takes_anything_does_not_hold_up_the_end(play: Any, 
             assert told.lost == ["enough"]
             assert nothing_left_in(asyncio.get_running_loop(), descriptor)
             connection.flush()
-            connection.close("once more", polite=True)
+            connection.close("once more")
             await asyncio.sleep(0.01)
         assert told.lost == ["enough"]
 
@@ -172,25 +172,57 @@ def test_a_renegotiation_that_the_broker_does_not_finish_makes_no_busy_loop(
     assert b"in the middle of it" in said
 
 
-def test_close_sends_what_is_queued_and_says_goodbye_only_when_polite(play: Any, serve: Any, connect: Connect) -> None:
+def test_close_sends_what_is_queued_and_says_no_goodbye(play: Any, serve: Any, connect: Connect) -> None:
     async def scenario() -> None:
-        for polite in (True, False):
-            broker, told = Broker(), Told()
-            async with serve(broker) as port:
-                connection = await connect(port, told)
-                descriptor = connection._sock.fileno()
-                payloads = [b"%d" % number for number in range(50)]
-                for payload in payloads:
-                    assert connection.publish(EVENT, payload, retain=True) is not None
-                connection.close("stopped", polite=polite)
-                assert told.lost == ["stopped"]
-                assert nothing_left_in(asyncio.get_running_loop(), descriptor)
-                connection.close("stopped", polite=polite)
-                await broker.ended.wait()
-                assert broker.payloads() == payloads
-                assert {first for first, _ in broker.packets[2:52]} == {0x33}
-                assert [first for first, _ in broker.packets[52:]] == [0xE0] * polite
+        broker, told = Broker(), Told()
+        async with serve(broker) as port:
+            connection = await connect(port, told)
+            descriptor = connection._sock.fileno()
+            payloads = [b"%d" % number for number in range(50)]
+            for payload in payloads:
+                assert connection.publish(EVENT, payload, retain=True) is not None
+            connection.close("stopped")
             assert told.lost == ["stopped"]
+            assert nothing_left_in(asyncio.get_running_loop(), descriptor)
+            connection.close("stopped")
+            await broker.ended.wait()
+            assert broker.payloads() == payloads
+            assert {first for first, _ in broker.packets[2:]} == {0x33}
+        assert told.lost == ["stopped"]
+
+    play(scenario())
+
+
+def test_who_leaves_sends_what_is_queued_and_disconnect_and_waits_for_the_broker_to_hang_up(
+    play: Any, serve: Any, connect: Connect
+) -> None:
+    class Talkative(Broker):
+        """Has a lot to say yet when it is told DISCONNECT: unread, that would make a reset of the connection's end."""
+
+        def answer(self) -> None:
+            if self.packets[-1][0] == 0xE0:
+                self.writer.write(publish(RECEIPTS, b"x" * 10_000) * 10)
+                asyncio.get_running_loop().call_later(0.05, self.writer.close)
+
+    async def scenario() -> None:
+        broker, told = Talkative(), Told()
+        async with serve(broker) as port:
+            connection = await connect(port, told)
+            descriptor = connection._sock.fileno()
+            payloads = [b"%d" % number for number in range(50)]
+            for payload in payloads:
+                assert connection.publish(EVENT, payload) is not None
+            connection.leave()
+            assert connection.publish(EVENT, b"too late") is None
+            while 0xE0 not in [first for first, _ in broker.packets]:
+                assert told.lost == [], "the broker hangs up, not who leaves"
+                await asyncio.sleep(0.005)
+            await told.until_lost()
+            assert told.lost == ["the broker hung up"]
+            assert nothing_left_in(asyncio.get_running_loop(), descriptor)
+            assert broker.payloads() == payloads
+            assert [first for first, _ in broker.packets[52:]] == [0xE0], "nothing follows DISCONNECT"
+        assert told.messages == []
 
     play(scenario())
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.link import feed, path
+from agent.link import feed, link, path
 from agent.link.feed import SUSPECT_BYTES
 from agent.seal import Sealed
 from tests.agent.link.rig import DEVICE, Broker, Rig, running
@@ -64,6 +64,38 @@ def test_presence_comes_first_then_what_is_owed_and_a_goodbye_at_the_end(play: A
             (prefix + "presence", b"presence 1 False"),
         ]
         assert rig.changes == [True, False]
+
+    play(scenario())
+
+
+def test_a_broker_that_does_not_hang_up_after_the_goodbye_is_not_waited_for(
+    play: Any, serve: Any, authority: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(link, "LEAVE_MS", 50)
+        broker = Broker(stays=True)
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            async with running(rig):
+                await rig.until(lambda: rig.link.up)
+            assert not rig.link.up
+            assert broker.left == 1
+        assert rig.changes == [True, False]
+
+    play(scenario())
+
+
+def test_who_has_no_room_for_a_goodbye_leaves_it_to_the_will(play: Any, serve: Any, authority: Any) -> None:
+    async def scenario() -> None:
+        broker = Broker(acknowledges=False, properties=b"\x21\x00\x01")
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            async with running(rig):
+                await rig.until(lambda: rig.link.up)
+                await rig.until(lambda: broker.messages)
+            assert not rig.link.up
+        assert [payload for _, payload in broker.messages] == [b"presence 1 True"]
+        assert broker.left == 0, "a DISCONNECT would have kept the broker from sending the will"
 
     play(scenario())
 

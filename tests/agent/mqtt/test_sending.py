@@ -143,4 +143,8 @@ def test_everything_leaves_once_in_order_and_identifiers_are_never_shared(
         elif what == "disconnect":
             session.disconnect()
             owed.append((0xE0, b""))
+            assert not session.has_room
+            assert session.receive(message(version, b"a", b"", mid=1), 0) == []
+            assert session.keepalive(10**9) == 65_535_000
+            break
     assert taken_apart(sent + session.to_send(0)) == owed

@@ -81,7 +81,10 @@ async def main() -> None:
     async def ends() -> None:
         while len(acknowledged) < settings["wanted"] or len(heard) < settings.get("messages", 0):
             await asyncio.sleep(0)
-        connection.close("done", settings.get("polite", True))
+        if settings.get("polite", True):
+            connection.leave()
+        else:
+            connection.close("done")
 
     reader, writer, close, why = await streams(sys.argv[1], settings)
     connection = Connection(

@@ -173,13 +173,12 @@ async def main() -> None:
     say("started")
     running = asyncio.create_task(board.link.run())
     await board.listen()
+    await board.link.pause()
     running.cancel()
     try:
         await running
     except asyncio.CancelledError:
         pass
-    await board.link.stop()
-    await asyncio.sleep_ms(50)  # type: ignore[attr-defined]
     say("stopped")
 
 

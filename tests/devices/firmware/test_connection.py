@@ -74,6 +74,8 @@ class Broker:
                 self.reading.wait()
                 first, body = packet(connection)
                 self.packets.append((first, body))
+                if first == 0xE0:
+                    return
                 if first & 0xF0 == 0x30 and self.acknowledges:
                     end = 2 + int.from_bytes(body[:2])
                     connection.sendall(b"\x40\x02" + body[end : end + 2])
@@ -124,7 +126,7 @@ def test_messages_pass_whole_both_ways_through_mosquitto(
     voice.send(TOPIC + "command", b"r" * 15_000)
     assert program.until("message", topic=TOPIC + "receipt")["payload"] == "a receipt"
     assert program.until("message", topic=TOPIC + "command")["size"] == 15_000
-    program.until("over", reason="done", publishes=None)
+    program.until("over", reason="the broker hung up", publishes=None)
     assert program.finish() == 0
     assert sorted(one["mid"] for one in program.of("acknowledged")) == sorted(
         one["mid"] for one in program.of("published")
@@ -151,7 +153,7 @@ def test_a_broker_that_is_slow_to_read_gets_every_byte_in_order(
         until(lambda: len(broker.payloads()) == len(sizes), "all messages")
         assert broker.payloads() == [bytes([65 + size % 26]) * size for size in sizes]
         if acknowledges:
-            program.until("over", reason="done")
+            program.until("over", reason="the broker hung up")
             assert broker.ended.wait(10)
             assert broker.packets[-1] == (0xE0, b"")
 
@@ -273,7 +275,7 @@ def test_only_a_polite_end_says_goodbye(run: Run, tls: ssl.SSLContext, board: bo
     broker = Broker()
     with serving(broker, tls) as port:
         program = run(board, port, payloads=["one"], wanted=1, polite=polite)
-        program.until("over", reason="done")
+        program.until("over", reason="the broker hung up" if polite else "done")
         assert broker.ended.wait(10)
     assert ((0xE0, b"") in broker.packets) == polite
     assert broker.payloads() == [b"one"]
