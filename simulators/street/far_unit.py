@@ -1,7 +1,7 @@
 """The unit on the far side: a radar and an infrared sensor over its pad, a button, its own lamps, and a radio that delays and loses.
 
 It judges with the crosswalk's own fusion, speaks the crosswalk's link, and flashes only for a while after each order, as its firmware is
-specified in ``devices.crosswalk.farside``. Like all that hangs on a line it is an instrument in the sense of ``simulators.street.port``.
+specified in ``devices.crosswalk.farside``. Like all that hangs on a line it is an instrument in the sense of ``simulators.lines.port``.
 """
 
 import heapq

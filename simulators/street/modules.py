@@ -8,7 +8,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from devices.sensors import modbus
-from devices.sensors.modbus import Answer, Listener, Request
+from devices.sensors.modbus import Answer, Request
+from simulators.lines.units import NO_SUCH_ADDRESS, Units
+from simulators.lines.units import registers as held
 
 RELAYS = "relays"
 INPUTS = "inputs"
@@ -16,12 +18,9 @@ ANALOG = "analog"
 UNITS = {RELAYS: 1, ANALOG: 2, INPUTS: 3}
 """The unit numbers that this street's modules are set to."""
 SUPPLY_COIL = 0
-TURNAROUND_MS = 4.0
-"""From the last bit of a request to the first one of its answer."""
 PULL_IN_MS = 8.0
 """A relay's contact closes so long after its coil has current; it opens as fast."""
 COILS = 8
-NO_SUCH_ADDRESS = 2
 
 
 class RelayModule:
@@ -86,8 +85,8 @@ class RelayModule:
         self.due_ms = min([*times, *(move[0] for move in self._moves)], default=math.inf)
 
 
-class Bus:
-    """The modules on their line, an instrument in the sense of ``simulators.street.port``.
+class Bus(Units):
+    """The modules on their line, an instrument in the sense of ``simulators.lines.port``.
 
     Args:
         relays: the module of ``UNITS``.
@@ -95,52 +94,40 @@ class Bus:
         inputs: the input module's levels at a moment.
     """
 
-    baud = modbus.BAUD
-
     def __init__(
         self,
         relays: RelayModule,
         registers: Callable[[float], Sequence[int]],
         inputs: Callable[[float], Sequence[bool]],
     ) -> None:
+        super().__init__(
+            modbus.BAUD,
+            {
+                UNITS[RELAYS]: relays.answer,
+                UNITS[ANALOG]: lambda request, _levels, now_ms: held(request, registers(now_ms)),
+                UNITS[INPUTS]: lambda request, _levels, now_ms: _levels_of(request, inputs(now_ms)),
+            },
+        )
         self.relays = relays
-        self._registers = registers
-        self._inputs = inputs
-        self._listeners = {name: Listener(unit) for name, unit in UNITS.items()}
-        self._reply = b""
-        self._reply_ms = math.inf
 
     @property
     def due_ms(self) -> float:
         """When an answer begins, or a contact moves."""
-        return min(self._reply_ms, self.relays.due_ms)
+        return min(super().due_ms, self.relays.due_ms)
 
     def speak(self, now_ms: float) -> bytes:
         """The answer that is due."""
         self.relays.advance(now_ms)
-        if now_ms < self._reply_ms:
-            return b""
-        reply, self._reply, self._reply_ms = self._reply, b"", math.inf
-        return reply
+        return super().speak(now_ms)
 
     def hear(self, data: bytes, now_ms: float) -> None:
         """A request, or a part of one."""
         self.relays.advance(now_ms)
-        for name, listener in self._listeners.items():
-            for request, levels in listener.feed(data):
-                self._reply += modbus.encode(self._answer(name, request, levels, now_ms))
-                self._reply_ms = now_ms + TURNAROUND_MS
+        super().hear(data, now_ms)
 
-    def _answer(self, name: str, request: Request, levels: Sequence[bool], now_ms: float) -> Answer:
-        first, end = request.address, request.address + request.count
-        if name == RELAYS:
-            return self.relays.answer(request, levels, now_ms)
-        if name == ANALOG and request.function == modbus.READ_REGISTERS:
-            registers = self._registers(now_ms)
-            if end <= len(registers):
-                return Answer(0, request, registers=tuple(registers[first:end]))
-        if name == INPUTS and request.function == modbus.READ_INPUTS:
-            inputs = self._inputs(now_ms)
-            if end <= len(inputs):
-                return Answer(0, request, tuple(inputs[first:end]))
+
+def _levels_of(request: Request, levels: Sequence[bool]) -> Answer:
+    end = request.address + request.count
+    if request.function != modbus.READ_INPUTS or end > len(levels):
         return Answer(0, request, failure=NO_SUCH_ADDRESS)
+    return Answer(0, request, tuple(levels[request.address : end]))

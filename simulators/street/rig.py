@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from devices.crosswalk.lines import SENSORS
 from devices.crosswalk.settings import completed
 from simulators.errors import WiringError
+from simulators.lines.port import Fault, Instrument, Port
 from simulators.street.far_unit import FarUnit, area_of
 from simulators.street.lamps import Lamp, LampFault
 from simulators.street.modules import SUPPLY_COIL, Bus, RelayModule
 from simulators.street.place import Outlook
-from simulators.street.port import Fault, Instrument, Port
 from simulators.street.presence import PresenceRadar
 from simulators.street.solar import Charger
 from simulators.street.speed_radar import SpeedRadar

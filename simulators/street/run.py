@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from devices.crosswalk.settings import completed
+from simulators.lines.port import Fault
 from simulators.street.controller import Controller, Told
-from simulators.street.port import Fault
 from simulators.street.rig import LINES, Rig, Said
 from simulators.street.truth import Call, Witness
 from simulators.street.world import Plan, World

@@ -5,21 +5,19 @@ controller's pins do to the lamps. A path stays the same however often its line 
 real line.
 """
 
-import contextlib
-import os
 import pathlib
 import select
 import threading
 import time
-import tty
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from simulators.gpio.hardware import BUTTON, Contact, Hardware, Output
 from simulators.gpio.records import HIGH, LOW
+from simulators.lines.port import Fault
+from simulators.lines.pty import Pty
 from simulators.street.modules import UNITS
-from simulators.street.port import Fault
 from simulators.street.rig import LINES, Rig
 from simulators.street.world import Plan, World
 
@@ -31,49 +29,6 @@ MOTION = Contact(closed=HIGH, opened=LOW)
 REST_MIN_MS, REST_MAX_MS = 1.0, 5.0
 """Between two looks at pins and lines."""
 PRESS_MS = 150
-READ_MAX = 256
-
-
-class Pty:
-    """One end of a serial line for a controller, at a path of its own."""
-
-    def __init__(self, path: pathlib.Path) -> None:
-        self.path = path
-        self.master = -1
-        self._slave = -1
-        self.plug()
-
-    @property
-    def plugged(self) -> bool:
-        """Whether the path leads anywhere."""
-        return self.master >= 0
-
-    def plug(self) -> None:
-        """Make the path lead to a new terminal."""
-        self.master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self.master, False)
-        self.path.symlink_to(os.ttyname(self._slave))
-
-    def unplug(self) -> None:
-        """Pull the plug: whoever has it open finds it gone."""
-        if self.plugged:
-            self.path.unlink(missing_ok=True)
-            os.close(self._slave)
-            os.close(self.master)
-            self.master = self._slave = -1
-
-    def write(self, data: bytes) -> None:
-        """Bytes to the controller; what does not fit is lost."""
-        with contextlib.suppress(BlockingIOError):
-            os.write(self.master, data)
-
-    def read(self) -> bytes:
-        """What the controller has written."""
-        try:
-            return os.read(self.master, READ_MAX)
-        except BlockingIOError:
-            return b""
 
 
 class Street:

@@ -3,9 +3,10 @@
 import pytest
 
 from devices.sensors import modbus
+from simulators.lines.port import Port
+from simulators.lines.units import TURNAROUND_MS
 from simulators.street.lamps import RATED_MA, SHORT_MA, Lamp, LampFault
-from simulators.street.modules import PULL_IN_MS, TURNAROUND_MS, UNITS, Bus, RelayModule
-from simulators.street.port import Port
+from simulators.street.modules import PULL_IN_MS, UNITS, Bus, RelayModule
 
 
 class Line:

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from devices.sensors import ld2450
-from simulators.street.port import Fault, Port
-from simulators.street.wire import Wire, misheard
+from simulators.lines.port import Fault, Port
+from simulators.lines.wire import Wire, misheard
 
 
 def test_bytes_come_at_the_pace_of_the_rate() -> None:

@@ -4,7 +4,7 @@ import enum
 import random
 from typing import Protocol
 
-from simulators.street.wire import Wire, misheard
+from simulators.lines.wire import Wire, misheard
 
 NOISE_MS = 20
 """A babbling line brings its bytes in pieces of so long."""
