@@ -1,7 +1,8 @@
 """Several Modbus units on one serial line: who is asked when, what their answers say, and whether each is well.
 
 Orders (a relay's pulse) go before regular questions; of those the one that waits longest is next. One request at a time, and after each a
-pause, as RTU wants it. A unit that does not answer costs its timeout and no more. An order for a relay replaces the one that still waits.
+pause, as RTU wants it. A unit that does not answer costs its timeout and no more, and may be asked less often. An order for a relay
+replaces the one that still waits.
 """
 
 import dataclasses
@@ -20,11 +21,14 @@ ORDERS_MAX = 32
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Poll:
-    """A regular question. ``read`` makes readings of its answers, named by the sensor that each is of."""
+    """A regular question. ``read`` makes readings of its answers, named by the sensor that each is of; one that was not answered is asked
+    again after ``missed_ms`` at the earliest.
+    """
 
     request: Request
     every_ms: int
     read: Callable[[Answer], Sequence[tuple[str, Reading]]]
+    missed_ms: int = 0
 
 
 class Bus:
@@ -36,6 +40,8 @@ class Bus:
         polls: what is asked all the time, until ``ask`` says otherwise.
         send: takes what is to be sent.
         now_ms: monotonic.
+        timeout_ms: how long a unit has for its answer.
+        gap_ms: between an answer and the next request.
     """
 
     def __init__(
@@ -45,7 +51,11 @@ class Bus:
         polls: Sequence[Poll],
         send: Callable[[bytes], object],
         now_ms: int,
+        timeout_ms: int = TIMEOUT_MS,
+        gap_ms: int = GAP_MS,
     ) -> None:
+        self._timeout_ms = timeout_ms
+        self._gap_ms = gap_ms
         self._units = units
         self._send = send
         self._decoder = Decoder()
@@ -83,7 +93,7 @@ class Bus:
         changes: list[tuple[str, Reading] | Status] = []
         for answer in answers:
             self._asked = None
-            self._free_ms = at_ms + GAP_MS
+            self._free_ms = at_ms + self._gap_ms
             if self._poll is not None and not answer.failure:
                 for name, reading in self._poll.read(answer):
                     changes.append((name, reading))
@@ -126,6 +136,10 @@ class Bus:
         return [change for watch in self._watches.values() for change in judge(watch, at_ms)]
 
     def _ask_next(self, now_ms: int) -> None:
+        missed = self._poll if self._asked else None
+        if missed is not None and missed in self._polls:
+            index = self._polls.index(missed)
+            self._due_ms[index] += max(0, missed.missed_ms - missed.every_ms)
         self._asked = self._poll = None
         self._decoder.expect(None)
         if self._orders:
@@ -139,5 +153,5 @@ class Bus:
             self._asked = self._poll.request
             self._due_ms[index] = now_ms + self._poll.every_ms
         self._decoder.expect(self._asked)
-        self._free_ms = now_ms + TIMEOUT_MS
+        self._free_ms = now_ms + self._timeout_ms
         self._send(self._asked.frame)

@@ -3,13 +3,13 @@
 A PIR's output is a relay that is closed while all is quiet, so that a cut wire and a dead supply look like somebody, never like nobody;
 ``normally_closed`` False is for those whose output closes on motion. A lamp's current comes through a transducer with a 4 to 20 mA output:
 4 mA is none, 20 mA its full range, and by NAMUR NE 43 less than 3.6 or more than 21 mA is a broken transducer or wire, of which there is no
-reading, so that its silence is the fault.
+reading, so that its silence is the fault. A voltage is what a module set to a range in volts has in its input registers, in millivolts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
 from devices.sensors.modbus import Answer
-from devices.sensors.readings import Contacts, LampCurrent, Motion, Reading
+from devices.sensors.readings import Contacts, LampCurrent, Motion, Reading, Voltages
 from devices.sensors.watch import Limits
 
 PIR_LIMITS = Limits(silent_ms=1_000, frozen_ms=600_000)
@@ -50,6 +50,11 @@ def loop_ua(reading: LampCurrent, full_ma: int) -> int:
 def levels(name: str) -> Callable[[Answer], list[tuple[str, Reading]]]:
     """For ``bus.Poll``: the levels of all inputs asked for, as one reading of this name."""
     return lambda answer: [(name, Contacts(answer.at_ms, answer.bits))]
+
+
+def voltages(name: str) -> Callable[[Answer], list[tuple[str, Reading]]]:
+    """For ``bus.Poll``: all input registers asked for, each in millivolts, as one reading of this name."""
+    return lambda answer: [(name, Voltages(answer.at_ms, answer.registers))]
 
 
 def motions(

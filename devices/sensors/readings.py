@@ -123,6 +123,14 @@ class Contacts:
     active: tuple[bool, ...]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Voltages:
+    """The voltages at an analog module's inputs in millivolts, first input first."""
+
+    at_ms: int
+    mv: tuple[int, ...]
+
+
 class Health(enum.StrEnum):
     """The judgement on one sensor."""
 
@@ -154,4 +162,4 @@ class Status:
     heard: bool = True
 
 
-Reading = Targets | Presence | Speed | Motion | LampCurrent | Charge | Fix | Contacts
+Reading = Targets | Presence | Speed | Motion | LampCurrent | Charge | Fix | Contacts | Voltages

@@ -3,7 +3,8 @@
 A port that is not there, goes away, or belongs to somebody else is an ordinary state and is told as one; the next attempt follows after a
 pause that doubles up to ``PAUSE_MAX_MS``. Nothing is decoded here. The thread hands over by ``take``, which the loop calls after ``wake``;
 what waits there is bounded. Reads are at most a hundred a second, each of twice what the line can carry in that time: what comes faster is
-thrown away in the kernel, so that the newest is never old, and the next ``Heard`` says so.
+thrown away in the kernel, so that the newest is never old, and the next ``Heard`` says so. A line on which short questions are answered
+one by one is read at once: it is ``prompt``.
 """
 
 import collections
@@ -21,6 +22,7 @@ import serial
 PAUSE_MS = 250
 PAUSE_MAX_MS = 8_000
 READ_PAUSE_S = 0.01
+PROMPT_PAUSE_S = 0.001
 READ_MIN = 64
 BACKLOG_MAX = 2048
 """More than this in the kernel is too much; its buffer of a terminal holds 4095 bytes."""
@@ -68,13 +70,16 @@ class SerialLine:
         path: the device file; the ones below ``/dev/serial/by-id`` stay the same however it is plugged.
         baud: its rate.
         wake: called from the thread when there is something to ``take``, and not again before it was taken.
+        prompt: read up to a thousand times a second, and have an adapter hand bytes on as they come.
     """
 
-    def __init__(self, path: str, baud: int, wake: Callable[[], None]) -> None:
+    def __init__(self, path: str, baud: int, wake: Callable[[], None], *, prompt: bool = False) -> None:
         self._path = path
         self._baud = baud
         self._wake = wake
-        self._read_max = max(READ_MIN, int(baud / 10 * 2 * READ_PAUSE_S))
+        self._prompt = prompt
+        self._pause_s = PROMPT_PAUSE_S if prompt else READ_PAUSE_S
+        self._read_max = max(READ_MIN, int(baud / 10 * 2 * self._pause_s))
         self._lock = threading.Lock()
         self._happened: collections.deque[Happening] = collections.deque()
         self._waiting = 0
@@ -135,6 +140,9 @@ class SerialLine:
     def _attend(self, port: serial.Serial) -> bool:
         """Serve an open port until it is gone; return whether it brought anything."""
         brought = False
+        if self._prompt:
+            with contextlib.suppress(ValueError, OSError):  # what is no USB adapter cannot, and need not
+                port.set_low_latency_mode(True)
         with self._lock:
             self._outgoing.clear()
         self._tell(Opened(monotonic_ms()))
@@ -150,7 +158,7 @@ class SerialLine:
                 if port.fileno() in readable:
                     brought = True
                     self._receive(port)
-                    self._rest(READ_PAUSE_S)
+                    self._rest(self._pause_s)
         except (serial.SerialException, OSError, termios.error) as error:
             self._tell_closed(str(error))
         finally:
