@@ -23,7 +23,7 @@ _DAY_US = 86_400 * _MICROSECONDS
 
 @dataclass(frozen=True, slots=True)
 class TrackContent:
-    """One track: the digest of its samples, ``ticks`` a second, where its first sample begins after the segment's first picture
+    """One track: SHA-256 over the SHA-256 of each of its parts (slice, frame of sound, sample), ``ticks`` a second, where its first sample begins after the segment's first picture
     (microseconds), and from each sample to the next as runs ``(samples, ticks each)``; of the last sample its duration.
     """
 
@@ -138,8 +138,7 @@ class _Along:
 
     def add(self, sample: Sample, parts: Sequence[bytes]) -> None:
         for part in parts:
-            self._hash.update(len(part).to_bytes(4, "big"))
-            self._hash.update(part)
+            self._hash.update(hashlib.sha256(part).digest())
         if self._last is None:
             self.first = sample.time
         else:
