@@ -1,7 +1,7 @@
 """The authority's audit log: one JSON object a line, appended under a lock and on the disk before anything of it is given out.
 
-It is also the authority's memory: what was issued and revoked is read from here. A last line torn by a power cut was never
-acknowledged to anybody; it is dropped. Any other damage is refused, never repaired.
+It is also the authority's memory (see `register`). A last line torn by a power cut was never acknowledged to anybody; it is dropped.
+Any other damage is refused, never repaired.
 """
 
 import fcntl
@@ -16,16 +16,51 @@ from provisioning.authority.errors import AuthorityStateError
 
 Entry = dict[str, Any]
 
-_SIZE_LIMIT = 256 * 1024 * 1024
+_LINE_LIMIT = 64 * 1024
+_READ_BYTES = 128 * 1024
 
 
 class AuditLog:
-    """The log while it is locked: the entries so far, and `append`."""
+    """The log while it is locked. Positions are bytes from the start of the file."""
 
-    def __init__(self, descriptor: int, entries: list[Entry], path: Path) -> None:
-        self.entries = entries
+    def __init__(self, descriptor: int, path: Path) -> None:
         self._descriptor = descriptor
         self._path = path
+        self.end = os.fstat(descriptor).st_size
+        """Where the last whole line ends."""
+        self._drop_torn()
+
+    def since(self, start: int) -> Iterator[tuple[int, Entry]]:
+        """The entries from this position on, each with the position where its line ends. Holds little in memory.
+
+        Raises:
+            AuthorityStateError: a line is damaged or too long; the text says which, counted from the start.
+        """
+        rest = b""
+        at = end = start
+        while at < self.end:
+            block = os.pread(self._descriptor, min(_READ_BYTES, self.end - at), at)
+            at += len(block)
+            *lines, rest = (rest + block).split(b"\n")
+            for line in lines:
+                end += len(line) + 1
+                yield end, self._entry(line, end)
+            if not block or len(rest) > _LINE_LIMIT:
+                raise self._damaged(end + 1)
+
+    def line_before(self, end: int) -> bytes:
+        """The line that ends at this position; empty if there is none."""
+        start = max(0, end - _LINE_LIMIT)
+        block = os.pread(self._descriptor, end - start, start)
+        return block[block.rfind(b"\n", 0, -1) + 1 :] if block.endswith(b"\n") else b""
+
+    def entry_before(self, end: int) -> Entry:
+        """The entry whose line ends at this position.
+
+        Raises:
+            AuthorityStateError: the line is damaged.
+        """
+        return self._entry(self.line_before(end), end)
 
     def append(self, entry: Entry) -> None:
         """Write one entry durably.
@@ -35,20 +70,49 @@ class AuditLog:
         """
         line = json.dumps(entry, sort_keys=True, ensure_ascii=True).encode("ascii") + b"\n"
         try:
-            start = os.lseek(self._descriptor, 0, os.SEEK_END)
             try:
-                rest = memoryview(line)
+                rest, at = memoryview(line), self.end
                 while rest:
-                    rest = rest[os.write(self._descriptor, rest) :]
+                    written = os.pwrite(self._descriptor, rest, at)
+                    rest, at = rest[written:], at + written
                 os.fsync(self._descriptor)
             except OSError:
-                os.ftruncate(self._descriptor, start)
+                os.ftruncate(self._descriptor, self.end)
                 raise
         except OSError as error:
             raise AuthorityStateError(
                 f"{self._path} cannot be written: {error.strerror}; check space, nothing was issued"
             ) from None
-        self.entries.append(entry)
+        self.end += len(line)
+
+    def _drop_torn(self) -> None:
+        tail_at = max(0, self.end - _LINE_LIMIT)
+        tail = os.pread(self._descriptor, self.end - tail_at, tail_at)
+        whole = tail_at + tail.rfind(b"\n") + 1
+        if whole == self.end:
+            return
+        if tail_at and whole == tail_at:
+            raise self._damaged(self.end)
+        os.ftruncate(self._descriptor, whole)
+        self.end = whole
+
+    def _entry(self, line: bytes, end: int) -> Entry:
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            entry = None
+        if not isinstance(entry, dict) or not isinstance(entry.get("action"), str):
+            raise self._damaged(end)
+        return entry
+
+    def _damaged(self, end: int) -> AuthorityStateError:
+        number, at = 1, 0
+        while at < end - 1:
+            block = os.pread(self._descriptor, min(_READ_BYTES, end - 1 - at), at)
+            number, at = number + block.count(b"\n"), at + max(1, len(block))
+        return AuthorityStateError(
+            f"the audit log {self._path} is damaged in line {number}: restore it from the backup"
+        )
 
 
 @contextmanager
@@ -60,7 +124,7 @@ def locked(path: Path, *, create: bool = False) -> Iterator[AuditLog]:
         create: make a new one (0600); otherwise it must exist.
 
     Raises:
-        AuthorityStateError: missing, there already, damaged, too long, or unreadable.
+        AuthorityStateError: missing, there already, damaged at its end, or unreadable.
     """
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
@@ -73,26 +137,6 @@ def locked(path: Path, *, create: bool = False) -> Iterator[AuditLog]:
         if create:
             os.fchmod(descriptor, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield AuditLog(descriptor, _entries(descriptor, path), path)
+        yield AuditLog(descriptor, path)
     finally:
         os.close(descriptor)  # this also gives the lock back
-
-
-def _entries(descriptor: int, path: Path) -> list[Entry]:
-    size = os.fstat(descriptor).st_size
-    if size > _SIZE_LIMIT:
-        raise AuthorityStateError(f"the audit log {path} is longer than {_SIZE_LIMIT} bytes")
-    contents = os.pread(descriptor, size, 0)
-    kept, _, torn = contents.rpartition(b"\n")
-    if torn:
-        os.ftruncate(descriptor, len(contents) - len(torn))
-    entries = []
-    for number, line in enumerate(kept.split(b"\n") if kept else (), 1):
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            entry = None
-        if not isinstance(entry, dict) or not isinstance(entry.get("action"), str):
-            raise AuthorityStateError(f"the audit log {path} is damaged in line {number}: restore it from the backup")
-        entries.append(entry)
-    return entries

@@ -7,7 +7,6 @@ elsewhere afterwards. Device keys are never made here and never seen. Clock and 
 
 import secrets
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,8 +19,10 @@ from cryptography.x509.oid import NameOID
 from agent.keys import names, p256
 from agent.keys.certificate import Certificate, milliseconds, read_pem
 from agent.keys.errors import ChainMalformedError, IdentityError
-from provisioning.authority import audit, profiles, state_files
+from provisioning.authority import profiles, state_files
+from provisioning.authority.audit import AuditLog
 from provisioning.authority.errors import AuthorityStateError, IssueError, UnknownSerialError
+from provisioning.authority.register import Record, Register
 from provisioning.authority.requests import requested_key
 
 ROOT_DAYS = 25 * 365
@@ -44,19 +45,6 @@ class Issued:
     chain_pem: str
 
 
-@dataclass(frozen=True)
-class Record:
-    """What the audit log says of one certificate. Times are milliseconds since 1970 UTC; ``revoked_ms`` is None while it holds."""
-
-    serial: int
-    role: str
-    identity: str
-    kid: bytes
-    issued_ms: int
-    not_after_ms: int
-    revoked_ms: int | None
-
-
 class Authority:
     """An opened authority. Make one with `create` or `open`."""
 
@@ -67,6 +55,8 @@ class Authority:
         self._key = issuing_key
         self._issuing = issuing
         self._root = root
+        self.register = Register(directory)
+        """What was issued and revoked; see `register`."""
 
     @classmethod
     def create(cls, directory: Path, name: str, now_ms: int, *, passphrase: str | None = None) -> Self:
@@ -104,7 +94,7 @@ class Authority:
         state_files.save_key(directory / "issuing.key", issuing_key, passphrase)
         state_files.replace_public(directory / "root.pem", root.public_bytes(Encoding.PEM))
         state_files.replace_public(directory / "issuing.pem", issuing.public_bytes(Encoding.PEM))
-        with audit.locked(directory / "audit.jsonl", create=True) as log:
+        with Register(directory).locked(create=True) as log:
             log.append(
                 {
                     "action": "created",
@@ -189,8 +179,8 @@ class Authority:
         pem = leaf.public_bytes(Encoding.PEM).decode("ascii")
         kid = p256.kid_of(public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
         not_after_ms = milliseconds(leaf.not_valid_after_utc)
-        with self._log() as log:
-            self._refuse_foreign(log.entries, kid, role, identity)
+        with self.register.locked() as log:
+            self._refuse_foreign(kid, role, identity)
             log.append(
                 {
                     "action": "issued",
@@ -212,8 +202,7 @@ class Authority:
         Raises:
             AuthorityStateError: the audit log is missing or damaged.
         """
-        with self._log() as log:
-            return self._records(log.entries)
+        return self.register.records()
 
     def revoke(self, serial: int, now_ms: int) -> str:
         """Revoke a certificate and write a new list; the list's PEM is returned. Revoking twice changes nothing but the list's number.
@@ -222,14 +211,16 @@ class Authority:
             UnknownSerialError: this authority did not issue it.
             AuthorityStateError: the audit log or the list cannot be written.
         """
-        with self._log() as log:
-            record = next((record for record in self._records(log.entries) if record.serial == serial), None)
+        with self.register.locked() as log:
+            record = self.register.held(serial)
             if record is None:
                 raise UnknownSerialError(
                     f"no certificate with serial {serial:x} was issued here: see audit.jsonl for those that were"
                 )
+            revoked = self.register.revoked()
             if record.revoked_ms is None:
                 profiles.moment(now_ms)
+                revoked.append((serial, now_ms))
                 log.append(
                     {
                         "action": "revoked",
@@ -239,7 +230,7 @@ class Authority:
                         "identity": record.identity,
                     }
                 )
-            return self._write_list(log, now_ms)
+            return self._write_list(log, revoked, now_ms)
 
     def crl_pem(self, now_ms: int) -> str:
         """A new revocation list, also written to ``crl.pem`` in one step. It is valid as long as its authority (see docs/keys.md).
@@ -248,19 +239,13 @@ class Authority:
             AuthorityStateError: the audit log or the list cannot be written.
             IssueError: ``now_ms`` is outside of the authority's own validity.
         """
-        with self._log() as log:
-            return self._write_list(log, now_ms)
+        with self.register.locked() as log:
+            return self._write_list(log, self.register.revoked(), now_ms)
 
-    def _log(self) -> AbstractContextManager[audit.AuditLog]:
-        return audit.locked(self._directory / "audit.jsonl")
-
-    def _write_list(self, log: audit.AuditLog, now_ms: int) -> str:
+    def _write_list(self, log: AuditLog, revoked: Sequence[tuple[int, int]], now_ms: int) -> str:
         if not self._issuing.not_before_ms <= now_ms < self._issuing.not_after_ms:
             raise IssueError("a revocation list cannot be made when its authority is not valid: check the clock")
-        number = 1 + sum(entry["action"] == "crl" for entry in log.entries)
-        revoked = [
-            (record.serial, record.revoked_ms) for record in self._records(log.entries) if record.revoked_ms is not None
-        ]
+        number = 1 + self.register.lists
         listed = profiles.revocation_list(
             revoked, self._issuing.parsed, self._key, number, now_ms, self._issuing.not_after_ms
         )
@@ -269,37 +254,14 @@ class Authority:
         state_files.replace_public(self._directory / "crl.pem", pem)
         return pem.decode("ascii")
 
-    def _records(self, entries: Sequence[audit.Entry]) -> list[Record]:
-        try:
-            revoked = {
-                int(entry["serial"], 16): int(entry["at_ms"]) for entry in entries if entry["action"] == "revoked"
-            }
-            return [
-                Record(
-                    serial=int(entry["serial"], 16),
-                    role=str(entry["role"]),
-                    identity=str(entry["identity"]),
-                    kid=bytes.fromhex(entry["kid"]),
-                    issued_ms=int(entry["at_ms"]),
-                    not_after_ms=int(entry["not_after_ms"]),
-                    revoked_ms=revoked.get(int(entry["serial"], 16)),
-                )
-                for entry in entries
-                if entry["action"] == "issued"
-            ]
-        except (KeyError, ValueError, TypeError):
-            raise AuthorityStateError(
-                f"the audit log in {self._directory} is damaged: restore it from the backup"
-            ) from None
-
-    def _refuse_foreign(self, entries: Sequence[audit.Entry], kid: bytes, role: str, identity: str) -> None:
+    def _refuse_foreign(self, kid: bytes, role: str, identity: str) -> None:
         """One key, one role, one identity: otherwise a device's key could sign receipts. A revoked key stays revoked.
 
         And one identity, one role: brokers know a client by its name alone, and would give a device the rights of a center.
         """
         if kid in (self._issuing.kid, self._root.kid):
             raise IssueError("the request was signed with the authority's own key: make a key on the device")
-        for record in self._records(entries):
+        for record in self.register.select("kid = ? OR identity = ?", kid, identity):
             if record.kid == kid:
                 if (record.role, record.identity) != (role, identity):
                     raise IssueError(
@@ -309,7 +271,7 @@ class Authority:
                     raise IssueError(
                         f"this key's certificate {record.serial:x} was revoked: make a new key on the device"
                     )
-            elif record.identity == identity and record.role != role:
+            elif record.role != role:
                 raise IssueError(f"{identity} is the name of a {record.role} already: choose another")
 
 

@@ -5,7 +5,7 @@ import io
 import pathlib
 from collections.abc import Iterable
 
-from provisioning.authority.authority import Record
+from provisioning.authority.register import Record
 from provisioning.brokers.errors import BrokerModelError, IdentitiesFileError
 from provisioning.brokers.model import Identities
 

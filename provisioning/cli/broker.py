@@ -8,14 +8,13 @@ from collections.abc import Sequence
 
 import click
 
-from agent.keys.secret_file import read_secret
-from provisioning.authority.authority import Authority
+from provisioning.authority.register import Register
 from provisioning.brokers.errors import BrokerFilesError
 from provisioning.brokers.identities import of_csv, of_pairs, of_register, revoked_of
 from provisioning.brokers.model import BrokerModel, Certificates, Identities
 from provisioning.brokers.write import ENGINES, READ_LISTS, write
 
-_PASSPHRASE_LIMIT = 1024
+_CERTIFICATE_LIMIT = 8192
 _CRL_LIMIT = 64 * 1024 * 1024
 _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 _DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
@@ -41,8 +40,9 @@ _DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
 @click.option("--certificate", type=_FILE, help="The broker's certificate with its chain, leaf first.")
 @click.option("--key", type=_FILE, help="The broker's private key, without a passphrase.")
 @click.option("--crl", type=_FILE, help="Revocation list.")
-@click.option("--authority", type=_DIRECTORY, help="Take names, root and revocation list from this authority.")
-@click.option("--passphrase-file", type=_FILE, help="File (mode 0600) with the passphrase of the authority's keys.")
+@click.option(
+    "--authority", type=_DIRECTORY, help="Take names, root and revocation list from this authority; no key is needed."
+)
 @click.option("--csv", "csv_file", type=_FILE, help="Take names from a CSV with the columns name and role.")
 @click.option("--device", "devices", multiple=True, metavar="NAME", help="A device's name; may be repeated.")
 @click.option("--center", "centers", multiple=True, metavar="NAME", help="A center's; may be repeated.")
@@ -60,7 +60,6 @@ def broker(
     key: pathlib.Path | None,
     crl: pathlib.Path | None,
     authority: pathlib.Path | None,
-    passphrase_file: pathlib.Path | None,
     csv_file: pathlib.Path | None,
     devices: Sequence[str],
     centers: Sequence[str],
@@ -85,12 +84,11 @@ def broker(
     reissued: set[str] = set()
     if authority is not None:
         now_ms = time.time_ns() // 1_000_000
-        opened = Authority.open(authority, passphrase=_passphrase(passphrase_file))
-        records = opened.issued()
+        records = Register(authority).records()
         pairs += of_register(records, now_ms)
         revoked, reissued = revoked_of(records, now_ms)
         if root is None:
-            public["root.pem"] = opened.root_pem.encode("ascii")
+            public["root.pem"] = _read(authority / "root.pem", _CERTIFICATE_LIMIT)
         if crl is None and engine in READ_LISTS:
             public["crl.pem"] = _read(authority / "crl.pem", _CRL_LIMIT)
     if not pairs:
@@ -136,15 +134,6 @@ def _show(
             err=True,
         )
     click.echo(f"How to go on: {files[0].parent / 'README'}")
-
-
-def _passphrase(path: pathlib.Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return read_secret(str(path), _PASSPHRASE_LIMIT, "the passphrase file").decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise click.UsageError(f"the passphrase file {path} is not UTF-8 text") from None
 
 
 def _read(file: pathlib.Path, limit: int) -> bytes:

@@ -333,8 +333,9 @@ def test_a_line_torn_by_a_power_cut_is_dropped_and_the_log_goes_on(
 def test_a_log_damaged_in_its_middle_is_refused(tmp_path: Path, authority: Authority, request_for: RequestFor) -> None:
     path = tmp_path / "ca" / "audit.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"action"', b'"acti*n"', 1))
+    again = Authority.open(tmp_path / "ca")  # it reads all; who has read it does not read it again
     with pytest.raises(AuthorityStateError, match="damaged in line 1"):
-        authority.issue_device(request_for("pillar-017"), "pillar-017", NOW_MS)
+        again.issue_device(request_for("pillar-017"), "pillar-017", NOW_MS)
 
 
 def test_two_processes_do_not_lose_each_others_entries(tmp_path: Path, authority: Authority) -> None:
@@ -352,7 +353,7 @@ def test_the_lock_is_given_back_after_an_error(tmp_path: Path, authority: Author
     with pytest.raises(UnknownSerialError, match="no certificate with serial 7b"):
         authority.revoke(123, NOW_MS)
     with audit.locked(tmp_path / "ca" / "audit.jsonl") as log:
-        assert len(log.entries) == 2
+        assert [entry["action"] for _, entry in log.since(0)] == ["created", "crl"]
 
 
 def test_revoking_writes_a_signed_rising_list_atomically(
