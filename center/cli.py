@@ -59,6 +59,21 @@ def run(config_path: Path, log: str) -> None:
 
 @_center.command(epilog=_CODES)
 @_config
+@click.option("--log", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def evidence(config_path: Path, log: str) -> None:
+    """Run the evidence server, beside `run`, until SIGTERM or SIGINT: it takes the recordings of badges.
+
+    \b
+    dabyl center evidence --config /etc/dabyl/center.toml
+    """
+    from center.evidence.serve import serve  # noqa: PLC0415  the other commands need no HTTP
+
+    with _stop_signals() as stopped:
+        serve(config.load(config_path), log, stopped)
+
+
+@_center.command(epilog=_CODES)
+@_config
 @click.option("--broker", help="host:port; then --ca, --cert and --key instead of a configuration.")
 @click.option("--ca", type=click.Path(path_type=Path), help="Authority of the broker's certificate.")
 @click.option("--cert", type=click.Path(path_type=Path), help="Your certificate (role consumer).")

@@ -13,10 +13,19 @@ from center.errors import ConfigurationError
 
 MAX_FILE = 65_536
 MAX_HOSTS = 16
+MAX_NUMBER = 1_000_000_000
 
 _TABLES: Mapping[str, Mapping[str, bool]] = {
     "broker": {"hosts": True, "ca": True, "certificate": True, "key": True},
     "center": {"id": True, "database": True, "roots": True, "crls": False, "certificate": True, "key": True},
+    "evidence": {
+        "listen": True,
+        "folder": True,
+        "certificate": True,
+        "key": True,
+        "quota_mib": False,
+        "keep_free_mib": False,
+    },
     "tap": {"certificate": True, "key": True},
 }
 """Known tables, their keys, and whether each is required."""
@@ -33,8 +42,25 @@ class BrokerAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceServer:
+    """Where recordings are taken: the address, the folder, the server's own certificate and key.
+
+    ``quota_mib``: what unfinished uploads of one device may take together; ``keep_free_mib``: what stays free on the disk.
+    """
+
+    listen: tuple[str, int]
+    folder: Path
+    certificate: Path
+    key: Path
+    quota_mib: int
+    keep_free_mib: int
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
-    """A center's configuration. ``tap`` is the certificate and key of the consumer that ``dabyl center tap`` connects as, if given."""
+    """A center's configuration. ``tap`` is the certificate and key of the consumer that ``dabyl center tap`` connects as, if given;
+    ``evidence`` what ``dabyl center evidence`` serves, if given.
+    """
 
     id: str
     database: Path
@@ -44,6 +70,7 @@ class Configuration:
     key: Path
     broker: BrokerAccess
     tap: tuple[Path, Path] | None
+    evidence: EvidenceServer | None = None
 
 
 def load(path: Path) -> Configuration:
@@ -102,6 +129,23 @@ def parse(text: str, path: Path) -> Configuration:
             reader.path(broker, "broker", "key"),
         ),
         (reader.path(tap, "tap", "certificate"), reader.path(tap, "tap", "key")) if tap is not None else None,
+        _evidence(reader, tables["evidence"]) if "evidence" in tables else None,
+    )
+
+
+def _evidence(reader: "_Reader", table: Mapping[str, object]) -> EvidenceServer:
+    name = "evidence"
+    try:
+        listen = host_and_port(reader.text(table, name, "listen"))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{reader.file}: [{name}] listen: {error}") from None
+    return EvidenceServer(
+        listen,
+        reader.path(table, name, "folder"),
+        reader.path(table, name, "certificate"),
+        reader.path(table, name, "key"),
+        reader.number(table, name, "quota_mib", 256),
+        reader.number(table, name, "keep_free_mib", 1024),
     )
 
 
@@ -129,6 +173,12 @@ class _Reader:
         value = table.get(key)
         if not isinstance(value, str) or not value or len(value) > 4096 or "\x00" in value:
             raise ConfigurationError(f"{self.file}: [{name}] {key} is to be a text, and not empty")
+        return value
+
+    def number(self, table: Mapping[str, object], name: str, key: str, default: int) -> int:
+        value = table.get(key, default)
+        if type(value) is not int or not 1 <= value <= MAX_NUMBER:
+            raise ConfigurationError(f"{self.file}: [{name}] {key} is to be a whole number from 1 to {MAX_NUMBER}")
         return value
 
     def path(self, table: Mapping[str, object], name: str, key: str) -> Path:

@@ -85,7 +85,7 @@ class Service:
         self._receipts_declined: list[Outgoing] = []
         self._declined_again: float | None = None
         self._client: paho.Client | None = None
-        self._crls = _CrlFiles(configuration)
+        self._crls = CrlFiles(configuration.crls)
         self._crl_trouble = ""
         self._watched_ms = 0
         self._next_orders = self._next_watch = self._next_keep = 0.0
@@ -289,11 +289,11 @@ class Service:
         return True
 
 
-class _CrlFiles:
+class CrlFiles:
     """The revocation lists' files, read again when one has changed."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        self._paths = configuration.crls
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = tuple(paths)
         self._seen: tuple[tuple[int, int, int], ...] = self._stamps()
 
     def changed(self) -> tuple[RevocationList, ...] | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from agent.keys.credentials import chain_from_pem
 from agent.keys.file import FileKey
+from agent.keys.names import SERVERS
 from agent.keys.request import certificate_request
 from agent.wire import chain, cose, event, presence, topics
 from agent.wire.event import Event
@@ -32,7 +33,7 @@ class Pki:
         """Files of a new certificate chain and its key."""
         key_file, pem = self.directory / f"{name}.key", self.directory / f"{name}.pem"
         signer = FileKey.generate(str(key_file))
-        hosts = ("127.0.0.1", "localhost") if role == "broker" else ()
+        hosts = ("127.0.0.1", "localhost") if role in SERVERS else ()
         request = certificate_request(signer, name)
         self.issued[name] = self.authority.issue(role, request, name, self.now_ms - 3_600_000, 30, hosts=hosts)
         pem.write_text(self.issued[name].chain_pem)

@@ -16,6 +16,8 @@ def test_the_documented_example_is_a_configuration() -> None:
     assert found.broker.hosts == (("broker-a.example", 8883), ("broker-b.example", 8883))
     assert found.database == EXAMPLE.parent / "center.sqlite"
     assert found.tap is not None
+    assert found.evidence is not None
+    assert found.evidence.listen == ("0.0.0.0", 8443)  # noqa: S104  the example's
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,9 @@ def test_the_documented_example_is_a_configuration() -> None:
         ('"broker-a.example:8883"', '"broker-a.example"', r"\[broker\] hosts: 'broker-a.example' is not host:port"),
         ('roots = ["root.pem"]', "roots = []", r"\[center\] roots is to be a list of 1 to"),
         ("[center]", "[center", "not TOML"),
+        ('listen = "0.0.0.0:8443"', 'listen = "8443"', r"\[evidence\] listen: '8443' is not host:port"),
+        ("quota_mib = 256", "quota_mib = 0", r"\[evidence\] quota_mib is to be a whole number from 1 to"),
+        ("quota_mib = 256", "quota_mb = 1", r"unknown key in \[evidence\]: 'quota_mb'; did you mean 'quota_mib'"),
     ],
 )
 def test_a_mistake_is_named_with_what_was_meant(old: str, new: str, message: str) -> None:

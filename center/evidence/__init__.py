@@ -1,0 +1,1 @@
+"""Evidence: recordings taken from devices, kept, verified without any server, looked at, and handed out."""
