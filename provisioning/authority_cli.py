@@ -72,10 +72,11 @@ def _common(command: Any) -> Any:
 )
 @click.argument("directory", type=_DIRECTORY)
 @click.option("--name", required=True, help="What people call it; stands in the certificates.")
+@click.option("--token", metavar="URI", help="PKCS#11 URI: make the issuing key in this token instead of a file.")
 @_common
-def _init(directory: Path, name: str, passphrase_file: Path | None, as_json: bool) -> None:
+def _init(directory: Path, name: str, token: str | None, passphrase_file: Path | None, as_json: bool) -> None:
     """Make a new authority in DIRECTORY (new or empty)."""
-    Authority.create(directory, name, _now_ms(), passphrase=_passphrase(passphrase_file))
+    Authority.create(directory, name, _now_ms(), passphrase=_passphrase(passphrase_file), token=token)
     root = directory / "root.pem"
     _show(
         as_json,

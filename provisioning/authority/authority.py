@@ -19,15 +19,18 @@ from cryptography.x509.oid import NameOID
 from agent.keys import names, p256
 from agent.keys.certificate import Certificate, milliseconds, read_pem
 from agent.keys.errors import ChainMalformedError, IdentityError
+from agent.keys.hsm import Pkcs11Key
 from provisioning.authority import profiles, state_files
 from provisioning.authority.audit import AuditLog
-from provisioning.authority.errors import AuthorityStateError, IssueError, UnknownSerialError
+from provisioning.authority.errors import AuthorityStateError, IssueError, PassphraseError, UnknownSerialError
 from provisioning.authority.register import Record, Register
 from provisioning.authority.requests import requested_key
+from provisioning.authority.token import TokenKey
 
 ROOT_DAYS = 25 * 365
 ISSUING_DAYS = 20 * 365
 LEAF_DAYS = 5 * 365
+_ISSUING_URI = "issuing.uri"
 _NAME_MAX = 48
 _SERIAL_BITS = 127
 _CERTIFICATE_LIMIT = 8192
@@ -59,24 +62,36 @@ class Authority:
         """What was issued and revoked; see `register`."""
 
     @classmethod
-    def create(cls, directory: Path, name: str, now_ms: int, *, passphrase: str | None = None) -> Self:
+    def create(
+        cls, directory: Path, name: str, now_ms: int, *, passphrase: str | None = None, token: str | None = None
+    ) -> Self:
         """Make a new authority.
 
         Args:
             directory: a new or empty directory.
             name: what people call it; the certificates' common names are ``<name> root`` and ``<name> issuing``.
             now_ms: milliseconds since 1970 UTC.
-            passphrase: protects both private keys, or None.
+            passphrase: protects the private keys that are in files, or None.
+            token: PKCS#11 URI; the issuing key is made in this token. None: in a file.
 
         Raises:
             AuthorityStateError: the directory is not empty or cannot be written.
             IssueError: the name is empty, longer than 48 characters or not printable.
+            KeysError: the token makes no key.
         """
         if not 1 <= len(name.strip()) <= _NAME_MAX or len(name) > _NAME_MAX or not name.isprintable():
             raise IssueError(f"an authority's name has 1 to {_NAME_MAX} printable characters")
         validity = profiles.Validity.of_days(now_ms, ROOT_DAYS)
         root_name, issuing_name = _named(f"{name} root"), _named(f"{name} issuing")
-        root_key, issuing_key = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())
+        root_key = generate_private_key(SECP256R1())
+        state_files.make_directory(directory)
+        issuing_key: EllipticCurvePrivateKey
+        if token is None:
+            issuing_key = generate_private_key(SECP256R1())
+            state_files.save_key(directory / "issuing.key", issuing_key, passphrase)
+        else:
+            issuing_key = TokenKey(Pkcs11Key.generate(token))
+            state_files.replace_public(directory / _ISSUING_URI, token.encode("ascii") + b"\n")
         root = profiles.authority_certificate(
             root_name, root_key.public_key(), root_name, root_key, _serial(), validity, 1
         )
@@ -89,9 +104,7 @@ class Authority:
             profiles.Validity.of_days(now_ms, ISSUING_DAYS),
             0,
         )
-        state_files.make_directory(directory)
         state_files.save_key(directory / "root.key", root_key, passphrase)
-        state_files.save_key(directory / "issuing.key", issuing_key, passphrase)
         state_files.replace_public(directory / "root.pem", root.public_bytes(Encoding.PEM))
         state_files.replace_public(directory / "issuing.pem", issuing.public_bytes(Encoding.PEM))
         with Register(directory).locked(create=True) as log:
@@ -103,7 +116,7 @@ class Authority:
                     "serials": [f"{root.serial_number:x}", f"{issuing.serial_number:x}"],
                 }
             )
-        authority = cls.open(directory, passphrase=passphrase)
+        authority = cls.open(directory, passphrase=None if token else passphrase)
         authority.crl_pem(now_ms)
         return authority
 
@@ -114,13 +127,14 @@ class Authority:
         Raises:
             AuthorityStateError: files are missing, damaged, open to others, or do not belong together.
             PassphraseError: the passphrase is wrong, missing or superfluous.
+            KeysError: the token with the issuing key cannot be used.
         """
         root = _certificate(directory / "root.pem")
         issuing = _certificate(directory / "issuing.pem")
-        key = state_files.load_key(directory / "issuing.key", passphrase)
+        key = _issuing_key(directory, passphrase)
         if key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != issuing.public_der:
             raise AuthorityStateError(
-                f"{directory}: issuing.key does not belong to issuing.pem: restore both from the same backup"
+                f"{directory}: the issuing key does not belong to issuing.pem: restore both from the same backup"
             )
         return cls(directory, key, issuing, root)
 
@@ -273,6 +287,16 @@ class Authority:
                     )
             elif record.role != role:
                 raise IssueError(f"{identity} is the name of a {record.role} already: choose another")
+
+
+def _issuing_key(directory: Path, passphrase: str | None) -> EllipticCurvePrivateKey:
+    if not (directory / _ISSUING_URI).exists():
+        return state_files.load_key(directory / "issuing.key", passphrase)
+    if passphrase is not None:
+        raise PassphraseError(
+            "the issuing key is in a token, whose PIN is in a file of its own: leave out --passphrase-file"
+        )
+    return TokenKey(Pkcs11Key(state_files.read_public(directory / _ISSUING_URI, _CERTIFICATE_LIMIT).strip()))
 
 
 def _named(common_name: str) -> x509.Name:
