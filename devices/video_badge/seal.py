@@ -14,15 +14,15 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from agent.keys import p256, pem
 from agent.keys.errors import KeysError
-from devices.video_badge.manifest import KEY_MAX, RECORDING_LENGTH
+from devices.video_badge.manifest import KEY_MAX
 
 MAGIC = b"DABYLSEG"
 CONTEXT = b"dabyl/v1/segment"
 CHUNK = 16384
 """Bytes that are encrypted together. Only whole chunks reach the disk before the end."""
 SUITE = Suite(KEM.P256, KDF.HKDF_SHA256, AEAD.AES_128_GCM)
-FIXED = struct.Struct(">8s16sI8sH")
-"""The header before the wrapped key: magic, recording, number, custodian's key identifier, length of the wrapped key."""
+FIXED = struct.Struct(">8s16sI32s8sH")
+"""The header before the wrapped key: magic, recording, number, ``prev``, custodian's key identifier, length of the wrapped key."""
 CUSTODIAN_FILE_MAX = 8192
 
 
@@ -69,12 +69,13 @@ class Sealer:
         custodian: who can open it.
         recording: the recording.
         n: the segment's number.
+        prev: digest of the manifest before, so that a segment found after a power cut still has its place in the chain.
     """
 
-    def __init__(self, custodian: Custodian, recording: bytes, n: int) -> None:
+    def __init__(self, custodian: Custodian, recording: bytes, n: int, prev: bytes) -> None:
         key = Cobblestone128Encryptor.generate_key()
         self.wrapped = custodian.wrap(key, info_of(recording, n))
-        self.header = FIXED.pack(MAGIC, recording, n, custodian.kid, len(self.wrapped)) + self.wrapped
+        self.header = FIXED.pack(MAGIC, recording, n, prev, custodian.kid, len(self.wrapped)) + self.wrapped
         self._cipher = Cobblestone128Encryptor(key, self.header)
 
     def update(self, plain: bytes) -> bytes:
@@ -105,9 +106,9 @@ class Header:
     def __init__(self, data: bytes) -> None:
         if len(data) < FIXED.size or not data.startswith(MAGIC):
             raise HeaderError("this is no segment of a recording")
-        _, self.recording, self.n, self.custodian, length = FIXED.unpack_from(data)
+        _, self.recording, self.n, self.prev, self.custodian, length = FIXED.unpack_from(data)
         self.size = FIXED.size + length
-        if not 0 < length <= KEY_MAX or len(data) < self.size or len(self.recording) != RECORDING_LENGTH:
+        if not 0 < length <= KEY_MAX or len(data) < self.size:
             raise HeaderError("the segment's header is cut or damaged")
         self.bytes = bytes(data[: self.size])
         self.wrapped = self.bytes[FIXED.size :]

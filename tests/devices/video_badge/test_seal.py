@@ -13,6 +13,7 @@ from devices.video_badge.seal import CHUNK, FIXED, Custodian, Header, HeaderErro
 from devices.video_badge.unseal import UnsealError, open_segment
 
 RECORDING = bytes(range(16))
+PREV = bytes(range(32))
 PLAIN = random.Random(5).randbytes(5 * CHUNK + 99)
 
 
@@ -23,7 +24,7 @@ def private() -> EllipticCurvePrivateKey:
 
 @pytest.fixture(scope="module")
 def sealed(private: EllipticCurvePrivateKey) -> bytes:
-    sealer = Sealer(Custodian(private.public_key()), RECORDING, 3)
+    sealer = Sealer(Custodian(private.public_key()), RECORDING, 3, PREV)
     return (
         sealer.header
         + b"".join(sealer.update(PLAIN[at : at + 7777]) for at in range(0, len(PLAIN), 7777))
@@ -34,11 +35,12 @@ def sealed(private: EllipticCurvePrivateKey) -> bytes:
 def test_the_custodian_reads_what_was_sealed(sealed: bytes, private: EllipticCurvePrivateKey) -> None:
     opened = open_segment(sealed, private)
     assert (opened.recording, opened.n, opened.plaintext, opened.whole) == (RECORDING, 3, PLAIN, True)
+    assert Header(sealed).prev == PREV
     assert PLAIN[1000:1032] not in sealed
 
 
 def test_whole_chunks_leave_the_sealer_at_once(private: EllipticCurvePrivateKey) -> None:
-    sealer = Sealer(Custodian(private.public_key()), RECORDING, 1)
+    sealer = Sealer(Custodian(private.public_key()), RECORDING, 1, PREV)
     written = sealer.header + sealer.update(PLAIN[: 2 * CHUNK])
     opened = open_segment(written, private)
     assert opened.plaintext == PLAIN[: 2 * CHUNK]
@@ -69,7 +71,7 @@ def test_what_is_altered_does_not_open(sealed: bytes, private: EllipticCurvePriv
 
 def test_chunks_do_not_move_between_segments(private: EllipticCurvePrivateKey) -> None:
     custodian = Custodian(private.public_key())
-    one, two = Sealer(custodian, RECORDING, 1), Sealer(custodian, RECORDING, 2)
+    one, two = Sealer(custodian, RECORDING, 1, PREV), Sealer(custodian, RECORDING, 2, PREV)
     body = one.update(PLAIN) + one.finish()
     swapped = open_segment(two.header + body, private)
     assert not swapped.whole
