@@ -13,9 +13,25 @@ from devices.common.timers import Timers
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, Protocol
 
     from devices.common.alarms import Effect
+
+    class Button(Protocol):
+        """A contact, or several that count as one."""
+
+        @property
+        def pressed(self) -> bool:
+            """Whether it counts as closed."""
+
+        @property
+        def stuck(self) -> bool:
+            """Whether it does not let go."""
+
+        @property
+        def seen(self) -> bool:
+            """Whether its level is known."""
+
 
 TAMPER_DEBOUNCE_MS = 100
 SUPPLY_DEBOUNCE_MS = 500
@@ -33,7 +49,7 @@ class Readiness:
     Settings: ``stuck_s``, ``self_test_h``, ``tamper_pin``, ``supply_pin`` and those of ``Battery``.
     """
 
-    def __init__(self, settings: "Mapping[str, Any]", button: Debouncer, now_ms: int) -> None:
+    def __init__(self, settings: "Mapping[str, Any]", button: "Button", now_ms: int) -> None:
         self._settings = settings
         self._button = button
         self._tamper = Debouncer(TAMPER_DEBOUNCE_MS)
