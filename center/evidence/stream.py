@@ -91,7 +91,7 @@ class _Reader:
                 f"a file of the format {container.format.name[:60]}: MP4, MKV, MPEG-TS and H.264 are read"
             )
         videos = list(container.streams.video)
-        if not videos or videos[0].codec_context is None or videos[0].codec_context.name != "h264":
+        if not videos or videos[0].codec_context.name != "h264":
             raise NoClipError("there is no H.264 video in the file")
         self._container = container
         self._video = videos[0]
@@ -142,7 +142,7 @@ class _Reader:
     def _picture(self, packet: bytes) -> tuple[tuple[bytes, ...], bool] | None:
         """A picture's slices and whether it begins a GOP; its signatures are put down on the way. None if there is no slice."""
         units = nal.parted(packet, self._length_size) if self._length_size else nal.split(packet)
-        slices = []
+        slices: list[bytes] = []
         begins = False
         for unit in units:
             kind = nal.kind(unit)

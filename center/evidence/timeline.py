@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 PROVEN = "proven"
 ALTERED = "altered"
 MISSING = "missing"
-_WEIGHT = {PROVEN: 0, MISSING: 1, ALTERED: 2}
 SECOND_US = 1_000_000
 MAX_SECONDS = 1_000_000
 """Of one recording: eleven days."""
 MAX_REASONS = 8
 """Told of one second."""
+_WEIGHT = {PROVEN: 0, MISSING: 1, ALTERED: 2}
+_SLACK_US = 2000
+"""What rounding may leave between two spans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +40,54 @@ class Second:
     why: list[str] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Verdict:
+    """On one recording, or one clip. ``ended`` is None where no end can be signed (a clip). ``opened`` says that it was looked into."""
+
+    name: str
+    device: str = ""
+    begin_ms: int = 0
+    ended: bool | None = None
+    opened: bool = False
+    seconds: list[Second] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def proven(self) -> bool:
+        """Whether all of it is proven, and nothing can be missing at its end."""
+        return (
+            bool(self.seconds) and self.ended is not False and all(second.verdict == PROVEN for second in self.seconds)
+        )
+
+    def note(self, text: str) -> None:
+        """Tell it once."""
+        if text and text not in self.notes:
+            self.notes.append(text)
+
+    def total_s(self, verdict: str) -> float:
+        """How many seconds have this verdict, the last one by its true length."""
+        return round(sum(one.lasts_us for one in self.seconds if one.verdict == verdict) / SECOND_US, 3)
+
+
 def seconds(spans: Iterable[Span]) -> list[Second]:
     """What the spans make of each second, from 0 to the end of the last. What no span tells of is missing."""
     told = sorted(spans, key=lambda span: (span.begin_us, span.end_us))
     end = min(max((span.end_us for span in told), default=0), MAX_SECONDS * SECOND_US)
-    cells = [
-        Second(number, min(SECOND_US, end - number * SECOND_US)) for number in range((end + SECOND_US - 1) // SECOND_US)
-    ]
-    covered = [0] * len(cells)
+    count = (end + SECOND_US - 1) // SECOND_US
+    cells = [Second(number, min(SECOND_US, end - number * SECOND_US)) for number in range(count)]
+    covered = [0] * count
     reached = 0
     for span in told:
-        first = min(max(span.begin_us, 0) // SECOND_US, max(len(cells) - 1, 0))
-        last = max(first, (min(span.end_us, end) - 1) // SECOND_US)
-        for cell in cells[first : last + 1]:
-            _put(cell, span)
-        begin = max(span.begin_us, reached)
-        for number in range(begin // SECOND_US, last + 1):
-            low = max(begin, number * SECOND_US)
-            covered[number] += max(0, min(span.end_us, end, (number + 1) * SECOND_US) - low)
-        reached = max(reached, span.end_us)
+        begin, finish = max(span.begin_us, 0), min(span.end_us, end)
+        for number in range(begin // SECOND_US, (finish + SECOND_US - 1) // SECOND_US):
+            _put(cells[number], span)
+            low = max(begin, reached, number * SECOND_US)
+            covered[number] += max(0, min(finish, (number + 1) * SECOND_US) - low)
+        reached = max(reached, finish)
     for cell, length in zip(cells, covered, strict=True):
-        if length < cell.lasts_us:
+        if length < cell.lasts_us - _SLACK_US:
             _put(cell, Span(0, 0, MISSING, "nothing is there"))
     return cells
-
-
-def total_s(cells: Iterable[Second], verdict: str) -> float:
-    """Seconds of a verdict, the last one by its true length."""
-    return round(sum(cell.lasts_us for cell in cells if cell.verdict == verdict) / SECOND_US, 3)
 
 
 def _put(cell: Second, span: Span) -> None:

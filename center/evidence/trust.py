@@ -29,7 +29,7 @@ class Trust:
     def __init__(self, roots: Sequence[Certificate], crls: Sequence[RevocationList], now_ms: int) -> None:
         self._roots = tuple(roots)
         self._crls = tuple(crls)
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self._known: dict[tuple[tuple[bytes, ...], int], Holder | str] = {}
 
     def holder(self, chain: Sequence[bytes], at_ms: int) -> Holder | str:
@@ -52,6 +52,6 @@ class Trust:
         except KeysError as error:
             return str(error)
         note = ""
-        if self._now_ms > proven.not_after_ms:
+        if self.now_ms > proven.not_after_ms:
             note = f"the certificate of {proven.identity} has expired since, on {utc_text(proven.not_after_ms)}"
         return Holder(proven.identity, proven.kid, check, note)
