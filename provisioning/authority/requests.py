@@ -42,6 +42,19 @@ def requested_key(text: str, identity: str) -> EllipticCurvePublicKey:
         raise RequestError(f"the request cannot be read: {str(error)[:200] or type(error).__name__}") from None
 
 
+def serial_number_of(text: str) -> str:
+    """The serial number of the board in the subject of a request that `requested_key` has accepted; empty if it has none.
+
+    Raises:
+        RequestError: it has several.
+    """
+    request = x509.load_der_x509_csr(pem.blocks(text, 1)[0][1])
+    found = [str(attribute.value) for attribute in request.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)]
+    if len(found) > 1:
+        raise RequestError("the request's subject has several serial numbers")
+    return found[0] if found else ""
+
+
 def _checked(request: x509.CertificateSigningRequest, identity: str) -> EllipticCurvePublicKey:
     key = request.public_key()
     if not isinstance(key, EllipticCurvePublicKey):

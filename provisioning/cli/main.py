@@ -6,6 +6,9 @@ from agent.keys.errors import KeysError
 from provisioning.authority.errors import AuthorityError
 from provisioning.brokers.errors import BrokerError
 from provisioning.cli.broker import broker
+from provisioning.cli.enrolment import claim, revoke, serve
+from provisioning.cli.inventory import inventory
+from provisioning.inventory.errors import InventoryError
 
 
 def main(argv: list[str]) -> int:
@@ -18,7 +21,7 @@ def main(argv: list[str]) -> int:
     except click.Abort:
         click.echo("Aborted.", err=True)
         return 2
-    except (AuthorityError, BrokerError, KeysError) as error:
+    except (AuthorityError, BrokerError, InventoryError, KeysError) as error:
         click.echo(f"Error: {error}", err=True)
         return 2
     return result if isinstance(result, int) else 0  # --help hands back click's own exit code
@@ -30,3 +33,7 @@ def _provision() -> None:
 
 
 _provision.add_command(broker)
+_provision.add_command(claim)
+_provision.add_command(inventory)
+_provision.add_command(revoke)
+_provision.add_command(serve)
