@@ -65,10 +65,18 @@ class Tail:
         return None
 
     def next_in(self, lane: int, after: int) -> "Unkept | None":
-        """First unsettled entry of a lane above a position."""
-        for entry in self.entries:
-            if entry.state == lane and entry.position > after:
-                return entry
+        """First unsettled entry of a lane above a position. Found by halving, for a slow disk leaves thousands of entries here."""
+        entries = self.entries
+        low, high = 0, len(entries)
+        while low < high:
+            middle = (low + high) >> 1
+            if entries[middle].position > after:
+                high = middle
+            else:
+                low = middle + 1
+        for index in range(low, len(entries)):
+            if entries[index].state == lane:
+                return entries[index]
         return None
 
     def settle(self, boot: int, first: int, last: int) -> "tuple[int, int, int]":

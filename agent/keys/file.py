@@ -63,7 +63,10 @@ class FileKey:
 
     def sign(self, data: bytes) -> bytes:
         """ECDSA P-256 with SHA-256 over ``data``: 64 bytes ``r || s``."""
-        return p256.raw_from_der(self._sign(data, self._algorithm))
+        der = self._sign(data, self._algorithm)
+        # SEQUENCE (INTEGER r, INTEGER s), made here: the heads have two bytes each, and nothing is to be checked.
+        end = 4 + der[3]
+        return der[4:end].lstrip(b"\x00").rjust(32, b"\x00") + der[end + 2 :].lstrip(b"\x00").rjust(32, b"\x00")
 
 
 def _private_key(contents: bytes, path: str) -> "EllipticCurvePrivateKey":

@@ -45,6 +45,7 @@ class Session:
         """The client lets the broker hear from it within this time, and wants to hear from the broker; 0 for never."""
         self.receive_max = 65535
         """Messages that the broker takes before it has acknowledged the first (MQTT 5, §3.2.2.3.3; 3.1.1 cannot say)."""
+        self._room = _MAX_MID - 1
         self.max_packet: "int | None" = None
         """Bytes of a packet at most, where the broker said so (MQTT 5)."""
         self._max_received = max_received
@@ -85,7 +86,7 @@ class Session:
     @property
     def has_room(self) -> bool:
         """Whether ``publish`` takes another message now."""
-        return len(self._in_flight) < min(self.receive_max, _MAX_MID - 1) and not self._left
+        return len(self._in_flight) < self._room
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> int:
         """Queue a message with QoS 1; its packet identifier, which is free again once the message is acknowledged.
@@ -108,6 +109,7 @@ class Session:
         """Queue DISCONNECT, the last packet: the broker forgets the will and hangs up. What it still sends has come too late."""
         self._out.append(packets.DISCONNECT)
         self._left = True
+        self._room = 0
 
     def to_send(self, now_ms: int) -> bytes:
         """What is queued, which now counts as sent."""
@@ -230,6 +232,7 @@ class Session:
     def _bound_by(self, told: "dict[int, int]") -> int:
         """Take what CONNACK says about the broker's limits; the reason why this client cannot live with them, or 0."""
         self.receive_max = told.get(packets.RECEIVE_MAXIMUM, 65535)
+        self._room = min(self.receive_max, _MAX_MID - 1)
         self.max_packet = told.get(packets.MAXIMUM_PACKET_SIZE)
         if self.receive_max == 0 or self.max_packet == 0:
             raise MqttError("CONNACK with a limit of 0")

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.keys import p256, pem
 from agent.keys.errors import KeyFileError, KeysError, SecretFileError
@@ -38,6 +41,13 @@ def written(path: Path, contents: bytes, mode: int = 0o600) -> str:
 def test_a_made_key_is_0600_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     FileKey.generate(str(tmp_path / "key.pem"))
     assert stat.S_IMODE((tmp_path / "key.pem").stat().st_mode) == 0o600
+
+
+@given(*[st.integers(0, 256).flatmap(lambda bits: st.integers(1, min(p256.ORDER - 1, 1 << bits)))] * 2)
+def test_a_signature_has_64_bytes_however_short_its_numbers_are(r: int, s: int) -> None:
+    key = FileKey(ec.derive_private_key(1, ec.SECP256R1()))
+    key._sign = lambda _data, _algorithm: encode_dss_signature(r, s)  # type: ignore[method-assign,assignment]  # one in 65,536 is this short
+    assert key.sign(b"") == r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 def test_a_made_key_is_read_again_and_signs(tmp_path: Path) -> None:
