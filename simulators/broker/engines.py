@@ -79,7 +79,7 @@ class _Engine:
         self._identities = identities
         self._certificates = certificates
         self._limits = limits or Limits()
-        self._port = _free_port()
+        self._port = free_port()
         self._child: ChildProcess | None = None
 
     def __enter__(self) -> Self:
@@ -290,7 +290,8 @@ def embedded(
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port that nobody has now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
