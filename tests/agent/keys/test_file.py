@@ -46,7 +46,7 @@ def test_a_made_key_is_0600_whatever_the_umask(tmp_path: Path, umask: int) -> No
 @given(*[st.integers(0, 256).flatmap(lambda bits: st.integers(1, min(p256.ORDER - 1, 1 << bits)))] * 2)
 def test_a_signature_has_64_bytes_however_short_its_numbers_are(r: int, s: int) -> None:
     key = FileKey(ec.derive_private_key(1, ec.SECP256R1()))
-    key._sign = lambda _data, _algorithm: encode_dss_signature(r, s)  # type: ignore[method-assign,assignment]  # one in 65,536 is this short
+    key._sign = lambda _data, _algorithm: encode_dss_signature(r, s)  # type: ignore[assignment]  # one in 65,536 is this short
     assert key.sign(b"") == r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
