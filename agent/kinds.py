@@ -43,7 +43,9 @@ if TYPE_CHECKING:
             """The connection came up or went away."""
 
     class Binding(Protocol):
-        """A kind's hardware."""
+        """A kind's hardware. On Linux, one that keeps signed messages itself, as a badge does beside its recordings, has
+        ``keep(type, message)`` as well: called with each event of the logic's that has a tag, once it is signed, before it is durable.
+        """
 
         def start(self) -> None:
             """Take the pins and begin to report inputs (from any thread)."""

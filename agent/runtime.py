@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from agent.journal.log import Journal
     from agent.kinds import Kind
     from agent.log import Log
+    from agent.seal import Sealed
     from agent.service import Service
     from agent.wire.cose import Signer
 
@@ -142,6 +143,12 @@ class Agent(Device):
             self._loop.call_soon_threadsafe(self._input, name, value, time_ms)
         except RuntimeError:
             return  # the loop has ended
+
+    def _sealed(self, tag: int, sealed: "Sealed") -> None:
+        keep = getattr(self._binding, "keep", None)
+        if keep is not None:
+            keep(sealed.type, sealed.envelope)
+        super()._sealed(tag, sealed)
 
     def _link_changed(self, up: bool) -> None:
         self._service.status(f"{self._device}: {'connected' if up else 'no connection'}")

@@ -22,7 +22,7 @@ KEY_MAX = 512
 """Bytes of a wrapped key at most."""
 RECOVERED = "recovered"
 """The trigger of a segment that was found without its manifest after a restart: the badge cannot read what it has encrypted."""
-TRIGGERS = ("button", "command", "alarm", "duress", RECOVERED)
+TRIGGERS = ("button", "command", "alarm", "duress", "restart", RECOVERED)
 _UINT = (1 << 53) - 1
 
 

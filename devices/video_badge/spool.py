@@ -1,0 +1,205 @@
+"""Recordings on the badge's disk until the center holds them: names, room, and what a power cut left.
+
+Nothing is overwritten and nothing deleted here: a segment goes only once its signed evidence receipt is verified, which is the business of
+``devices.video_badge.offload``.
+"""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import re
+from collections.abc import Iterator
+
+from agent.wire import cbor, cose, event
+from agent.wire.errors import WireError
+from devices.video_badge.manifest import RECOVERED, Manifest, ManifestError
+from devices.video_badge.seal import HEADER_MAX, Header, HeaderError
+
+SEGMENT, SIGNED, UNSIGNED = ".seg", ".cose", ".manifest"
+TOLD_AGAIN = 5
+"""So many of a recording's last signed manifests are told again after a restart: the journal may not have kept them."""
+OPEN = "open"
+"""The name of an empty file beside the segments of a recording that has not ended."""
+RESUME_S = 60
+MANIFEST_MAX = 65536
+_RECORDING = re.compile(r"[0-9a-f]{32}")
+_NAME = re.compile(r"([0-9]{6})\.(seg|cose|manifest)")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Left:
+    """A recording that was there at the start.
+
+    Args:
+        recording: its name.
+        manifests: to be told, again or for the first time.
+        segments: the highest number.
+        cut: it had not ended.
+        resume: it was cut a moment ago.
+    """
+
+    recording: bytes
+    manifests: list[Manifest]
+    segments: int
+    cut: bool
+    resume: bool
+
+
+class Spool:
+    """The folder ``path``, which is made when it is needed, with room for ``quota`` bytes."""
+
+    def __init__(self, path: str, quota: int) -> None:
+        self._path = pathlib.Path(path)
+        self._quota = quota
+
+    def path(self, recording: bytes, n: int, suffix: str) -> pathlib.Path:
+        """The file of a segment."""
+        return self._path / recording.hex() / f"{n:06d}{suffix}"
+
+    def create(self, recording: bytes, n: int) -> int:
+        """A new file for a segment, its descriptor.
+
+        Raises:
+            OSError: it cannot be made, or is there already.
+        """
+        path = self.path(recording, n, SEGMENT)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if n == 1:
+            (path.parent / OPEN).touch(mode=0o600)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def ended(self, recording: bytes) -> None:
+        """The recording is over, and said so. Raises OSError."""
+        (self._path / recording.hex() / OPEN).unlink(missing_ok=True)
+
+    def sync_names(self, recording: bytes) -> None:
+        """Make the names in a recording's folder durable, and its own. Raises OSError."""
+        for folder in (self._path / recording.hex(), self._path):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def keep_manifest(self, manifest: Manifest) -> None:
+        """Keep an event's data until it is signed. Raises OSError."""
+        path = self.path(manifest.recording, manifest.n, UNSIGNED)
+        _write(path, cbor.dumps(manifest.data()))
+
+    def keep_signed(self, envelope: bytes) -> None:
+        """Keep a signed event beside its segment, if that is still there. Raises OSError."""
+        manifest = signed_manifest(envelope)
+        if manifest is None or not self.path(manifest.recording, manifest.n, SEGMENT).exists():
+            return
+        _write(self.path(manifest.recording, manifest.n, SIGNED), envelope)
+        self.path(manifest.recording, manifest.n, UNSIGNED).unlink(missing_ok=True)
+
+    def used_percent(self) -> int:
+        """How much of the room is taken, in percent of the quota or of what the disk has left, whichever is less.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        used = 0
+        for folder in self._recordings():
+            sizes = [entry.stat().st_size for entry in os.scandir(folder)]
+            used += sum(sizes)
+            if not sizes:
+                folder.rmdir()
+        disk = os.statvfs(self._path)
+        free = min(self._quota - used, disk.f_bavail * disk.f_frsize)
+        return 100 if free <= 0 else 100 * used // (used + free)
+
+    def left_behind(self, unix_s: float) -> list["Left"]:
+        """What is to be told after a restart at this time of day.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        return [self._left(folder, unix_s) for folder in self._recordings()]
+
+    def _left(self, folder: pathlib.Path, unix_s: float) -> "Left":
+        segments = [entry for entry in folder.iterdir() if _NAME.fullmatch(entry.name)]
+        cut = (folder / OPEN).exists()
+        age_s = min((abs(unix_s - entry.stat().st_mtime) for entry in segments), default=RESUME_S)
+        numbers = [int(entry.name[:6]) for entry in segments]
+        told = list(self._told(folder))
+        return Left(bytes.fromhex(folder.name), told, max(numbers, default=0), cut, resume=cut and age_s < RESUME_S)
+
+    def _recordings(self) -> list[pathlib.Path]:
+        if not self._path.is_dir():
+            self._path.mkdir(mode=0o700, parents=True)
+        return sorted(path for path in self._path.iterdir() if _RECORDING.fullmatch(path.name) and path.is_dir())
+
+    def _told(self, folder: pathlib.Path) -> Iterator[Manifest]:
+        names = {match[0]: int(match[1]) for entry in folder.iterdir() if (match := _NAME.fullmatch(entry.name))}
+        segments = sorted(n for name, n in names.items() if name.endswith(SEGMENT))
+        recent = set(segments[-TOLD_AGAIN:])
+        for n in segments:
+            known = None
+            signed, unsigned = (folder / f"{n:06d}{suffix}" for suffix in (SIGNED, UNSIGNED))
+            if signed.name in names:
+                if n not in recent:
+                    continue
+                known = signed_manifest(_read(signed))
+            elif unsigned.name in names:
+                known = _unsigned_manifest(_read(unsigned))
+            manifest = known or recovered(folder / f"{n:06d}{SEGMENT}")
+            if manifest is not None:
+                yield manifest
+
+
+def signed_manifest(envelope: bytes) -> Manifest | None:
+    """The manifest in a message that the badge itself has signed; None if it is none."""
+    try:
+        return Manifest.of(event.decode(cose.parse(envelope).payload).data)
+    except (WireError, ManifestError):
+        return None
+
+
+def recovered(path: pathlib.Path) -> Manifest | None:
+    """What can be said of a segment that was found without its manifest; None if not even its header is there.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        begin = file.read(HEADER_MAX)
+        total.update(begin)
+        size = len(begin)
+        while block := file.read(1 << 20):
+            total.update(block)
+            size += len(block)
+    try:
+        header = Header(begin)
+    except HeaderError:
+        return None
+    return Manifest(
+        header.recording, header.n, size, total.digest(), header.prev, RECOVERED, header.custodian, header.wrapped, None
+    )
+
+
+def _unsigned_manifest(data: bytes) -> Manifest | None:
+    try:
+        return Manifest.of(cbor.loads(data))
+    except (WireError, ManifestError):
+        return None
+
+
+def _read(path: pathlib.Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MANIFEST_MAX)
+
+
+def _write(path: pathlib.Path, data: bytes) -> None:
+    """A whole file or none, durable but for its name."""
+    fresh = path.with_suffix(path.suffix + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, data)
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+    fresh.replace(path)
