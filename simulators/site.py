@@ -203,7 +203,7 @@ class Site:
 
 
 def _toml(*tables: tuple[str, Mapping[str, object]]) -> str:
-    """TOML of these tables. Values are whole numbers, flags, texts and lists of texts without control characters."""
+    """TOML of these tables. Values are whole numbers, flags, texts without control characters, and lists and tables of them."""
     lines = []
     for head, table in tables:
         lines.append(head)
@@ -219,5 +219,7 @@ def _value(value: object) -> str:
         return str(value)
     if isinstance(value, list):
         return "[" + ", ".join(_value(entry) for entry in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_value(entry)}" for name, entry in value.items()) + "}"
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

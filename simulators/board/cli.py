@@ -1,12 +1,13 @@
 """``dabyl simulate board``: firmware on a simulated board, pressed and cut off its power, and what became of each press."""
 
 import asyncio
+import importlib
 import json
 import pathlib
 import shutil
 import signal
 import tempfile
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -40,21 +41,26 @@ Exit codes
 
 
 class _Simulations(click.Group):
-    """Loads the street when it is asked for: its sensors need libraries that boards do without."""
+    """Loads street and hub when they are asked for: their sensors need libraries that boards do without."""
+
+    _extras: ClassVar = {"hub": "panic-hub", "street": "crosswalk"}
 
     def list_commands(self, context: click.Context) -> list[str]:
-        return [*super().list_commands(context), "street"]
+        return [*super().list_commands(context), *self._extras]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name != "street":
+        if name not in self._extras:
             return super().get_command(context, name)
         try:
-            from simulators.street.cli import street  # noqa: PLC0415  only when it is asked for
+            module = importlib.import_module(f"simulators.{name}.cli")
         except ModuleNotFoundError as error:
             if (error.name or "").split(".", 1)[0] in ("agent", "devices", "simulators"):
                 raise
-            raise SimulatorError(f"needs '{error.name}'; install it with: pip install 'dabyl[crosswalk]'") from None
-        return street
+            extra = self._extras[name]
+            raise SimulatorError(f"needs '{error.name}'; install it with: pip install 'dabyl[{extra}]'") from None
+        command = getattr(module, name)
+        assert isinstance(command, click.Command)
+        return command
 
 
 @click.group(name="dabyl simulate", cls=_Simulations)

@@ -10,8 +10,8 @@ TURNAROUND_MS = 4.0
 """From the last bit of a request to the first one of its answer."""
 NO_SUCH_ADDRESS = 2
 
-Answering = Callable[[Request, Sequence[bool], float], Answer]
-"""What a unit does when it is asked: of the request, the levels that come with it, and the time."""
+Answering = Callable[[Request, Sequence[bool], float], Answer | None]
+"""What a unit does when it is asked: of the request, the levels that come with it, and the time. None: it has no supply."""
 
 
 class Units:
@@ -41,8 +41,10 @@ class Units:
         """A request, or a part of one."""
         for unit, listener in self._listeners.items():
             for request, levels in listener.feed(data):
-                self._reply += modbus.encode(self._units[unit](request, levels, now_ms))
-                self._reply_ms = now_ms + self._turnaround_ms
+                answer = self._units[unit](request, levels, now_ms)
+                if answer is not None:
+                    self._reply += modbus.encode(answer)
+                    self._reply_ms = now_ms + self._turnaround_ms
 
 
 def registers(request: Request, held: Sequence[int]) -> Answer:
