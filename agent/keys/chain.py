@@ -31,6 +31,7 @@ from agent.keys.revocation import RevocationList
 _CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string
 _SERVER = ExtendedKeyUsageOID.SERVER_AUTH.dotted_string
 _PURPOSE = {role: _SERVER if role in names.SERVERS else _CLIENT for role in names.ROLES}
+_PURPOSE[names.EXPORTER] = names.DOCUMENT_SIGNING
 
 
 @dataclass(frozen=True)

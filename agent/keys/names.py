@@ -8,10 +8,13 @@ BROKER = "broker"
 CONSUMER = "consumer"
 EVIDENCE = "evidence"
 ENROLMENT = "enrolment"
-ROLES = (DEVICE, CENTER, BROKER, CONSUMER, EVIDENCE, ENROLMENT)
+EXPORTER = "exporter"
+ROLES = (DEVICE, CENTER, BROKER, CONSUMER, EVIDENCE, ENROLMENT, EXPORTER)
 SERVERS = (BROKER, EVIDENCE, ENROLMENT)
-"""Roles that are reached under host names; all others are clients."""
+"""Roles that are reached under host names; all others but the exporter, which signs copies of evidence, are clients."""
 
+DOCUMENT_SIGNING = "1.3.6.1.5.5.7.3.36"
+"""Extended key usage of an exporter (RFC 9336), one of those that C2PA takes."""
 URN = "urn:dabyl:"
 IDENTITY_MIN = 3
 IDENTITY_MAX = 63

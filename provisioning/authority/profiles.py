@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from agent.keys.names import SERVERS, role_uri
+from agent.keys.names import DOCUMENT_SIGNING, EXPORTER, SERVERS, role_uri
 from provisioning.authority.errors import IssueError
 
 # Certificates begin a little earlier, so that a device whose clock is slow accepts them at once.
@@ -109,6 +109,8 @@ def leaf_certificate(
     elif hosts:
         raise IssueError(f"a {role} is a client and has no host names: leave them out")
     purpose = ExtendedKeyUsageOID.SERVER_AUTH if role in SERVERS else ExtendedKeyUsageOID.CLIENT_AUTH
+    if role == EXPORTER:
+        purpose = x509.ObjectIdentifier(DOCUMENT_SIGNING)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, identity)])
     builder = _base(subject, public_key, issuer, issuer_key, serial, validity)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
