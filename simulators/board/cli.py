@@ -41,9 +41,9 @@ Exit codes
 
 
 class _Simulations(click.Group):
-    """Loads street and hub when they are asked for: their sensors need libraries that boards do without."""
+    """Loads badge, hub and street when they are asked for: they need libraries that boards do without."""
 
-    _extras: ClassVar = {"hub": "panic-hub", "street": "crosswalk"}
+    _extras: ClassVar = {"badge": "simulators", "hub": "panic-hub", "street": "crosswalk"}
 
     def list_commands(self, context: click.Context) -> list[str]:
         return [*super().list_commands(context), *self._extras]
