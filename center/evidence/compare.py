@@ -52,7 +52,8 @@ def _track(pieces: Sequence[Piece], track: TrackContent | None, zero_us: int, ti
         return "was added" if pieces else ""
     if sha256(b"".join(piece.digest for piece in pieces)).digest() != track.digest:
         return "was changed or cut off" if pieces else "was removed"
-    return "" if _timed(pieces, track, zero_us, tick_us, whole=True) else "was moved to other times"
+    # In a joined clip the last one lasts until the next segment's first: a container without fragments has no other word for a pause.
+    return "" if _timed(pieces, track, zero_us, tick_us, whole=False) else "was moved to other times"
 
 
 def _timed(

@@ -53,7 +53,7 @@ def verify_recording(recording: Recording, trust: Trust, private: EllipticCurveP
             ]
             for note in found.notes:
                 verdict.note(note)
-            wrong = _unchained(recording, before, told)
+            wrong = unchained(recording, before, told)
             if wrong:
                 spans.append(Span(at, at + lasts, ALTERED, wrong))
         before = told
@@ -66,7 +66,7 @@ def verify_recording(recording: Recording, trust: Trust, private: EllipticCurveP
     return verdict
 
 
-def _unchained(recording: Recording, before: Told | None, told: Told) -> str:
+def unchained(recording: Recording, before: Told | None, told: Told) -> str:
     """What is wrong with a manifest's place in the chain; empty if nothing."""
     n = told.manifest.n
     if n in recording.twice:
