@@ -26,9 +26,11 @@ from provisioning.firmware.inline import inlined
 from provisioning.firmware.join import File, bare, joined
 from provisioning.firmware.modules import ROOT_FILES, entries, options
 from provisioning.firmware.nodes import walk, walked
+from provisioning.firmware.pack import packed
 from provisioning.firmware.prune import pruned
 from provisioning.firmware.scopes import SourceError
 from provisioning.firmware.shorten import asked_by_text, shortened
+from provisioning.firmware.terse import tersed
 from provisioning.firmware.write import written
 
 OPTIMISED = "-O3"
@@ -91,12 +93,7 @@ def make(
     try:
         files, foreign = joined(tree, entries(tree, chosen), together=len(chosen) == 1)
         fixed = _fixed(files, [root / "root" / "main.py", root / "slots.py"])
-        folded(files, fixed, options(tree, chosen, secure_element))
-        pruned(files, fixed)
-        inlined(files, fixed)
-        folded(files, fixed)
-        pruned(files, fixed)
-        names = shortened(files, fixed)
+        names = shrunk(files, fixed, options(tree, chosen, secure_element))
     except (SourceError, SyntaxError) as error:
         raise BundleError(str(error)) from None
     sizes = {}
@@ -123,6 +120,28 @@ def make(
     shutil.rmtree(target, ignore_errors=True)
     half.rename(target)
     return sizes, by_group
+
+
+def shrunk(files: list[File], fixed: set[str], given: dict[str, bool]) -> dict[str, list[str]]:
+    """Rewrite joined files so that they compile to less and do the same; what each short name stands for.
+
+    Args:
+        files: all that are loaded together.
+        fixed: attributes that are not these files' alone.
+        given: names that are known to be something else than the source says.
+
+    Raises:
+        SourceError: the sources do what cannot be followed.
+    """
+    folded(files, fixed, given)
+    pruned(files, fixed)
+    inlined(files, fixed)
+    folded(files, fixed)
+    pruned(files, fixed)
+    packed(files)
+    names = shortened(files, fixed)
+    tersed(files)
+    return names
 
 
 def compiled(source: str, name: str, target: Path) -> bytes:

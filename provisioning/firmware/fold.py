@@ -16,6 +16,8 @@ from provisioning.firmware.scopes import LOCAL
 
 INLINED = (int, str, bytes, type(None))
 MOST_BITS = 512
+WIDE_BITS = 128
+"""A number that is wider stays where it is named: each place that has it looks it up, and the file has it once."""
 _ARITHMETIC: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Add: lambda a, b: a + b,
     ast.Sub: lambda a, b: a - b,
@@ -54,7 +56,9 @@ def folded(files: list[File], fixed: set[str], given: dict[str, bool] | None = N
 
 def is_constant(node: ast.AST | None) -> bool:
     """Whether a node is a value that may stand anywhere."""
-    return isinstance(node, ast.Constant) and isinstance(node.value, INLINED)
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, INLINED):
+        return False
+    return type(node.value) is not int or node.value.bit_length() <= WIDE_BITS
 
 
 def _sets(nodes: list[ast.AST]) -> Iterator[str]:

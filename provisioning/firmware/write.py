@@ -17,9 +17,22 @@ def written(file: File, foreign: dict[str, str]) -> str:
     """The source of a shortened file; ``foreign`` has the imports of MicroPython's modules by what they bind."""
     nodes = walked(file.statements())
     asked = {node.id for node in nodes if isinstance(node, ast.Name)}
-    lines = [_near(nodes), *(said for name, said in sorted(foreign.items()) if name in asked)]
+    lines = [_near(nodes), *_imports({said for name, said in foreign.items() if name in asked})]
     lines += [f"from {entry} import {', '.join(sorted(names))}" for entry, names in sorted(file.taken.items())]
     return "\n".join([*lines, "".join(part.source for part in file.parts)])
+
+
+def _imports(said: set[str]) -> list[str]:
+    """These imports, those of one module together."""
+    from_modules: dict[str, list[str]] = {}
+    plain = []
+    for line in sorted(said):
+        module, word, names = line.partition(" import ")
+        if word:
+            from_modules.setdefault(module, []).append(names)
+        else:
+            plain.append(line)
+    return [*plain, *(f"{module} import {', '.join(names)}" for module, names in from_modules.items())]
 
 
 def _near(nodes: list[ast.AST]) -> str:

@@ -2,50 +2,13 @@
 
 import ast
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from provisioning.firmware.fold import folded
-from provisioning.firmware.inline import inlined
-from provisioning.firmware.join import File, joined
 from provisioning.firmware.micropython import ATTRIBUTES
-from provisioning.firmware.prune import pruned
 from provisioning.firmware.scopes import SourceError
-from provisioning.firmware.shorten import asked_by_text, shortened
-from provisioning.firmware.write import written
-
-MICROPYTHON = Path(sys.prefix) / "bin" / "micropython"
-needs_micropython = pytest.mark.skipif(not MICROPYTHON.exists(), reason="the MicroPython unix port is not installed")
-
-
-def shrunk(
-    folder: Path, modules: dict[str, str], fixed: frozenset[str] = frozenset()
-) -> tuple[list[File], str, dict[str, list[str]]]:
-    """The files, the source of the first, and the names, of modules in the package ``agent``; ``main`` is asked for its ``main``."""
-    (folder / "agent").mkdir(exist_ok=True)
-    for name, source in modules.items():
-        (folder / "agent" / f"{name}.py").write_text(source, encoding="utf-8")
-    files, foreign = joined(folder, [("agent.main", ("main",))])
-    nodes = [node for file in files for one in file.statements() for node in ast.walk(one)]
-    kept = set(fixed) | asked_by_text(nodes)
-    folded(files, kept)
-    pruned(files, kept)
-    inlined(files, kept)
-    folded(files, kept)
-    pruned(files, kept)
-    names = shortened(files, kept)
-    return files, written(files[0], foreign), names
-
-
-def said(source: str) -> str:
-    """What MicroPython prints when it runs a source and then its ``main``."""
-    done = subprocess.run(
-        [MICROPYTHON, "-c", source + "\nmain()"], capture_output=True, text=True, check=False, timeout=30
-    )
-    return done.stdout + done.stderr
-
+from tests.devices.firmware.shrinking import MICROPYTHON, needs_micropython, said, shrunk
 
 RICH = {
     "kit": """
@@ -241,6 +204,81 @@ def gives():
 def late(x): return [lambda: x]
 def shown(f, x): return f(x)
 def passed(x): return x + 1
+def branches(x):
+    if x == 1: return "one"
+    if x > 1:
+        y = x * 2
+        if y > 8: return "large"
+    else:
+        return "small"
+    return "some", y
+def found(n):
+    for i in range(n):
+        if i * i > 10:
+            try:
+                return noted(i)
+            finally:
+                noted("left")
+def waits(n):
+    while True:
+        n -= 1
+        if n < 0: return n
+def breaks(n):
+    for i in range(n):
+        if i == 2: return "returned"
+        if i == n - 2: break
+    return "broken"
+def nested(n):
+    for i in range(n):
+        for j in range(n):
+            if i + j > 3: return i, j
+def tried(x):
+    try:
+        return int(x)
+    except ValueError as e:
+        if x: return "no number"
+    return "nothing"
+def falls(x):
+    try:
+        number = int(x)
+        if number: return number
+    except ValueError:
+        noted("fell")
+def entered(x):
+    with Door() as door:
+        if x: return door.opened
+        return "shut"
+class Door:
+    opened = "opened"
+    def __enter__(self): return self
+    def __exit__(self, *what): noted("out")
+class Bag:
+    def __init__(self): self.out = []
+    def fill(self):
+        old = self.out
+        self.out.append(self.swapped())
+        return old, self.out
+    def swapped(self):
+        self.out = [0]
+        return 7
+    def only(self, x=None): return "only", x
+    def grown(self, by):
+        if by > 1: return by
+        return self.more + by
+    more = 3
+    def each(self): return [0, 1]
+    def worst(self): return ValueError("worst")
+    def changed(self): self.more = 30; return 2
+    def sums(self, n): return self.more * self.changed() + n
+    def holds(self): return self.more
+    def seen(self): return [x for x in self.out if x != self.more]
+    def pair(self, a, b=2):
+        t = a, b
+        return t
+    async def later(self, n):
+        if n: return n
+        await asyncio.sleep(0)
+        return "later"
 """
 CALLS = """
 import asyncio
@@ -263,6 +301,36 @@ def main():
         other.early(-1)
     except ValueError as x:
         print(x)
+    more()
+def more():
+    for x in (0, 1, 2, 7):
+        found = kit.branches(x)
+        print(x, found)
+    place = kit.found(9)
+    print(place)
+    n = kit.waits(3)
+    n += kit.tried("4")
+    print(n, kit.breaks(2), kit.breaks(9), kit.nested(3))
+    print(kit.falls("5"))
+    if kit.entered(n):
+        print("entered")
+    bag, other = kit.Bag(), kit.Bag()
+    print(bag.fill())
+    print(kit.Bag.only(bag))
+    x = other.grown(1)
+    for y in other.each():
+        x += y
+    try:
+        raise other.worst()
+    except ValueError as e:
+        print(e, x)
+    print(bag.sums(1), not bag.holds(), other.seen())
+    first = bag.pair(b=kit.noted(4), a=kit.noted(5))
+    print(first[0], first)
+    print(asyncio.run(awaits(bag)))
+async def awaits(bag):
+    print(await bag.later(0))
+    return "awaited"
 """
 
 
@@ -274,9 +342,37 @@ def test_what_is_called_once_stands_where_it_was_called(tmp_path: Path) -> None:
     assert "('error', 5)\ninner\n" in unchanged
     assert said(source) == unchanged
     where = {long.split(".")[-1].split(":")[-1] for stands_for in names.values() for long in stands_for}
-    gone = {"moves", "twice", "value_first", "_checked", "_pick", "_slept", "_told", "_why"}
+    gone = {
+        "moves",
+        "twice",
+        "stops",
+        "value_first",
+        "_checked",
+        "_pick",
+        "_slept",
+        "_told",
+        "_why",
+        "branches",
+        "found",
+    }
+    gone |= {"waits", "falls", "entered", "fill", "swapped", "grown", "each", "worst", "seen", "pair", "later"}
     assert where & gone == set()
-    assert where >= {"hook", "stops", "counts", "again", "gives", "late", "passed", "noted", "_sum", "_next"}
+    stay = {
+        "hook",
+        "counts",
+        "again",
+        "gives",
+        "late",
+        "passed",
+        "noted",
+        "_sum",
+        "_next",
+        "nested",
+        "only",
+        "changed",
+        "tried",
+    }
+    assert stay - where == set()
 
 
 def test_classes_of_no_kin_share_private_names_and_kin_does_not(tmp_path: Path) -> None:

@@ -1,0 +1,103 @@
+"""Texts for people and other values in the form that takes fewest bytes: they say the same, and nothing else is touched."""
+
+import random
+import string
+from pathlib import Path
+
+import pytest
+
+from devices.firmware import texts
+from provisioning.firmware.bundle import compiled
+from provisioning.firmware.pack import CODES, pack
+from tests.devices.firmware.shrinking import needs_micropython, said, shrunk
+
+WORDS = ["the", "broker", "board", "was", "not", "answered", "by", "its", "certificate", "network", "alarm", "journal"]
+
+
+def sentences(seed: int, count: int) -> list[str]:
+    rng = random.Random(seed)
+    return sorted({f"{number}: " + " ".join(rng.choices(WORDS, k=rng.randint(1, 12))) for number in range(count)})
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 300])
+def test_a_text_is_what_it_was(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    noise = "".join(random.Random(count).choices(string.printable[:95], k=500))
+    whole = [noise, *sentences(count, count), string.printable[:95]] if count else []
+    short, pairs = pack(whole)
+    monkeypatch.setattr(texts, "PAIRS", pairs)
+    assert [texts.text(short[text]) for text in whole] == whole
+    assert len(pairs) <= 2 * len(CODES) + 2
+    if count == 300:  # each code is in use, those above the letters and those below
+        assert len(pairs) == 2 * len(CODES) + 2
+        assert sum(map(len, short.values())) < sum(map(len, whole)) / 2.5
+
+
+def test_unpacking_does_not_go_deep() -> None:
+    """A board's stack is small."""
+    _short, pairs = pack(sentences(1, 1000))
+    depth = dict.fromkeys(range(32, 127), 0)
+    for place, code in enumerate(CODES[: len(pairs) // 2 - 1], 1):
+        depth[code] = 1 + max(depth[inner] for inner in pairs[2 * place : 2 * place + 2])
+    assert 3 < max(depth.values()) <= 16
+
+
+TOLD = "".join(f"    log({text!r})\n" for text in sentences(5, 60))
+MAIN = f"""
+import agent.kit as kit
+KEPT = "a text of a module, in which there are blanks"
+def log(text, more="a default of a function, with blanks in it"): print(text, more)
+def main():
+{TOLD}
+    for name in (1, "two"): print(name in (1, 2), name not in ("two", 3))
+    print("short one", "twelve-without-a-blank", "d\u00fcrfen wir Umlaute in Texten haben?", "a line\\nand another line")
+    print(KEPT, f"{{KEPT!r:.3}} of the text, and more text, and more", kit.Wide.__name__ != "", kit.Wide().n, kit.SIZE, kit.N % 1000)
+    try:
+        raise kit.Narrow("the broker was not answered by the board %d times" % 3)
+    except kit.Wide as error:
+        print(error, error.n, type(error) is kit.Narrow, issubclass(kit.Narrow, ValueError), kit.ended(2), kit.ended(0))
+"""
+KIT = """
+SIZE = 1 << 70
+N = 0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296
+class Wide(ValueError):
+    n = 5
+class Narrow(Wide):
+    pass
+class Held:
+    def name(self): return self.__class__
+def ended(x):
+    if x:
+        return N - x
+        x = 7
+    while True:
+        break
+        print("never")
+    return Held().name() is Held
+"""
+
+
+@pytest.mark.micropython
+@needs_micropython
+def test_what_is_packed_says_the_same_and_takes_less(tmp_path: Path) -> None:
+    files, source, _names = shrunk(tmp_path, {"kit": KIT, "main": MAIN})
+    plain = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom agent.main import main"
+    assert said(source) == said(plain)
+    for whole in ("a text of a module", "a default of a function", "twelve-without", "short one", "dürfen"):
+        assert whole in source
+    for gone in ("was not answered by the board", "never", "484395612934", "(1, 2)"):
+        assert gone not in source
+    assert (source.count("class "), source.count("type(")) == (1, 3)  # one of them asks for a type
+    assert files[0].parts[0].path == "devices/firmware/texts.py"
+    before = MAIN.replace("import agent.kit as kit", KIT).replace("kit.", "")
+    assert len(compiled(source, "main.py", tmp_path / "a.mpy")) < 0.7 * len(
+        compiled(before, "main.py", tmp_path / "b.mpy")
+    )
+
+
+def test_few_texts_stay_as_they_are(tmp_path: Path) -> None:
+    """What unpacks them would cost more than it saves."""
+    _files, source, _names = shrunk(
+        tmp_path, {"main": "def main(): print('two texts, which are', 'few and short texts')\n"}
+    )
+    assert "two texts, which are" in source
+    assert source.count("def ") == 1
