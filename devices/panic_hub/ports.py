@@ -6,7 +6,7 @@ Each port has its reader thread (``devices.sensors.serial_line``), which wakes t
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from devices.panic_hub.scan import GAP_MS, LOOK_MS, PRESS_MS, exchange_ms
+from devices.panic_hub.scan import GAP_MS, PRESS_MS, exchange_ms, pace_ms
 from devices.panic_hub.settings import Module
 from devices.pins import monotonic_ms
 from devices.sensors import modbus
@@ -23,13 +23,16 @@ Report = Callable[[str, Any, int], None]
 
 def port_bus(modules: Sequence[Module], baud: int, answer_ms: int, send: Callable[[bytes], object], now_ms: int) -> Bus:
     """The bus that looks at the modules of one port. What a module says is judged, not whether it answers: errors are no voltages."""
-    slowest_ms = exchange_ms(max(module.channels for module in modules), baud, answer_ms)
+    channels = [module.channels for module in modules]
+    every_ms = pace_ms(channels, baud, answer_ms)
     polls = [
-        Poll(modbus.read_registers(one.unit, 0, one.channels), LOOK_MS, voltages(one.name), missed_ms=PRESS_MS)
+        Poll(modbus.read_registers(one.unit, 0, one.channels), every_ms, voltages(one.name), missed_ms=PRESS_MS)
         for one in modules
     ]
     limits = {module.name: LIMITS for module in modules}
-    return Bus({}, limits, polls, send, now_ms, timeout_ms=2 * slowest_ms, gap_ms=GAP_MS)
+    return Bus(
+        {}, limits, polls, send, now_ms, timeout_ms=2 * exchange_ms(max(channels), baud, answer_ms), gap_ms=GAP_MS
+    )
 
 
 class Ports:

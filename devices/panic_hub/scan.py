@@ -13,9 +13,9 @@ from devices.panic_hub.line import LOOKS
 
 PRESS_MS = 60
 """The shortest press that is never lost."""
-SETTLE_MS = 5
-LOOK_MS = 20
-"""From look to look where a port has time left: more would only cost power."""
+SETTLE_MS = 7
+ALONE_MS = 20
+"""From look to look at a module that has its port to itself: more would only cost power."""
 GAP_MS = 2
 """Between an answer and the next question; above 19200 baud Modbus wants 1.75 ms."""
 HOST_MS = 4
@@ -36,9 +36,15 @@ def exchange_ms(channels: int, baud: int, answer_ms: int) -> int:
     return -(-bits * 1000 // baud) + answer_ms + HOST_MS
 
 
+def pace_ms(channels: Sequence[int], baud: int, answer_ms: int) -> int:
+    """How soon a module of one port is asked again if no other is to be asked; ``channels`` of its modules."""
+    slowest_ms = exchange_ms(max(channels), baud, answer_ms)
+    return max(ALONE_MS, slowest_ms) if len(channels) == 1 else slowest_ms
+
+
 def look_ms(channels: Sequence[int], baud: int, answer_ms: int) -> int:
-    """From look to look at each module of one port; ``channels`` of its modules."""
-    return max(LOOK_MS, len(channels) * exchange_ms(max(channels), baud, answer_ms))
+    """From look to look at each module of one port, on average of two at most, also beside one that does not answer."""
+    return len(channels) * pace_ms(channels, baud, answer_ms)
 
 
 def most_ms(sample_ms: int) -> int:

@@ -9,7 +9,7 @@ from simulators.hub.wiring import SUPPLY_MV, Wiring
 from simulators.lines.units import registers
 
 CHANNELS = 8
-ROUND_MS = 4.0
+ROUND_MS = 2.5
 STEPS = 4096
 ASKED_MAX = 100_000
 OPEN_MV = 5000
