@@ -52,7 +52,7 @@ def clip_spans(clip: Clip, judged: Judgement, full: dict[int, str]) -> Iterator[
         lasts = max(picture.lasts_us, 0)
         hole = holes.get(number + 1)
         shown = min(lasts, usual) if hole else lasts
-        why = judged.faults.get(number) or full.get(number, "")
+        why = "; ".join(filter(None, (judged.faults.get(number), full.get(number))))
         yield Span(at, at + shown, ALTERED if why else PROVEN, why, pictures_only=number not in full)
         at += shown
         if hole:

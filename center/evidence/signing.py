@@ -19,6 +19,8 @@ RETIMED = "shown at another speed than recorded"
 _SPEEDS = (0.8, 1.25)
 _PERIODS_FOR_SPEED = 3
 _ALL_ZERO = bytes(32)
+_LEAST_HOLE_US = 100_000
+"""Between signed times and the container's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def _placed(pictures: list[Picture], places: dict[bytes, _Place]) -> list[_Place
 
 def _in_order(pictures: list[Picture], placed: list[_Place | None], periods: list[Period], found: Judgement) -> None:
     last: _Place | None = None
-    unproven = 0
+    unproven: list[Picture] = []
     shown_us = -1
     for number, (picture, place) in enumerate(zip(pictures, placed, strict=True)):
         if picture.at_us <= shown_us:
@@ -138,7 +140,7 @@ def _in_order(pictures: list[Picture], placed: list[_Place | None], periods: lis
         shown_us = max(shown_us, picture.at_us)
         if place is None:
             found.faults[number] = UNSIGNED
-            unproven += len(picture.slices)
+            unproven.append(picture)
             continue
         if last is not None:
             problem = _step(last, place, periods)
@@ -150,7 +152,7 @@ def _in_order(pictures: list[Picture], placed: list[_Place | None], periods: lis
             if hole is not None:
                 found.holes.append(Hole(number, *hole))
         last = _Place(place.period, place.index + len(picture.slices) - 1)
-        unproven = 0
+        unproven = []
 
 
 def _step(last: _Place, place: _Place, periods: list[Period]) -> str:
@@ -166,24 +168,22 @@ def _step(last: _Place, place: _Place, periods: list[Period]) -> str:
 
 
 def _hole(
-    last: _Place, place: _Place, periods: list[Period], unproven: int, picture: Picture
+    last: _Place, place: _Place, periods: list[Period], unproven: list[Picture], picture: Picture
 ) -> tuple[int, int] | None:
     """Frames that are missing between, and how long they lasted; None if nothing is. Unproven pictures between stand for as many."""
+    before, now = periods[last.period], periods[place.period]
+    if now.counter < before.counter:
+        return None
+    there = sum(len(one.slices) for one in unproven)
     if last.period == place.period:
         slices = place.index - last.index - 1
-        unknown = 0
-        lasts_ms = 0
     else:
-        before, now = periods[last.period], periods[place.period]
-        if now.counter <= before.counter:
-            return None
         between = [period for period in periods if before.counter < period.counter < now.counter]
         slices = len(before.hashes) - 1 - last.index + place.index + sum(len(period.hashes) for period in between)
-        unknown = now.counter - before.counter - 1 - len(between)
-        lasts_ms = max(0, now.start_ms - before.end_ms)
-    frames = max(0, slices - unproven) // len(picture.slices)
-    if unknown > 0 and not unproven:
-        return 0, max(1, lasts_ms) * 1000
+        if now.counter - before.counter - 1 > len(between):
+            missing_us = (now.start_ms - before.end_ms) * 1000 - sum(one.lasts_us for one in unproven)
+            return (0, missing_us) if missing_us > _LEAST_HOLE_US else None if unproven else (0, 1)
+    frames = max(0, slices - there) // len(picture.slices)
     return (frames, frames * picture.lasts_us) if frames else None
 
 

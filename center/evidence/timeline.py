@@ -79,10 +79,12 @@ def seconds(spans: Iterable[Span]) -> list[Second]:
     reached = 0
     for span in told:
         begin, finish = max(span.begin_us, 0), min(span.end_us, end)
+        slack = min(_SLACK_US, (finish - begin) // 2)
         for number in range(begin // SECOND_US, (finish + SECOND_US - 1) // SECOND_US):
-            _put(cells[number], span)
-            low = max(begin, reached, number * SECOND_US)
-            covered[number] += max(0, min(finish, (number + 1) * SECOND_US) - low)
+            low, high = number * SECOND_US, (number + 1) * SECOND_US
+            if begin + slack < high and finish - slack >= low:
+                _put(cells[number], span)
+            covered[number] += max(0, min(finish, high) - max(begin, reached, low))
         reached = max(reached, finish)
     for cell, length in zip(cells, covered, strict=True):
         if length < cell.lasts_us - _SLACK_US:
