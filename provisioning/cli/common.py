@@ -1,0 +1,106 @@
+"""What the commands that enrol devices share: options, progress in a terminal, errors in the person's language."""
+
+import functools
+import getpass
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.keys.secret_file import read_secret
+from provisioning.authority.errors import PassphraseError
+from provisioning.errors import ProvisionError, SetupError
+from provisioning.messages import LANGUAGES, chosen, text
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+_PASSPHRASE_LIMIT = 1024
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of all of them; and what goes wrong is said in the language of the person."""
+
+    @functools.wraps(command)
+    def told(*args: Any, **options: Any) -> Any:
+        try:
+            return command(*args, **options)
+        except ProvisionError as error:
+            raise Told(error, chosen(options["language"])) from None
+        except PassphraseError:
+            raise Told(SetupError("passphrase"), chosen(options["language"])) from None
+
+    wrapped: Callable[..., Any] = told
+    for option in (
+        click.option("--language", type=click.Choice(LANGUAGES), help="Language of texts.  [default: the system's]"),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text."),
+        click.option("--passphrase-file", type=FILE, help="File (mode 0600) with the passphrase of the authority."),
+        click.option(
+            "--installation",
+            type=FILE,
+            default="installation.toml",
+            show_default=True,
+            help="What the laptop knows of the installation (docs/provisioning.md).",
+        ),
+    ):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def passphrase(file: Path | None) -> str | None:
+    """The authority's passphrase from a file, None without one."""
+    if file is None:
+        return None
+    try:
+        return read_secret(str(file), _PASSPHRASE_LIMIT, "the passphrase file").decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise click.UsageError(f"the passphrase file {file} is not UTF-8 text") from None
+
+
+def asked_passphrase(language: str) -> str | None:
+    """The same from the keyboard, unseen."""
+    return getpass.getpass(text(language, "guide.passphrase")) or None
+
+
+class Told(click.ClickException):
+    """An error in the person's language."""
+
+    def __init__(self, error: ProvisionError, language: str) -> None:
+        super().__init__(error.told(language))
+
+
+class Telling:
+    """Tells on standard error what is being done: a line a step, and how much of a copy has gone over."""
+
+    def __init__(self, language: str | None, *, quiet: bool = False) -> None:
+        self.language = chosen(language)
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty()
+        self._line = ""
+
+    def step(self, name: str, **facts: object) -> None:
+        """A step begins."""
+        self._line = text(self.language, f"step.{name}", **facts)
+        self._say(self._line)
+
+    def part(self, done: int, total: int) -> None:
+        """So many bytes of so many are copied."""
+        if self._terminal and not self._quiet and total:
+            end = "\n" if done >= total else ""
+            sys.stderr.write(f"\r  {self._line}  {100 * done // total:3} %{end}")
+            sys.stderr.flush()
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            click.echo(f"  {line}", err=True)
+
+
+def language_of(asked: str | None) -> str:
+    """The language to speak."""
+    return chosen(asked)
+
+
+def is_terminal() -> bool:
+    """Whether a person is there to be asked."""
+    return os.isatty(0) and sys.stderr.isatty()

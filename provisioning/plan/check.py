@@ -1,0 +1,143 @@
+"""A table of devices as devices: every problem of every row, or all of them good. Pure but for reading the file."""
+
+import dataclasses
+from collections.abc import Collection
+from pathlib import Path
+
+from provisioning.errors import InputError
+from provisioning.inventory.errors import RecordError
+from provisioning.inventory.record import PLACE_FIELDS, Device, Place
+from provisioning.messages import text
+from provisioning.plan.table import MAX_CELL, Row, rows
+
+NEEDED = ("name", "kind", "room")
+COLUMNS = ("name", "kind", "serial", *PLACE_FIELDS)
+DEGREES = ("latitude", "longitude")
+MAX_DEVICES = 10_000
+MAX_PROBLEMS = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """What is wrong in one cell; ``key`` below ``row.`` says it in words."""
+
+    row: int
+    column: str
+    key: str
+    facts: dict[str, object]
+
+    def told(self, language: str) -> str:
+        """In words."""
+        return f"row {self.row}, {self.column}: " + text(language, f"row.{self.key}", **self.facts)
+
+
+class TableError(InputError):
+    """The table has problems. Nothing was touched."""
+
+    def __init__(self, file: Path, problems: list[Problem]) -> None:
+        super().__init__("table-problems", file=file, count=len(problems))
+        self.problems = problems
+
+    def told(self, language: str) -> str:
+        """All of them, each with its row and column."""
+        return "\n".join([super().told(language), *(f"  {one.told(language)}" for one in self.problems)])
+
+
+def read(file: Path, kinds: Collection[str]) -> list[Device]:
+    """The devices of a table, in its order.
+
+    Args:
+        file: CSV or XLSX, its first row the columns' names.
+        kinds: that boards can be.
+
+    Raises:
+        TableError: with all problems of all rows, as far as there are not hundreds.
+        InputError: it is no table.
+    """
+    found = rows(file)
+    head = next(found, None)
+    problems: list[Problem] = []
+    if head is None:
+        raise TableError(file, [Problem(1, "name", "empty-table", {})])
+    columns = _columns(head, problems)
+    if problems:
+        raise TableError(file, problems)
+    devices: list[Device] = []
+    seen: dict[tuple[str, str], int] = {}
+    number = head[0]
+    for number, cells in found:
+        values = {name: cells[at] for name, at in columns.items() if at < len(cells)}
+        before = len(problems)
+        _check(number, values, kinds, seen, problems)
+        if len(problems) == before:
+            device = _device(number, values, problems)
+            if device is not None:
+                devices.append(device)
+        if len(problems) >= MAX_PROBLEMS:
+            break
+        if len(devices) > MAX_DEVICES:
+            problems.append(Problem(number, "name", "many", {"most": MAX_DEVICES}))
+            break
+    if not devices and not problems:
+        problems.append(Problem(number, "name", "empty-table", {}))
+    if problems:
+        raise TableError(file, problems)
+    return devices
+
+
+def _columns(head: Row, problems: list[Problem]) -> dict[str, int]:
+    number, cells = head
+    columns: dict[str, int] = {}
+    for at, cell in enumerate(cells):
+        name = cell.lower()
+        if not name:
+            continue
+        if name not in COLUMNS:
+            problems.append(Problem(number, cell[:40], "unknown-column", {"known": ", ".join(COLUMNS)}))
+        elif name in columns:
+            problems.append(Problem(number, name, "duplicate-column", {}))
+        columns[name] = at
+    problems += [Problem(number, name, "missing", {}) for name in NEEDED if name not in columns]
+    return columns
+
+
+def _check(
+    number: int,
+    values: dict[str, str],
+    kinds: Collection[str],
+    seen: dict[tuple[str, str], int],
+    problems: list[Problem],
+) -> None:
+    """What a record does not check itself: what is needed, what is unique, what boards there are, what is a number."""
+    found: list[tuple[str, str, dict[str, object]]] = []
+    found += [(column, "empty", {}) for column in NEEDED if not values.get(column)]
+    for column in ("name", "serial"):
+        value = values.get(column, "")
+        if value and (first := seen.setdefault((column, value), number)) != number:
+            found.append((column, "twice", {"value": value[:63], "first": first}))
+    kind = values.get("kind", "")
+    if kind and kind not in kinds:
+        found.append(("kind", "unknown-kind", {"value": kind[:40], "known": ", ".join(sorted(kinds))}))
+    texts = [(column, values[column]) for column in DEGREES if values.get(column)]
+    found += [(column, "number", {"value": value[:40]}) for column, value in texts if _degrees(value) is None]
+    found += [(column, "long", {"most": MAX_CELL}) for column, value in values.items() if len(value) > MAX_CELL]
+    problems += [Problem(number, *one) for one in found]
+
+
+def _device(number: int, values: dict[str, str], problems: list[Problem]) -> Device | None:
+    place = {name: values.get(name, "") for name in PLACE_FIELDS if name not in DEGREES}
+    degrees = {name: _degrees(values.get(name, "")) for name in DEGREES}
+    try:
+        return Device(values["name"], values["kind"], values.get("serial", ""), Place(**place, **degrees))  # type: ignore[arg-type]
+    except RecordError as error:
+        problem = str(error).removeprefix(f"{error.field}: ")
+        problems.append(Problem(number, error.field, "wrong", {"problem": problem}))
+        return None
+
+
+def _degrees(value: str) -> float | None:
+    """Degrees, with a point or a comma before the fraction."""
+    try:
+        return float(value.replace(",", ".")) if value else None
+    except ValueError:
+        return None

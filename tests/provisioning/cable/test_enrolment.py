@@ -1,0 +1,182 @@
+"""A board is enrolled over the cable; the cable is pulled at every step; boards and names that do not fit are refused."""
+
+import dataclasses
+import hashlib
+import pathlib
+
+import pytest
+from cryptography import x509
+
+from provisioning.cable.board import Board
+from provisioning.cable.enrolment import STEPS, enrol
+from provisioning.cable.prompt import Prompt
+from provisioning.errors import CableError, ContactError, InputError, ProvisionError, SetupError
+from provisioning.inventory.errors import UnknownDeviceError
+from provisioning.inventory.record import ENROLLED, PLANNED, VERIFIED
+from tests.provisioning.conftest import Steps, Works
+
+pytestmark = pytest.mark.micropython
+
+
+def on_board(works: Works, name: str, code: str) -> str:
+    with Prompt(works.plug(name), silence_s=5) as prompt:
+        return prompt.run(code)
+
+
+def test_a_blank_board_becomes_a_device_whose_press_is_verified(works: Works) -> None:
+    works.plan("sos-1")
+    steps = Steps()
+    press = works.enrol("sos-1", steps)
+    assert tuple(steps.seen) == STEPS
+    device = works.bench.inventory.get("sos-1")
+    assert (device.state, device.serial) == (VERIFIED, hashlib.sha256(b"sos-1").hexdigest()[:12])
+    assert list(device.certificates) == works.good("sos-1")
+    assert press.event
+    assert press.seq > 0
+    lying = dict(
+        line.split() for line in on_board(
+            works, "sos-1", "import os\nfor f in os.listdir('/keys'):\n print(f,open('/keys/'+f,'rb').read().hex())"
+        ).splitlines()
+    )  # fmt: skip
+    certificate = x509.load_der_x509_certificate(bytes.fromhex(lying["device.der"]))
+    assert certificate.serial_number == device.certificates[0]
+    # The private key is on the board and nowhere else: neither its bytes nor its number are in any file of the laptop.
+    secret = bytes.fromhex(lying["device.key"])[:32]
+    for file in works.layout.folder.rglob("*"):
+        if file.is_file() and file.parent.name != "boards":
+            content = file.read_bytes()
+            assert secret not in content, file
+            assert secret.hex().encode() not in content, file
+    assert (
+        on_board(works, "sos-1", "import os\nprint([f for f in os.listdir('/') if f.startswith('.')])").strip() == "[]"
+    )
+    again = Steps()
+    works.enrol("sos-1", again)
+    assert works.bench.inventory.get("sos-1").certificates == device.certificates
+
+
+def test_the_cable_pulled_at_every_step_leaves_nothing_half_and_the_next_run_finishes(works: Works) -> None:
+    works.plan("sos-2")
+    for step in ("look", "copy", "half", "key", "certificate", "install", "verify", "start", "contact", "press"):
+        with pytest.raises(ProvisionError) as caught:
+            works.enrol("sos-2", Steps(step, works.pull))
+        assert caught.value.key in {"cable-pulled", "no-answer", "port-shut"}, (step, caught.value)
+        device = works.bench.inventory.get("sos-2")
+        read_back = step in {"start", "contact", "press"}
+        assert device.state == (ENROLLED if read_back else PLANNED), step
+        assert len(works.good("sos-2")) <= 1, step
+    works.enrol("sos-2")
+    device = works.bench.inventory.get("sos-2")
+    assert device.state == VERIFIED
+    assert list(device.certificates) == works.good("sos-2")
+    assert len(works.bench.authority.register.of_identity("sos-2")) == 1  # one key from the first to the last run
+
+
+def test_a_board_and_a_name_that_belong_to_others_are_refused_and_replaced_on_purpose(works: Works) -> None:
+    for name in ("sos-3", "sos-4"):
+        works.plan(name)
+    works.enrol("sos-3")
+    (old,) = works.good("sos-3")
+    with pytest.raises(CableError, match="is sos-3 already") as caught:
+        works.enrol("sos-4", board="sos-3")
+    assert caught.value.key == "board-is-other"
+    with pytest.raises(CableError) as caught:
+        works.enrol("sos-3", board="sos-4")
+    assert caught.value.key == "name-has-board"
+    assert works.good("sos-3") == [old]
+    works.enrol("sos-4", board="sos-3", replace=True)
+    assert works.bench.inventory.get("sos-3").state == PLANNED
+    assert works.good("sos-3") == []
+    assert works.bench.inventory.get("sos-4").state == VERIFIED
+    assert len(works.good("sos-4")) == 1
+    works.enrol("sos-3", board="sos-4")  # the name is free again, and so is that board
+    assert works.bench.inventory.get("sos-3").state == VERIFIED
+
+
+def test_a_board_that_owes_an_alarm_is_not_taken_from_its_name(works: Works) -> None:
+    works.plan("sos-5")
+    works.enrol("sos-5")
+
+    async def press_unheard() -> None:
+        board = works.workshop.board
+        operations = board.flash.operations
+        board.radio.down()
+        await board.press(32)
+        await board.written(operations)
+
+    works.loop.do(press_unheard())
+    port = works.plug("sos-5")
+    works.loop.loop.call_soon_threadsafe(works.workshop.board.radio.down)
+    with Prompt(port) as prompt, pytest.raises(CableError) as caught:
+        enrol(works.bench, works.bundle, "sos-5", prompt, Steps(), works.press, replace=True)
+    assert caught.value.key == "board-owes"
+    assert caught.value.facts["alarms"] == 1
+    assert len(works.good("sos-5")) == 1
+    works.enrol("sos-5")  # which delivers it
+
+
+def test_another_chip_and_another_micropython_are_told(works: Works) -> None:
+    works.plan("sos-6")
+    on_board(works, "sos-6", "with open('/boot.py','w') as f:\n f.write('import esp32\\ndel esp32.raw_temperature\\n')")
+    with pytest.raises(CableError) as caught:
+        works.enrol("sos-6")
+    assert caught.value.key == "wrong-chip"
+    on_board(works, "sos-6", "import os\nos.remove('/boot.py')")
+    other = dataclasses.replace(works.bundle, mpy="5.0")
+    with pytest.raises(CableError) as caught:
+        dataclasses.replace(works, bundle=other).enrol("sos-6")
+    assert caught.value.key == "micropython-mpy"
+    with pytest.raises(InputError) as unfit:
+        dataclasses.replace(works, bundle=dataclasses.replace(works.bundle, kinds=("panic-button",))).enrol("sos-6")
+    assert unfit.value.key == "bundle-kind"
+    assert works.bench.inventory.get("sos-6").serial == ""
+
+
+def test_a_clock_that_went_back_and_a_name_that_nobody_planned_touch_nothing(works: Works) -> None:
+    works.plan("sos-7")
+    before = len(works.bench.authority.register.records())
+    with pytest.raises(SetupError) as caught:
+        works.enrol("sos-7", now_ms=lambda: works.bench.now_ms() - 3_600_000)
+    assert caught.value.key == "clock-back"
+    with pytest.raises(UnknownDeviceError):
+        works.enrol("sos-nobody")
+    assert len(works.bench.authority.register.records()) == before
+    assert works.bench.inventory.get("sos-7").serial == ""
+
+
+def test_a_flash_that_is_full_is_told_and_a_file_that_reads_back_wrong_is_found(works: Works) -> None:
+    works.plan("sos-8")
+    on_board(works, "sos-8", "with open('/big','wb') as f:\n for _ in range(1960):\n  f.write(bytes(1024))")
+    with pytest.raises(CableError) as caught:
+        works.enrol("sos-8")
+    assert caught.value.key == "board-small"
+    full = "with open('/more','wb') as f:\n while 1:\n  f.write(bytes(1024))"
+    with pytest.raises(CableError) as caught:
+        on_board(works, "sos-8", full)
+    assert caught.value.key == "board-full"
+    with Prompt(works.plug("sos-8"), silence_s=5) as prompt:
+        prompt.run("import os\nos.remove('/big')\nos.remove('/more')\nwith open('/x','w') as f:\n f.write('a')")
+        assert Board(prompt).differing({"/x": b"b", "/y": b""}) == ["/x", "/y"]
+        assert Board(prompt).differing({"/x": b"a"}) == []
+    assert works.bench.inventory.get("sos-8").state == PLANNED
+
+
+def test_a_wrong_wifi_password_is_named_as_the_cause(works: Works) -> None:
+    works.plan("sos-9")
+    wrong = dataclasses.replace(works.bench.installation, wifi=({"ssid": "dabyl", "key": "wrong password"},))
+    with pytest.raises(ContactError) as caught:
+        works.enrol("sos-9", installation=wrong, contact_s=4)
+    assert caught.value.key in {"device-wifi-password", "device-wifi"}
+    assert "dabyl" in str(caught.value)
+    absent = dataclasses.replace(works.bench.installation, wifi=({"ssid": "elsewhere", "key": ""},))
+    with pytest.raises(ContactError) as caught:
+        works.enrol("sos-9", installation=absent, contact_s=4)
+    assert caught.value.key == "device-wifi-absent"
+    works.enrol("sos-9")
+    assert works.bench.inventory.get("sos-9").state == VERIFIED
+
+
+def test_a_prompt_needs_a_port_with_a_board_at_it(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(CableError) as caught:
+        Prompt(str(tmp_path / "no-port"))
+    assert caught.value.key == "port-shut"
