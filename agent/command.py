@@ -16,6 +16,8 @@ At the operations center
   center run|tap|acknowledge|alarms|devices|check
                       receive, verify, store, receipt, hand on
   verify              verify captured messages against a root certificate, without any server
+  evidence verify|show
+                      video recordings, second by second: proven, altered, missing
 
 For installers
   authority           root and issuing certificate authority, device certificates, revocation
@@ -33,6 +35,7 @@ COMMANDS = {
     "agent": ("agent.cli", ""),
     "center": ("center.cli", "center"),
     "verify": ("center.verify_cli", "center"),
+    "evidence": ("center.evidence.cli", "evidence"),
     "authority": ("provisioning.authority_cli", "provisioning"),
     "provision": ("provisioning.cli.main", "provisioning"),
     "demo": ("simulators.demo.cli", "simulators"),
