@@ -10,7 +10,8 @@ dabyl: signed events from public-safety field hardware, settled only by the cent
 Usage: dabyl COMMAND [OPTIONS]
 
 On the device
-  agent run|check     run the agent, or say what is wrong with its configuration
+  agent run|check|enrol|renew
+                      run the agent, say what is wrong with its configuration, get its certificate
 
 At the operations center
   center run|tap|acknowledge|alarms|devices|check

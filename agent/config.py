@@ -44,6 +44,11 @@ BROKER: "dict[str, Row]" = {
     "port": (int, 8883, 1, 65535, "TCP port"),
     "ca": (str, REQUIRED, 1, 4096, "PEM file with the root certificate of the broker's certificate"),
 }
+ENROLMENT: "dict[str, Row]" = {
+    "server": (str, "", 0, 300, "https://host:port of the server that enrols and renews; empty: by hand"),
+    "ca": (str, "", 0, 4096, "PEM file with the root certificate of that server and of the device"),
+    "board": (str, "", 0, 64, "the board's serial number; empty: as the machine tells it"),
+}
 LINK: "dict[str, Row]" = {
     "keepalive_s": (int, 60, 5, 3600, "MQTT keepalive; 13 for the strict profile"),
     "connect_timeout_s": (int, 15, 1, 120, "seconds for TCP, TLS and MQTT together"),
@@ -58,7 +63,14 @@ JOURNAL: "dict[str, Row]" = {
     "max_mb": (int, 64, 1, 16384, "bound of the journal in MB"),
 }
 
-TABLES = {"device": DEVICE, "keys": KEYS, "center": CENTER, "link": LINK, "journal": JOURNAL}
+TABLES = {
+    "device": DEVICE,
+    "keys": KEYS,
+    "enrolment": ENROLMENT,
+    "center": CENTER,
+    "link": LINK,
+    "journal": JOURNAL,
+}
 
 
 class Config:
@@ -73,6 +85,9 @@ class Config:
         self.brokers = [checked(entry, BROKER, f"{path}: [[broker]] number {n}") for n, entry in enumerate(brokers, 1)]
         self.device = checked(document.pop("device", {}), DEVICE, f"{path}: [device]")
         self.keys = checked(document.pop("keys", {}), KEYS, f"{path}: [keys]")
+        self.enrolment = checked(document.pop("enrolment", {}), ENROLMENT, f"{path}: [enrolment]")
+        if self.enrolment["server"] and not self.enrolment["ca"]:
+            raise ConfigError(f"{path}: [enrolment]: 'ca' is missing beside 'server'")
         self.center = checked(document.pop("center", {}), CENTER, f"{path}: [center]")
         self.link = checked(document.pop("link", {}), LINK, f"{path}: [link]")
         if self.link["retry_min_ms"] > self.link["retry_max_ms"]:

@@ -10,6 +10,9 @@ from agent import __version__, health
 from agent.device import Device
 from agent.errors import ConfigError, HardwareError
 from agent.journal.keeper import Keeper
+from agent.keys.credentials import load_chain
+from agent.keys.errors import KeysError
+from agent.keys.validity import due_ms
 from agent.link.link import PRESENCE_EVERY_S, Link
 from agent.link.outbox import Outbox
 from agent.schedule import LoopSchedule
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from agent.wire.cose import Signer
 
 FLOOR_EVERY_S = 3600
+RENEWAL_FIRST_S = 5
+"""After the start, whether the certificate is due is looked at so soon; then, a little apart on each device, every hour."""
+RENEWAL_EVERY_S = 3600
 STUCK_MS = 60_000
 """How far the link may be behind what it last said it would do; beyond that the watchdog is not fed."""
 
@@ -110,6 +116,8 @@ class Agent(Device):
                 tasks.create_task(self._heartbeat(), name="heartbeat")
                 tasks.create_task(self._announce(), name="presence")
                 tasks.create_task(self._save_floor(), name="time floor")
+                if self._config.enrolment["server"]:
+                    tasks.create_task(self._renew(), name="renewal")
                 if self._service.watchdog_s is not None:
                     tasks.create_task(self._watchdog(self._service.watchdog_s), name="watchdog")
         finally:
@@ -178,6 +186,30 @@ class Agent(Device):
         while True:
             await asyncio.sleep(FLOOR_EVERY_S)
             self._note_floor()
+
+    async def _renew(self) -> None:
+        """Renew the certificate in time. What does so is loaded only then."""
+        config = self._config
+        key, certificate = config.resolve(config.keys["key"]), config.resolve(config.keys["certificate"])
+        wait_s: float = RENEWAL_FIRST_S
+        while True:
+            await asyncio.sleep(wait_s)
+            wait_s = RENEWAL_EVERY_S * (500 + _random()) / 1000
+            now_ms = self._clock.now()[0]
+            try:
+                due = now_ms >= due_ms(load_chain(certificate)[0])
+            except KeysError as error:
+                self._log.error("whether the certificate is due is not known", reason=str(error))
+                continue
+            if not due:
+                continue
+            from agent.renewal import renewed  # noqa: PLC0415  most of the time nobody needs it
+
+            found = await renewed(config.path, key, certificate, self._link, self._log, now_ms)
+            if found is not None and not config.keys["signing"]:
+                self._signer, self._certificates = found
+                self._sealer.signer = self._signer
+                self._link.announce()
 
     async def _watchdog(self, every_s: float) -> None:
         """Feed the watchdog while there is progress: the loop turns, and what is due to be sent does get sent."""

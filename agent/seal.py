@@ -36,7 +36,7 @@ class Sealer:
         self.kind = kind
         self.boot = chain.boot
         self._chain = chain
-        self._signer = signer
+        self.signer = signer
         self._clock = clock
 
     def stamp(self) -> "Stamp":
@@ -56,6 +56,6 @@ class Sealer:
         seq = chain.seq + 1
         made = event.Event(self.device, self.kind, type_, chain.boot, seq, at, quality, up, chain.prev, data)
         payload = made.encode()
-        envelope = cose.sign(payload, event.CONTEXT, self._signer)
+        envelope = cose.sign(payload, event.CONTEXT, self.signer)
         chain.advance(payload)
         return Sealed(chain.boot, seq, event.rank_of(type_), type_, chain.prev, envelope)

@@ -13,7 +13,7 @@ from agent.errors import AgentError, BusyError, IdentityError
 from agent.journal.disk import DiskStore
 from agent.journal.errors import JournalInUse
 from agent.journal.log import Journal
-from agent.keys import credentials
+from agent.keys import credentials, pair
 from agent.keys.errors import KeysError
 from agent.keys.file import FileKey
 from agent.log import Log
@@ -111,6 +111,7 @@ def assemble(settings: "Config", service: Service, log: Log) -> "tuple[Agent, Di
         AgentError: configuration, keys, or another agent on the same journal.
     """
     kind = kinds.find(settings.device["kind"])
+    pair.settle(settings.resolve(settings.keys["key"]), settings.resolve(settings.keys["certificate"]))
     key = signer(settings)
     chain = certificates(settings, key.public_der)
     state = settings.resolve(settings.device["state"])

@@ -26,6 +26,7 @@ class Link(Carrier):
     """The device's link, see ``Carrier``. ``brokers`` are tables: ``host``, ``port``, and the files ``ca``, ``certificate`` and ``key``."""
 
     _lost: "asyncio.Future[str] | None" = None
+    _trial: "tuple[str, str, asyncio.Future[str]] | None" = None
     _timer: "asyncio.TimerHandle | None" = None
     _flushing = False
 
@@ -72,15 +73,53 @@ class Link(Carrier):
         except TimeoutError:
             self._drop("stopped")
 
+    @property
+    def busy(self) -> bool:
+        """Whether events are under way."""
+        return bool(self._outbox.under_way)
+
+    def try_identity(self, certificate: str, key: str) -> "asyncio.Future[str]":
+        """Connect anew with this certificate and key (PEM files), once. The answer is why that failed, or nothing.
+
+        Afterwards the files that the brokers' tables name are read again for every connection that is made.
+        """
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[str] = loop.create_future()
+        self._trial = certificate, key, told
+        if self._connection is not None and self.up:
+            self._connection.leave()
+            loop.call_later(LEAVE_MS / 1000, self._connection.close, "a new certificate is tried")
+        self.hurry()
+        return told
+
     def _name(self, broker: "dict[str, Any]") -> str:
         return f"{broker['host']}:{broker['port']}"
 
     async def _connect(self, broker: "dict[str, Any]") -> None:
+        if self._trial is not None:
+            certificate, key, told = self._trial
+            self._trial = None
+            self._contexts.clear()
+            problem = "no answer in time"
+            try:
+                await self._open(broker, context(broker["ca"], certificate, key))
+                problem = ""
+            except LinkError as error:  # then with what has served so far, at once
+                problem = str(error)
+                self._drop("a new certificate was tried")
+            finally:
+                if not told.done():
+                    told.set_result(problem)
+            if not problem:
+                return
         index = self._path.index
         tls = self._contexts.get(index)
         if tls is None:
             tls = context(broker["ca"], broker["certificate"], broker["key"])
             self._contexts[index] = tls
+        await self._open(broker, tls)
+
+    async def _open(self, broker: "dict[str, Any]", tls: "ssl.SSLContext") -> None:
         quality = self._clock.now()[1]
         floor_ms = self._clock.floor_ms if quality == event.CLOCK_UNSET else None
         will = self._presence(self.session + 1, False)
