@@ -4,6 +4,7 @@
 holds ``KIND``, ``SETTINGS``, ``make_logic(settings, now_ms)`` and ``make_binding(settings, on_input)``.
 """
 
+import os
 import sys
 
 from agent.errors import ConfigError
@@ -101,7 +102,16 @@ def find(kind: str) -> "Kind":
             f"kind '{kind}': the module {path} cannot be loaded: {type(error).__name__}: {error}"
         ) from None
     module: Any = sys.modules[path]
+    if path.startswith(HOME) and hasattr(module, "make_logic") and not hasattr(module, "make_binding"):
+        raise ConfigError(f"kind '{kind}' runs on microcontrollers only; for Linux there are: {', '.join(_on_linux())}")
     for name in ("KIND", "SETTINGS", "make_logic", "make_binding"):
         if not hasattr(module, name):
             raise ConfigError(f"kind '{kind}': the module {path} has no '{name}', so it is no device kind")
     return module  # type: ignore[no-any-return]  # a module, checked to have what the protocol wants
+
+
+def _on_linux() -> "list[str]":
+    """The kinds of the house that have a binding to hardware on Linux."""
+    home = os.path.join(os.path.dirname(os.path.dirname(__file__)), HOME.rstrip("."))
+    found = [name for name in os.listdir(home) if os.path.exists(os.path.join(home, name, "linux.py"))]
+    return sorted(name.replace("_", "-") for name in found)

@@ -22,6 +22,11 @@ def test_a_name_is_a_folder_of_the_house() -> None:
     assert kinds.find("sos-button").KIND == "sos-button"
 
 
+def test_a_kind_that_only_boards_can_be_is_refused_with_those_for_linux() -> None:
+    with pytest.raises(ConfigError, match=r"microcontrollers only; for Linux there are: .*panic-hub, sos-button"):
+        kinds.find("panic-button")
+
+
 def test_a_dotted_path_is_a_module_from_elsewhere(elsewhere: Path) -> None:
     (elsewhere / "vendor_a").mkdir()
     (elsewhere / "vendor_a" / "probe.py").write_text(WHOLE, encoding="utf-8")
