@@ -2,7 +2,8 @@
 
 from benchmarks.figures import Detail, Figure
 from benchmarks.scene import Context
-from devices.crosswalk.exploration import MODELS, PromiseError, explore
+from devices.crosswalk.exploration import explore
+from devices.crosswalk.worlds import MODELS, PromiseError
 
 QUICK = ("people",)
 

@@ -3,8 +3,10 @@
 Nothing here needs to know the pattern's phase: every pattern lights each lamp, and darkens it, at least once in ``CYCLE_MAX_MS``. So
 while the beacon flashes, a lamp without a current in its band for ``LATE_MS`` is ``dead``, one without a moment of darkness is
 ``stuck-on``; while it is dark, a lamp with current is ``stuck-on``. Too much current is ``short``, and the lamp is let go until the next
-activation tries it again; the other side flashes on in any case. All within a second, if each lamp is sampled at least every 50 ms while
-it flashes and every 400 ms while it is dark. Without samples nothing is judged: that is a fault of the sensor.
+activation tries it again; the other side flashes on in any case. All within a second, if each lamp is sampled every 400 ms while it is
+dark, and without a gap while it flashes. What a gap may have hidden is not judged: a flash of 50 ms falls between samples that are farther
+apart, again and again if they keep step with it, and a sound lamp would be called dead. Without samples nothing is judged: that is a fault
+of the sensor.
 """
 
 from collections.abc import Mapping
@@ -13,6 +15,8 @@ from typing import Any
 NAMES = ("left", "right")
 CYCLE_MAX_MS = 850
 LATE_MS = 900
+GAP_MS = 60
+"""From sample to sample; more is a gap. A single flash may hide in less, the four of a cycle do not."""
 SHORT_SAMPLES = 2
 """Inrush of a cold lamp driver lasts less than one sample."""
 SETTLE_MS = 500
@@ -29,7 +33,8 @@ SHORT = "short"
 class Lamp:
     """One lamp. ``settings`` are completed ones."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], gap_ms: int) -> None:
+        self._gap_ms = gap_ms
         self._least_ma = settings["lamp_min_ma"]
         self._most_ma = settings["lamp_max_ma"]
         self._off_ma = settings["lamp_off_ma"]
@@ -43,6 +48,8 @@ class Lamp:
         self._since_at_ms: int | None = None
         self._right_at_ms: int | None = None
         self._low_at_ms: int | None = None
+        self._sampled_at_ms: int | None = None
+        self._watched_at_ms: int | None = None
         self._well_at_ms: int | None = None
         self._over = 0
 
@@ -54,7 +61,7 @@ class Lamp:
     def light(self, lit: bool, now_ms: int) -> None:
         """The beacon is lit, or dark, from now on; a shorted lamp gets another try."""
         self._lit = lit
-        self._since_at_ms = self._right_at_ms = self._low_at_ms = now_ms
+        self._since_at_ms = self._right_at_ms = self._low_at_ms = self._sampled_at_ms = self._watched_at_ms = now_ms
         self._well_at_ms = None
         self._over = self.ma = 0
         if lit:
@@ -64,6 +71,11 @@ class Lamp:
         """Take a current."""
         if self._since_at_ms is None:
             self.light(False, now_ms)
+        assert self._sampled_at_ms is not None
+        if self._lit and now_ms > self._sampled_at_ms + self._gap_ms:
+            self._watched_at_ms = now_ms
+            self._well_at_ms = None
+        self._sampled_at_ms = now_ms
         self.ma = max(self.ma, ma)
         if ma <= self._off_ma:
             self._low_at_ms = now_ms
@@ -86,6 +98,7 @@ class Lamp:
         assert self._since_at_ms is not None
         assert self._right_at_ms is not None
         assert self._low_at_ms is not None
+        assert self._watched_at_ms is not None
         if self._over >= SHORT_SAMPLES:
             return SHORT
         if not self._lit:
@@ -93,16 +106,16 @@ class Lamp:
             return STUCK_ON if now_ms >= settled_at_ms + STUCK_DARK_MS else None
         if self._let_go:
             return SHORT  # it is not driven: its darkness says nothing
-        if now_ms >= self._low_at_ms + LATE_MS:
+        if now_ms >= max(self._low_at_ms, self._watched_at_ms) + LATE_MS:
             return STUCK_ON
-        return DEAD if now_ms >= self._right_at_ms + LATE_MS else None
+        return DEAD if now_ms >= max(self._right_at_ms, self._watched_at_ms) + LATE_MS else None
 
 
 class Lamps:
-    """Both lamps of a beacon."""
+    """Both lamps of a beacon. ``gap_ms`` is how far apart samples may be."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._lamps = {name: Lamp(settings) for name in NAMES}
+    def __init__(self, settings: Mapping[str, Any], gap_ms: int = GAP_MS) -> None:
+        self._lamps = {name: Lamp(settings, gap_ms) for name in NAMES}
 
     @property
     def usable(self) -> tuple[bool, bool]:

@@ -27,8 +27,9 @@ RELAY_UNIT = 1
 SUPPLY_COIL = 0
 CURRENT_UNIT = 2
 """Its input registers 0 and 1 are the loops of the left and the right lamp's transducer, in microamperes."""
-LIT_MS = 40
-"""From sample to sample of the lamps' currents while they flash: as fast as the bus is, for a flash lasts 50 ms."""
+LIT_MS = 20
+"""From sample to sample of the lamps' currents while they flash: as fast as the bus is, 27 ms, or 53 ms when the relay's pulse comes in
+between; a flash lasts 50 ms."""
 DARK_MS = 400
 RELAY_MS = 400
 RELAY_LIMITS = Limits(silent_ms=1_500)

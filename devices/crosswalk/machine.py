@@ -7,7 +7,7 @@ Guarantees
 * never lit longer than that time without a detection or a press;
 * nothing shortens it: no fault, no link, no nightfall, no later call;
 * a lamp in fault never stops the other, nor a lost far side this one;
-* the lamps' supply is held only while the beacon is lit, pulse by pulse; nobody alive, no light;
+* the lamps' supply is held only while the beacon is lit, pulse by pulse; nobody alive, no light; that it ends is proven each time;
 * each fault is told once, and once when it is over.
 
 It drives a yellow beacon and nothing else that a driver obeys. Times are monotonic milliseconds; one that goes back counts as the last one.
@@ -20,9 +20,9 @@ from agent.effects import EMIT, OUTPUT
 from devices.crosswalk.activation import Activation, lit_ms
 from devices.crosswalk.farside import FarSide
 from devices.crosswalk.fusion import TUNING, WELL, Fusion, Tuning
-from devices.crosswalk.lamps import Lamps
-from devices.crosswalk.patterns import BOTH, OFF, name_of
-from devices.crosswalk.relay import SupplyRelay
+from devices.crosswalk.lamps import GAP_MS, Lamps
+from devices.crosswalk.patterns import BOTH, OFF, PROOF, name_of
+from devices.crosswalk.relay import WELDED, Proof, SupplyRelay
 from devices.crosswalk.settings import detectors
 
 Effect = tuple[Any, ...]
@@ -31,9 +31,11 @@ DETECTED = "detection"
 
 
 class Crossing:
-    """One crossing. ``settings`` are completed ones."""
+    """One crossing. ``settings`` are completed ones; ``lamp_gap_ms`` is how far apart samples of lamps may be."""
 
-    def __init__(self, settings: Mapping[str, Any], now_ms: int, tuning: Tuning = TUNING) -> None:
+    def __init__(
+        self, settings: Mapping[str, Any], now_ms: int, tuning: Tuning = TUNING, lamp_gap_ms: int = GAP_MS
+    ) -> None:
         fitted = detectors(settings)
         self._pattern = settings["pattern"]
         self._detects = bool(fitted)
@@ -41,8 +43,9 @@ class Crossing:
         self._activation = Activation(lit_ms(settings))
         self._fusion = Fusion(fitted, tuning)
         self._fusion.advance(now_ms)
-        self._lamps = Lamps(settings)
+        self._lamps = Lamps(settings, lamp_gap_ms)
         self._supply = SupplyRelay()
+        self._proof = Proof(settings["lamp_off_ma"])
         self._farside = FarSide(now_ms) if settings["farside_port"] else None
         self._far_detected = False
         self._night = False
@@ -119,7 +122,9 @@ class Crossing:
     def lamp(self, name: str, ma: int, now_ms: int) -> list[Effect]:
         """A lamp's current."""
         effects = self._advance(now_ms)
-        self._lamps.sample(name, ma, self._night, self._now_ms)
+        self._proof.sample(ma)
+        if not self._proof.running:
+            self._lamps.sample(name, ma, self._night, self._now_ms)
         return effects + self._settle()
 
     def far_says(self, flashing: bool, now_ms: int) -> list[Effect]:
@@ -141,7 +146,7 @@ class Crossing:
 
     def next_tick_ms(self) -> int | None:
         """When the next tick is wanted, None if nothing happens by itself."""
-        due = [self._fusion.next_tick_ms(), self._activation.until_at_ms, self._supply.due_at_ms]
+        due = [self._fusion.next_tick_ms(), self._activation.until_at_ms, self._supply.due_at_ms, self._proof.due_at_ms]
         if self._farside is not None:
             due.append(self._farside.due_at_ms)
         return min((at_ms for at_ms in due if at_ms is not None), default=None)
@@ -155,7 +160,10 @@ class Crossing:
         lasted_ms = self._activation.ended(self._now_ms)
         if lasted_ms is not None:
             self._lamps.light(False, self._now_ms)
+            self._proof.light(False, self._now_ms)
             effects.append((EMIT, 0, "crossing.ended", {"lit_ms": lasted_ms}))
+        if self._proof.ended(self._now_ms):
+            self._lamps.light(False, self._now_ms)  # what it showed meanwhile was no light of its own
         return effects
 
     def _detect(self) -> list[Effect]:
@@ -165,6 +173,7 @@ class Crossing:
         if not self._activation.call(self._now_ms):
             return []
         self._lamps.light(True, self._now_ms)
+        self._proof.light(True, self._now_ms)
         until_ms = self._activation.until_at_ms
         assert until_ms is not None
         data: dict[str, object] = {"by": by, "for_ms": until_ms - self._now_ms, "night": self._night}
@@ -175,6 +184,8 @@ class Crossing:
         lit = self._activation.lit
         beacon = name_of(self._pattern, self._night, self._lamps.usable) if lit else OFF
         supply = self._supply.hold(beacon != OFF, self._now_ms)
+        if self._proof.running:
+            beacon = PROOF
         effects: list[Effect] = [(OUTPUT, "supply", pattern) for pattern in supply]
         for name, pattern in (("beacon", beacon), ("flood", "on" if lit and self._night else OFF)):
             if self._shown.get(name) != pattern:
@@ -191,6 +202,8 @@ class Crossing:
         found: dict[str, tuple[str, dict[str, object]]] = {}
         for sensor, state in {**self._ill, **self._fusion.faults()}.items():
             found[sensor] = ("fault.sensor", {"state": state})
+        if self._proof.welded:
+            found.setdefault("relay", ("fault.sensor", {"state": WELDED}))
         for name, (state, ma) in self._lamps.faults().items():
             found["lamp-" + name] = ("fault.lamp", {"state": state, "ma": ma})
         if self._farside is not None and self._farside.lost:

@@ -7,6 +7,8 @@ Other outputs have ``(duration_ms, duty)`` as in ``devices.common.patterns``.
 Beacon = tuple[tuple[int, int, int], ...]
 
 OFF = "off"
+PROOF = "proof"
+"""Both drivers on, without supply: see ``devices.crosswalk.relay``."""
 BOTH = (True, True)
 
 BASES: dict[str, Beacon] = {
@@ -47,7 +49,7 @@ def name_of(base: str, night: bool, lamps: tuple[bool, bool] = BOTH) -> str:
 
 def beacon_patterns(base: str, night_percent: int) -> dict[str, Beacon]:
     """All patterns of one crossing's beacon by name."""
-    patterns: dict[str, Beacon] = {OFF: ((0, 0, 0),)}
+    patterns: dict[str, Beacon] = {OFF: ((0, 0, 0),), PROOF: ((1000, 100, 100),)}
     for night in (False, True):
         percent = night_percent if night else 100
         for left, right in (BOTH, *ONE):

@@ -12,10 +12,11 @@ from xml.sax.saxutils import escape
 
 from devices.common.pictures import INK, QUIET, STYLE, filled, settings_table
 from devices.crosswalk import SETTINGS
-from devices.crosswalk.exploration import PEOPLE, explore
+from devices.crosswalk.exploration import explore
 from devices.crosswalk.fusion import TUNING, WEIGHTS, Fusion
-from devices.crosswalk.patterns import BASES, OUTPUTS, Beacon, cycle_ms
+from devices.crosswalk.patterns import BASES, OUTPUTS, PROOF, Beacon, cycle_ms
 from devices.crosswalk.wiring import example_toml, wiring_svg
+from devices.crosswalk.worlds import PEOPLE
 
 LAMP = "#e8920c"
 COLOURS = {"tracker": "#1f66b0", "pir": "#b3261e"}
@@ -221,6 +222,7 @@ def outputs_table() -> str:
     """What outputs do."""
     lines = ["| output | pattern | what it means |", "|---|---|---|"]
     lines += [f"| `beacon`, `farside` | `{name}` | {meaning} |" for name, meaning in BEACONS.items()]
+    lines.append(f"| `beacon` | `{PROOF}` | dark: the drivers are on for a moment, the supply's relay must be open |")
     lines += [
         f"| `{output}` | `{name}` | {MEANINGS[output][name]} |" for output, table in OUTPUTS.items() for name in table
     ]

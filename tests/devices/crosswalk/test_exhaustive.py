@@ -2,19 +2,34 @@
 
 import pytest
 
-from devices.crosswalk import activation, exploration, farside, fusion, lamps, machine, relay
-from devices.crosswalk.exploration import FAILING, FAR, LAMPS, MODELS, PEOPLE, Move, PromiseError, explore
+from devices.crosswalk import activation, farside, fusion, lamps, machine, relay
+from devices.crosswalk.exploration import explore
+from devices.crosswalk.worlds import BUTTON_ONLY, FAILING, FAR, LAMPS, MODELS, PEOPLE, RELAY, Move, PromiseError
 
 NIGHT = ("night", "day")
 SMALL: dict[str, tuple[dict[str, object], dict[str, Move]]] = {
     "people": ({}, {name: move for name, move in PEOPLE.items() if name != "button"}),
     "tracker": ({"pir_pin": -1}, {name: move for name, move in FAILING.items() if "PIR" not in name}),
-    "lamps": (exploration.BUTTON_ONLY, {name: move for name, move in LAMPS.items() if "right" not in name}),
-    "far side": (MODELS["far side"][0], {name: move for name, move in FAR.items() if name not in NIGHT}),
+    "lamps": (
+        BUTTON_ONLY,
+        {name: move for name, move in LAMPS.items() if "right" not in name and name != "samples seldom"},
+    ),
+    "seldom": (
+        BUTTON_ONLY,
+        {
+            name: LAMPS[name]
+            for name in ("nobody there", "button", "left lamp good", "left lamp dead", "samples seldom")
+        },
+    ),
+    "relay": (MODELS["relay"][0], {name: move for name, move in RELAY.items() if name != "samples seldom"}),
+    "far side": (MODELS["far side"][0], {name: move for name, move in FAR.items() if name not in (*NIGHT, "button")}),
 }
 
 
-@pytest.mark.parametrize(("name", "at_least"), [("people", 200), ("tracker", 50), ("lamps", 500), ("far side", 1000)])
+@pytest.mark.parametrize(
+    ("name", "at_least"),
+    [("people", 200), ("tracker", 50), ("lamps", 500), ("seldom", 200), ("relay", 100), ("far side", 500)],
+)
 def test_every_state_keeps_the_promises(name: str, at_least: int) -> None:
     explored = explore(*SMALL[name])
     assert explored.states >= at_least
@@ -24,7 +39,7 @@ def test_every_state_keeps_the_promises(name: str, at_least: int) -> None:
 
 def test_the_small_worlds_are_parts_of_those_of_the_benchmark() -> None:
     for name, (settings, moves) in SMALL.items():
-        whole = "failing sensor" if name == "tracker" else name
+        whole = {"tracker": "failing sensor", "seldom": "lamps"}.get(name, name)
         assert moves.keys() < MODELS[whole][1].keys(), name
         assert settings == {**MODELS[whole][0], **settings}
 
@@ -67,6 +82,15 @@ BREAKS: dict[str, tuple[str, object, str, object, str]] = {
     ),
     "a dead lamp is not tried": ("lamps", lamps.Lamp, "usable", property(lambda self: not self.fault), "is not driven"),
     "sensor's fault kept secret": ("tracker", machine.Crossing, "_tell_faults", lambda _self: [], "kept secret"),
+    "judged by what a gap may have hidden": (
+        "seldom",
+        machine,
+        "Lamps",
+        lambda settings, _gap_ms: lamps.Lamps(settings, 5000),
+        "a sound lamp is told",
+    ),
+    "proven too soon": ("relay", relay, "PROOF_AFTER_MS", 500, "driven in the dark"),
+    "welded and believed": ("relay", relay, "WELDED_SAMPLES", 5, "the proof of the relay"),
     "lamp's fault kept secret": ("lamps", lamps.Lamps, "faults", lambda _self: {}, "kept secret"),
     "far side told too seldom": ("far side", farside.FarSide, "_calm_ms", lambda _self: 30_000, "order is late"),
 }

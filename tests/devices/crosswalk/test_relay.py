@@ -1,0 +1,70 @@
+"""The lamps' supply: pulse by pulse while lit, and the proof after each activation that its relay has opened."""
+
+import pytest
+
+from devices.crosswalk.relay import PROOF_AFTER_MS, PROOF_MS, PULSE_MS
+from tests.devices.crosswalk.conftest import FLASHES, Driver, Make
+
+WELDED = {"input": "relay", "state": "welded"}
+
+
+def activation(crossing: Driver) -> int:
+    """One, with sound lamps; returns when it ended."""
+    crossing.press()
+    crossing.lamps((0, 700), (700, 0), FLASHES)
+    assert crossing.outputs["beacon"] == "off"
+    return next(at for name, at in reversed(crossing.times) if name == "crossing.ended")
+
+
+def proof(crossing: Driver, left_ma: int, right_ma: int) -> None:
+    """The time of a proof, with these currents while the drivers are on."""
+    for _ in range((PROOF_AFTER_MS + PROOF_MS) // 50 + 2):
+        driven = crossing.outputs["beacon"] == "proof"
+        crossing.lamps((left_ma * driven,), (right_ma * driven,), 50)
+
+
+def test_the_drivers_are_on_for_a_moment_when_the_relay_must_have_opened(make: Make) -> None:
+    crossing = make()
+    ended = activation(crossing)
+    proof(crossing, 0, 0)
+    changes = [(at - ended, pattern) for at, name, pattern in crossing.changes if name == "beacon" and at > ended]
+    assert changes == [(PROOF_AFTER_MS, "proof"), (PROOF_AFTER_MS + PROOF_MS, "off")]
+    assert PROOF_AFTER_MS > PULSE_MS
+    assert crossing.outputs["supply"] == "off"
+    assert crossing.told("fault.sensor") == []
+
+
+@pytest.mark.parametrize(("left_ma", "right_ma"), [(700, 700), (0, 700), (700, 0)])
+def test_a_current_then_is_a_welded_contact_until_a_proof_shows_none(make: Make, left_ma: int, right_ma: int) -> None:
+    crossing = make()
+    activation(crossing)
+    proof(crossing, left_ma, right_ma)
+    assert crossing.told("fault.sensor") == [WELDED]
+    assert crossing.told("fault.lamp") == []
+    activation(crossing)
+    proof(crossing, left_ma, right_ma)
+    assert crossing.told("fault.sensor") == [WELDED], "told once"
+    activation(crossing)
+    proof(crossing, 0, 0)
+    assert crossing.told("fault.cleared") == [{"input": "relay"}]
+
+
+def test_without_currents_nothing_is_proven(make: Make) -> None:
+    crossing = make()
+    activation(crossing)
+    proof(crossing, 700, 700)
+    crossing.press()
+    crossing.pass_ms(FLASHES + PROOF_AFTER_MS + PROOF_MS)
+    assert crossing.told("fault.cleared") == []
+    assert [pattern for _at, _name, pattern in crossing.changes].count("proof") == 1
+
+
+def test_a_press_ends_a_proof(make: Make) -> None:
+    crossing = make()
+    activation(crossing)
+    crossing.pass_ms(PROOF_AFTER_MS + 1 - (crossing.now - crossing.times[-1][1]))
+    assert crossing.outputs["beacon"] == "proof"
+    crossing.press()
+    assert crossing.outputs["beacon"] == "ia-21"
+    crossing.lamps((0, 700), (700, 0), 5000)
+    assert crossing.told("fault.sensor") == []
