@@ -14,10 +14,10 @@ On the device
                       run the agent, say what is wrong with its configuration, get its certificate
 
 At the operations center
-  center run|tap|acknowledge|alarms|devices|check
+  center run|evidence|tap|acknowledge|alarms|devices|check
                       receive, verify, store, receipt, hand on
   verify              verify captured messages against a root certificate, without any server
-  evidence verify|show
+  evidence verify|show|export|custody
                       video recordings, second by second: proven, altered, missing
 
 For installers

@@ -18,6 +18,7 @@ from agent.keys.errors import KeysError
 from center.errors import CenterError, ConfigurationError
 from center.evidence import custodian, picture, report
 from center.evidence.clip import verify_clip
+from center.evidence.export_cli import chain_of_custody, export
 from center.evidence.recording import Recording, folders, load
 from center.evidence.timeline import Verdict
 from center.evidence.trust import Trust
@@ -87,6 +88,10 @@ def show(png: Path | None, html: Path | None, **given: Any) -> None:
                 raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from None
             click.echo(f"{path} written")
     sys.exit(0 if report.all_proven(verdicts) else 1)
+
+
+_group.add_command(export, "export")
+_group.add_command(chain_of_custody, "custody")
 
 
 def main(argv: list[str]) -> int:

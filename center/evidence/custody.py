@@ -10,12 +10,18 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent.keys import p256
+from agent.keys.certificate import Certificate
+from agent.keys.chain import verify_chain
+from agent.keys.errors import KeysError
+from agent.keys.names import CENTER
 from agent.keys.secret_file import sync_directory
 from agent.wire import cbor, cose
+from agent.wire.errors import WireError
 from center.evidence import files
 from center.evidence.errors import CustodyError
 
@@ -111,30 +117,43 @@ def read(path: Path) -> list[dict[str, object]]:
     return entries
 
 
-def signed(path: Path, center: str, signer: "cose.Signer", at_ms: int) -> bytes:
-    """The center's signature over a log as it is: COSE_Sign1 of what `check_signed` returns.
+def signed(path: Path, center: str, signer: "cose.Signer", chain: list[bytes], at_ms: int) -> bytes:
+    """The center's signature over a log as it is, with its certificates: what `check_signed` reads.
 
     Raises:
         CustodyError, StoreError: as ``read``.
     """
     entries = read(path)
-    contents = files.read(path, MAX_LOG) or b""
-    payload = {"center": center, "at": at_ms, "entries": len(entries), "sha256": hashlib.sha256(contents).digest()}
-    return cose.sign(cbor.dumps(payload), CONTEXT, signer)
+    payload = {"center": center, "at": at_ms, "entries": len(entries), "sha256": _whole(path)}
+    return cose.sign(cbor.dumps(payload), CONTEXT, signer, cose.x5chain(chain))
 
 
-def check_signed(path: Path, document: bytes, key_of: "Callable[[bytes], cose.Verify | None]") -> dict[object, object]:
-    """What the center signed of the log at ``path``: ``center``, ``at``, ``entries``, ``sha256``.
+def check_signed(path: Path, document: bytes, roots: Sequence[Certificate]) -> tuple[str, int]:
+    """Which center signed the log at ``path`` as it is now, and when (ms since 1970 UTC).
 
     Raises:
-        CustodyError: the log is not the one that was signed.
-        WireError: the document is not signed by a key of ``key_of``.
+        CustodyError: the log is not the one that was signed, or no center that the roots vouch for has signed it.
+        StoreError: the log cannot be read.
     """
-    told = cbor.loads(cose.verify(document, CONTEXT, key_of).payload)
+    try:
+        parts = cose.parse(document)
+        told = cbor.loads(parts.payload)
+        at_ms = told.get("at") if isinstance(told, dict) else None
+        if not isinstance(told, dict) or type(at_ms) is not int:
+            raise CustodyError("the document is no signature over a log of custody")
+        who = verify_chain(cose.certificate_chain(parts), roots, at_ms, role=CENTER)
+        check = p256.verifier(who.public_der)
+        cose.verify(document, CONTEXT, lambda kid: check if kid == who.kid else None)
+    except (WireError, KeysError) as error:
+        raise CustodyError(f"no center that is trusted has signed it: {error}") from None
     read(path)
-    if not isinstance(told, dict) or told.get("sha256") != hashlib.sha256(files.read(path, MAX_LOG) or b"").digest():
+    if told.get("sha256") != _whole(path):
         raise CustodyError(f"{path} is not the log that was signed")
-    return told
+    return who.identity, at_ms
+
+
+def _whole(path: Path) -> bytes:
+    return hashlib.sha256(files.read(path, MAX_LOG) or b"").digest()
 
 
 def _digest(line: bytes) -> str:
