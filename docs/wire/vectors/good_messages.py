@@ -211,6 +211,10 @@ def events_of_every_type() -> list[tuple[str, dict[str, object]]]:
                 "bin_kmh": 10,
             },
         ),
+        (
+            "fault.line",
+            {"input": "zone-3", "state": "open", "mv": 4805, "zone": "Gym", "building": "School 5", "room": "Gym"},
+        ),
         ("fault.sensor", {"input": "tracker", "state": "frozen"}),
         ("fault.lamp", {"input": "lamp-left", "state": "dead", "ma": 4}),
         ("fault.farside", {"input": "farside", "state": "lost"}),
