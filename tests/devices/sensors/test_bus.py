@@ -1,11 +1,12 @@
 """Modbus units on one line: who is asked when, orders first, silence of one unit, and relays that let go by themselves."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 
 from devices.sensors import contacts, modbus
 from devices.sensors.bus import GAP_MS, ORDERS_MAX, TIMEOUT_MS, Bus, Poll
-from devices.sensors.readings import Contacts, Health, LampCurrent, Motion, Reading, Status
+from devices.sensors.readings import Contacts, Health, LampCurrent, Motion, Reading, Status, Voltages
 from devices.sensors.serial_line import Closed, Heard, Opened
 from devices.sensors.watch import Limits
 
@@ -177,6 +178,41 @@ def test_a_unit_without_power_is_silent_alone_and_well_again_later() -> None:
     lamps.powered = True
     line.pass_ms(10_000)
     assert sorted(line.changes[2:]) == [("currents", Health.WELL), ("left", Health.WELL)]
+
+
+def test_a_unit_that_does_not_answer_is_left_out_for_a_while_and_asked_again() -> None:
+    sent: list[tuple[int, bytes]] = []
+    now = [0]
+    polls = [
+        Poll(INPUTS, 10, contacts.levels("buttons")),
+        Poll(LAMPS, 10, contacts.voltages("lamps"), missed_ms=300),
+    ]
+    bus = Bus({}, {}, polls, lambda data: sent.append((now[0], data)), 0, timeout_ms=20, gap_ms=1)
+    bus.take(Opened(0))
+    inputs = modbus.encode(modbus.Answer(0, INPUTS, (True,) * 8))
+    for now[0] in range(1000):
+        if sent and sent[-1] == (now[0] - 5, INPUTS.frame):
+            bus.take(Heard(now[0], inputs))
+        bus.tick(now[0])
+    asked = [at_ms for at_ms, frame in sent if frame == LAMPS.frame]
+    assert all(300 <= later - sooner <= 311 for sooner, later in itertools.pairwise(asked))
+    others = [at_ms for at_ms, frame in sent if frame == INPUTS.frame]
+    assert max(later - sooner for sooner, later in itertools.pairwise(others)) <= 10 + 20, "one timeout, no more"
+
+
+def test_a_unit_that_answers_with_an_error_says_nothing() -> None:
+    bus = Bus({}, {"volts": LIMITS}, [Poll(LAMPS, 10, contacts.voltages("volts"))], lambda _data: None, 0)
+    bus.take(Opened(0))
+    found: list[tuple[str, Reading] | Status] = []
+    for at_ms in range(0, 1200, 20):
+        found += bus.tick(at_ms)
+        found += bus.take(Heard(at_ms + 5, modbus.encode(modbus.Answer(0, LAMPS, failure=2))))
+    assert [(one.sensor, one.state) for one in found if isinstance(one, Status)] == [("volts", Health.SILENT)]
+
+
+def test_registers_are_voltages_where_a_module_is_set_so() -> None:
+    answer = modbus.Answer(7, LAMPS, registers=(0, 4999))
+    assert contacts.voltages("volts")(answer) == [("volts", Voltages(7, (0, 4999)))]
 
 
 def test_a_pir_that_shows_somebody_for_ten_minutes_is_frozen() -> None:

@@ -120,6 +120,22 @@ def test_what_is_sent_arrives_at_the_sensor(plug: Plug, loop: Loop) -> None:
     assert not loop.line.write(bytes(serial_line.WRITING_MAX + 1))
 
 
+def test_a_prompt_line_reads_what_comes_piece_by_piece_at_once(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
+    rested: list[float] = []
+    plug.push_in()
+    loop = Loop()
+    loop.line = SerialLine(str(plug.path), 115200, loop.woken.release, prompt=True)
+    monkeypatch.setattr(loop.line, "_rest", rested.append)
+    loop.line.start()
+    loop.until_told(Opened)
+    for number in range(5):
+        plug.speak(bytes((number,)))
+        loop.until_heard(number + 1)
+    assert set(rested) == {serial_line.PROMPT_PAUSE_S}
+    loop.line.close()
+    assert loop.data == bytes(range(5))
+
+
 def test_unplugged_and_plugged_back_again_and_again(plug: Plug, loop: Loop) -> None:
     loop.line.start()
     loop.until_told(Closed)
