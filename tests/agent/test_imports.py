@@ -45,7 +45,7 @@ def test_the_running_agent_loads_little(bare: set[str]) -> None:
 
 def test_the_agent_itself_adds_only_what_asyncio_tls_and_the_curve_need(bare: set[str]) -> None:
     others = loaded(
-        "import asyncio, ssl, tomllib, fcntl, struct, hashlib;"
+        "import asyncio, gc, ssl, tomllib, fcntl, struct, hashlib;"
         "import cryptography.hazmat.primitives.serialization, cryptography.hazmat.primitives.asymmetric.ec"
     )
     names = loaded("import agent.start") - bare - others
