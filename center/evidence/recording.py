@@ -50,6 +50,10 @@ class Recording:
         last = self.told.get(max(self.told, default=0))
         return self.stopped or (last is not None and last.manifest.last)
 
+    def unsigned(self, n: int) -> bool:
+        """Whether segment ``n`` is there though no proven manifest tells of it."""
+        return n not in self.told and (self.folder / f"{n:06d}.seg").exists()
+
     def segment(self, n: int) -> bytes | None:
         """The file of segment ``n``, None if there is none.
 
@@ -88,7 +92,7 @@ def load(folder: Path, trust: Trust) -> Recording:
     recording = Recording(folder, name=folder.name if _FOLDER.fullmatch(folder.name) else "")
     chain = _chain(folder)
     with files.translated(folder):
-        names = sorted(one.name for one in folder.iterdir())
+        names = sorted((one.name for one in folder.iterdir()), key=lambda name: (len(name), name))
     if len(names) > MAX_FILES:
         raise EvidenceError(f"{folder} holds {len(names)} files, at most {MAX_FILES} are read")
     for name in names:

@@ -42,7 +42,10 @@ def verify_recording(recording: Recording, trust: Trust, private: EllipticCurveP
         told = recording.told.get(n)
         if told is None:
             lasts = _untold_us(recording, n)
-            spans.append(Span(at, at + lasts, MISSING, f"segment {n} and its manifest are missing"))
+            if recording.unsigned(n):
+                spans.append(Span(at, at + lasts, ALTERED, f"segment {n} has no signed manifest"))
+            else:
+                spans.append(Span(at, at + lasts, MISSING, f"segment {n} and its manifest are missing"))
         else:
             known = told.manifest.contents
             verdict.begin_ms = verdict.begin_ms or (known.at if known is not None else told.at_ms)
