@@ -66,7 +66,10 @@ def evidence(config_path: Path, log: str) -> None:
     \b
     dabyl center evidence --config /etc/dabyl/center.toml
     """
-    from center.evidence.serve import serve  # noqa: PLC0415  the other commands need no HTTP
+    try:
+        from center.evidence.serve import serve  # noqa: PLC0415  the other commands need no HTTP
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"needs '{error.name}'; install it with: pip install 'dabyl[evidence]'") from None
 
     with _stop_signals() as stopped:
         serve(config.load(config_path), log, stopped)

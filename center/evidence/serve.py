@@ -28,10 +28,12 @@ from center.report import Report
 from center.service import CrlFiles, load_crls
 from center.start import trusted_roots
 
-CONNECTIONS = 128
+CONNECTIONS = 512
 """At a time; each may hold a chunk in memory."""
+KEEP_ALIVE_S = 30
+"""A connection without a request in between is closed after so long."""
 HEADERS_S = 20.0
-"""A connection without a request for so long is closed."""
+"""A new connection without a whole request for so long is closed."""
 MAX_HEADERS = 16_384
 FOLLOW_S = 0.25
 CRLS_S = 0.5
@@ -121,6 +123,7 @@ class EvidenceService:
                 proxy_headers=False,
                 limit_concurrency=CONNECTIONS,
                 h11_max_incomplete_event_size=MAX_HEADERS,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=5,
                 ssl_context_factory=lambda _config, _default: self._tls,
             )

@@ -33,6 +33,8 @@ ALARM_CHUNK = 16 * 1024
 ALARM_BYTES_S = 32 * 1024
 """Chunks and bytes a second at most while an alarm is pending."""
 TIMEOUT_S = 30.0
+IDLE_S = 10.0
+"""A connection that was not used for so long is not used again: the server may have closed it meanwhile."""
 LEAST_MS, MOST_MS = 1_000, 300_000
 """Waits after failures: doubling, with jitter."""
 RETRY_AFTER_MAX_S = 3_600.0
@@ -131,6 +133,7 @@ class Offloader:
         self._random = random
         self._path = Path(1, LEAST_MS, MOST_MS, random)
         self._connection: http.client.HTTPSConnection | None = None
+        self._used_s = 0.0
         self._aside: dict[pathlib.Path, float] = {}
         self._away = False
         self._alarm = threading.Event()
@@ -315,6 +318,9 @@ class Offloader:
         self, method: str, path: str, headers: "Mapping[str, str]", body: bytes | None = None
     ) -> "tuple[int, dict[str, str], bytes]":
         """One request: status, headers by lower-case name, body. A connection is kept for the next."""
+        if time.monotonic() - self._used_s > IDLE_S:
+            self._hang_up()
+        self._used_s = time.monotonic()
         connection = self._connection or self._dial()
         connection.request(method, path, body, {"Tus-Resumable": "1.0.0", **headers})
         answer = connection.getresponse()
