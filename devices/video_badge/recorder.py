@@ -29,7 +29,6 @@ WAITING_MAX = 16_000_000
 GAP_US = 1_000_000
 TELL_US = 1_000_000
 ROOM_EVERY_US = 10_000_000
-FULL = 100
 IDLE_S = 0.5
 START, STOP, CLOSE = "start", "stop", "close"
 
@@ -44,7 +43,10 @@ class _Recording:
         self.trigger = trigger
         self.signer = signer
         self.zero_us = zero_us
-        self.last_us = zero_us
+        self.last_us = zero_us  # the last picture that was taken
+        self.safe_us = zero_us  # the last one that is in the file
+        self.gap_us = 0  # before a picture that is not yet in the file
+        self.seen = False  # a picture
         self.n = 0
         self.prev = manifest.FIRST_PREV
         self.segment: Segment | None = None
@@ -92,6 +94,7 @@ class Recorder:
         self._last_us = 0
         self._told_us = 0
         self._looked_us = -ROOM_EVERY_US
+        self._largest = 0  # segment so far
         self._recording: _Recording | None = None
         self._trouble: str | None = None
         self._lock = threading.Lock()
@@ -101,7 +104,6 @@ class Recorder:
     def start_thread(self) -> None:
         """Begin to take what comes."""
         self._card.start()
-        self._card.do(self._tell_left_behind)
         self._thread.start()
 
     def take(self, item: Item) -> None:
@@ -133,6 +135,10 @@ class Recorder:
         self._card.close()
 
     def _run(self) -> None:
+        try:
+            self._tell_left_behind()
+        except OSError as error:
+            self._card_failed(error)
         closed = False
         while not closed:
             try:
@@ -218,8 +224,9 @@ class Recorder:
 
     def _record(self, recording: _Recording, item: Item) -> None:
         if isinstance(item, Picture):
-            if recording.n == 0 and recording.segment is None:
-                recording.zero_us = recording.last_us = item.at_us
+            if not recording.seen:
+                recording.seen = True
+                recording.zero_us = recording.last_us = recording.safe_us = item.at_us
             if item.keyframe:
                 self._at_keyframe(recording, item)
         segment = recording.segment
@@ -231,16 +238,11 @@ class Recorder:
             self._give_up(recording)
             return
         if isinstance(item, Picture):
-            self._tell_gap(recording, item.at_us)
+            if item.at_us - recording.last_us > GAP_US:
+                recording.gap_us = item.at_us - recording.last_us
             recording.last_us = item.at_us
         if data:
             self._write(recording, data)
-
-    def _tell_gap(self, recording: _Recording, at_us: int) -> None:
-        if at_us - recording.last_us > GAP_US:
-            source = "storage" if self._hindered else "camera"
-            self._report(Gap(recording.name, (at_us - recording.last_us) // 1000, source))
-        self._hindered = False
 
     def _at_keyframe(self, recording: _Recording, picture: Picture) -> None:
         segment = recording.segment
@@ -257,7 +259,12 @@ class Recorder:
 
     def _open(self, recording: _Recording, picture: Picture) -> None:
         n = recording.n + 1
-        if self._percent() >= FULL:
+        try:
+            _used, free = self._spool.room()
+        except OSError as error:
+            self._card_failed(error)
+            return
+        if free <= self._largest:
             self._end("storage")
             return
         try:
@@ -277,7 +284,6 @@ class Recorder:
         except OSError as error:
             self._card_failed(error)
             return
-        self._card_well()
         recording.n = n
         recording.segment = segment
 
@@ -308,6 +314,7 @@ class Recorder:
             contents,
             last,
         )
+        self._largest = max(self._largest, segment.size)
         data = made.data()
         recording.prev = manifest.digest(data)
         recording.segment = None
@@ -329,12 +336,21 @@ class Recorder:
         except OSError as error:
             self._give_up(recording)
             self._card_failed(error)
+            return
+        self._card_well()
+        recording.safe_us = recording.last_us
+        if recording.gap_us:
+            self._report(Gap(recording.name, recording.gap_us // 1000, "storage" if self._hindered else "camera"))
+            recording.gap_us = 0
+        self._hindered = False
 
     def _give_up(self, recording: _Recording) -> None:
         """Leave the segment as it is on the disk: what is there is told as if it had been found after a power cut."""
         recording.segment = None
         os.close(recording.descriptor)
         recording.descriptor = -1
+        recording.last_us = recording.safe_us
+        recording.gap_us = 0
         path = self._spool.path(recording.name, recording.n, SEGMENT)
         try:
             left = recovered(path)
@@ -361,16 +377,15 @@ class Recorder:
 
     def _look_at_room(self) -> None:
         now_us = _now_us()
-        if now_us - self._looked_us >= ROOM_EVERY_US:
-            self._looked_us = now_us
-            self._report(Room(self._percent()))
-
-    def _percent(self) -> int:
+        if now_us - self._looked_us < ROOM_EVERY_US:
+            return
+        self._looked_us = now_us
         try:
-            return self._spool.used_percent()
+            used, free = self._spool.room()
         except OSError as error:
             self._card_failed(error)
-            return 0
+        else:
+            self._report(Room(100 * used // max(1, used + free)))
 
     def _card_failed(self, error: OSError) -> None:
         self._hindered = True

@@ -70,7 +70,7 @@ class Segment:
         self._plain_hash = hashlib.sha256()
         self._hash = hashlib.sha256()
         self._plain_size = 0
-        self._pictures: list[Picture] = []
+        self._pictures: list[tuple[Picture, list[bytes]]] = []
         self._sounds: list[Sound] = []
         self._sentences: list[Sentence] = []
         self._ends = [0, 0, 0]  # of each track, in its ticks
@@ -90,17 +90,21 @@ class Segment:
         return self._hash.digest()
 
     def add(self, item: Item) -> bytes:
-        """Take what came, in order; the bytes that are to be written now.
+        """Take what came, in order; the bytes that are to be written now. A picture that is no H.264 is missing.
 
         Raises:
-            StreamError: the picture's bytes are no H.264.
+            StreamError: the pictures cannot be signed or told in the file's format.
         """
         if isinstance(item, Picture):
+            try:
+                units = nal.split(item.data)
+            except StreamError:
+                return b""
             skipped = round((item.at_us - self._last_us) / self._interval_us) - 1
             self.missing += max(0, skipped)
             self._last_us = item.at_us
-            self._pictures.append(item)
-            span = self._ticks(item.at_us) + self._interval - self._ticks(self._pictures[0].at_us)
+            self._pictures.append((item, units))
+            span = self._ticks(item.at_us) + self._interval - self._ticks(self._pictures[0][0].at_us)
             return self._fragment(pad=True) if span >= FRAGMENT_TICKS else b""
         waiting: list[Sound] | list[Sentence] = self._sounds if isinstance(item, Sound) else self._sentences
         if item.at_us >= self._zero_us and len(waiting) < MOST_WAITING:
@@ -145,13 +149,13 @@ class Segment:
 
     def _video(self) -> list[Sample]:
         pictures, self._pictures = self._pictures, []
-        signed = [self._signer.unit(nal.split(one.data), one.unix_ms) for one in pictures]
-        signed[-1] += self._signer.close(pictures[-1].unix_ms)
-        times = [self._ticks(one.at_us) for one in pictures]
+        signed = [self._signer.unit(units, one.unix_ms) for one, units in pictures]
+        signed[-1] += self._signer.close(pictures[-1][0].unix_ms)
+        times = [self._ticks(one.at_us) for one, _units in pictures]
         times[0] = max(times[0], self._ends[0])
         times.append(times[-1] + self._interval)
         samples = []
-        for n, one in enumerate(pictures):
+        for n, (one, _units) in enumerate(pictures):
             data = nal.joined([unit for unit in signed[n] if nal.kind(unit) not in HIDDEN])
             times[n + 1] = max(times[n + 1], times[n] + 1)
             samples.append(Sample(data, times[n], times[n + 1] - times[n], one.keyframe))

@@ -4,12 +4,12 @@ Nothing is overwritten and nothing deleted here: a segment goes only once its si
 ``devices.video_badge.offload``.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import os
 import pathlib
 import re
-from collections.abc import Iterator
 
 from agent.wire import cbor, cose, event
 from agent.wire.errors import WireError
@@ -95,21 +95,22 @@ class Spool:
         _write(self.path(manifest.recording, manifest.n, SIGNED), envelope)
         self.path(manifest.recording, manifest.n, UNSIGNED).unlink(missing_ok=True)
 
-    def used_percent(self) -> int:
-        """How much of the room is taken, in percent of the quota or of what the disk has left, whichever is less.
+    def room(self) -> tuple[int, int]:
+        """Bytes that are taken, and bytes that are left, of the quota or on the disk, whichever are fewer.
 
         Raises:
             OSError: the folder cannot be read.
         """
         used = 0
         for folder in self._recordings():
-            sizes = [entry.stat().st_size for entry in os.scandir(folder)]
-            used += sum(sizes)
-            if not sizes:
+            names = list(folder.iterdir())
+            for path in names:
+                with contextlib.suppress(FileNotFoundError):  # the center has just signed for it
+                    used += path.stat().st_size
+            if not names:
                 folder.rmdir()
         disk = os.statvfs(self._path)
-        free = min(self._quota - used, disk.f_bavail * disk.f_frsize)
-        return 100 if free <= 0 else 100 * used // (used + free)
+        return used, max(0, min(self._quota - used, disk.f_bavail * disk.f_frsize))
 
     def left_behind(self, unix_s: float) -> list["Left"]:
         """What is to be told after a restart at this time of day.
@@ -120,34 +121,21 @@ class Spool:
         return [self._left(folder, unix_s) for folder in self._recordings()]
 
     def _left(self, folder: pathlib.Path, unix_s: float) -> "Left":
-        segments = [entry for entry in folder.iterdir() if _NAME.fullmatch(entry.name)]
         cut = (folder / OPEN).exists()
-        age_s = min((abs(unix_s - entry.stat().st_mtime) for entry in segments), default=RESUME_S)
-        numbers = [int(entry.name[:6]) for entry in segments]
-        told = list(self._told(folder))
-        return Left(bytes.fromhex(folder.name), told, max(numbers, default=0), cut, resume=cut and age_s < RESUME_S)
+        found = sorted(entry for entry in folder.iterdir() if _NAME.fullmatch(entry.name))
+        segments = [entry for entry in found if entry.suffix == SEGMENT]
+        for entry in found:  # the power went while a segment was let go of
+            if entry.with_suffix(SEGMENT) not in segments:
+                entry.unlink()
+        age_s = min((abs(unix_s - _written_s(entry)) for entry in segments), default=RESUME_S)
+        manifests = [one for one in map(_manifest_of, segments, range(len(segments), 0, -1)) if one is not None]
+        highest = int(segments[-1].stem) if segments else 0
+        return Left(bytes.fromhex(folder.name), manifests, highest, cut, resume=cut and age_s < RESUME_S)
 
     def _recordings(self) -> list[pathlib.Path]:
         if not self._path.is_dir():
             self._path.mkdir(mode=0o700, parents=True)
         return sorted(path for path in self._path.iterdir() if _RECORDING.fullmatch(path.name) and path.is_dir())
-
-    def _told(self, folder: pathlib.Path) -> Iterator[Manifest]:
-        names = {match[0]: int(match[1]) for entry in folder.iterdir() if (match := _NAME.fullmatch(entry.name))}
-        segments = sorted(n for name, n in names.items() if name.endswith(SEGMENT))
-        recent = set(segments[-TOLD_AGAIN:])
-        for n in segments:
-            known = None
-            signed, unsigned = (folder / f"{n:06d}{suffix}" for suffix in (SIGNED, UNSIGNED))
-            if signed.name in names:
-                if n not in recent:
-                    continue
-                known = signed_manifest(_read(signed))
-            elif unsigned.name in names:
-                known = _unsigned_manifest(_read(unsigned))
-            manifest = known or recovered(folder / f"{n:06d}{SEGMENT}")
-            if manifest is not None:
-                yield manifest
 
 
 def signed_manifest(envelope: bytes) -> Manifest | None:
@@ -179,6 +167,29 @@ def recovered(path: pathlib.Path) -> Manifest | None:
     return Manifest(
         header.recording, header.n, size, total.digest(), header.prev, RECOVERED, header.custodian, header.wrapped, None
     )
+
+
+def _manifest_of(segment: pathlib.Path, from_the_end: int) -> Manifest | None:
+    """What is to be told of a segment after a restart, None if nothing is."""
+    signed, unsigned = segment.with_suffix(SIGNED), segment.with_suffix(UNSIGNED)
+    known = None
+    try:
+        if signed.exists():
+            if from_the_end > TOLD_AGAIN:
+                return None
+            known = signed_manifest(_read(signed))
+        elif unsigned.exists():
+            known = _unsigned_manifest(_read(unsigned))
+        return known or recovered(segment)
+    except FileNotFoundError:  # the center has just signed for it
+        return None
+
+
+def _written_s(path: pathlib.Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _unsigned_manifest(data: bytes) -> Manifest | None:

@@ -1,0 +1,79 @@
+"""Footage for tests: pictures with their numbers, sound and sentences, made without a camera and without waiting."""
+
+import dataclasses
+import io
+import pathlib
+
+import av
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+from devices.sensors.gnss import encode_nmea
+from devices.video_badge.manifest import Manifest
+from devices.video_badge.media import Item, Picture, Sentence, Sound
+from devices.video_badge.unseal import open_segment
+from simulators.camera.receiver import position
+from simulators.camera.scene import Scene
+from simulators.camera.sensor import RATE, Microphone, _encoder
+
+SIZE = (160, 120)
+FPS = 30
+BEGIN_US = 5_000_000
+UNIX_MS = 1_790_000_000_000
+
+
+def footage(seconds: float, *, sound: bool = True, positions: bool = True) -> list[Item]:
+    """What a camera delivers in so many seconds, in order."""
+    scene, encoder = Scene(*SIZE), _encoder(SIZE, FPS, 200_000, FPS)
+    microphone = Microphone()
+    items: list[Item] = []
+    for number in range(round(seconds * FPS)):
+        at_us = number * 1_000_000 // FPS
+        unix_ms = UNIX_MS + at_us // 1000
+        frame = av.VideoFrame.from_ndarray(scene.frame(number, unix_ms), format="yuv420p")
+        frame.pts = at_us
+        items += [Picture(bytes(one), one.is_keyframe, BEGIN_US + at_us, unix_ms) for one in encoder.encode(frame)]
+        if sound:
+            heard = microphone.until(at_us + 1_000_000 // FPS)
+            items += [Sound(bytes(packet), BEGIN_US + time_us) for packet, time_us in heard]
+        if positions and number % FPS == 10:
+            items.append(Sentence(encode_nmea(position(number / FPS, unix_ms)), BEGIN_US + at_us))
+    microphone.close()
+    return items
+
+
+SOUND = (RATE, 1)
+
+
+@dataclasses.dataclass
+class Played:
+    """What a player finds in a segment."""
+
+    numbers: list[int | None]
+    times: list[int]
+    sounds: int
+    sound_rate: int
+
+
+def played(mp4: bytes) -> Played:
+    """Play a segment, as any player would."""
+    scene = Scene(*SIZE)
+    told = Played([], [], 0, 0)
+    with av.open(io.BytesIO(mp4), "r") as container:
+        for packet in container.demux():
+            if packet.stream.type not in ("video", "audio"):
+                continue
+            for frame in packet.decode():
+                if isinstance(frame, av.VideoFrame):
+                    told.numbers.append(scene.number_in(frame.to_ndarray()[: SIZE[1]].astype(np.uint8)))
+                    told.times.append(frame.pts or 0)
+                elif isinstance(frame, av.AudioFrame):
+                    told.sounds += 1
+                    told.sound_rate = frame.sample_rate
+    return told
+
+
+def opened(spool: pathlib.Path, manifest: Manifest, custodian: EllipticCurvePrivateKey) -> bytes:
+    """A segment's plaintext, by its file in the spool."""
+    data = (spool / manifest.recording.hex() / f"{manifest.n:06d}.seg").read_bytes()
+    return open_segment(data, custodian).plaintext

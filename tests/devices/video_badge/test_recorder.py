@@ -1,0 +1,251 @@
+"""The recorder: every picture in its segment, each segment playable, sealed, chained and told; and what it does when it cannot."""
+
+import hashlib
+import os
+import pathlib
+import time
+
+import pytest
+
+from agent.wire import cose, event
+from devices.video_badge import manifest, recorder
+from devices.video_badge.manifest import FIRST_PREV, Manifest
+from devices.video_badge.media import Item, Picture
+from devices.video_badge.reports import Began, Card, Ended, Frames, Gap, Room, Stored
+from devices.video_badge.seal import CHUNK
+from devices.video_badge.stream import content
+from devices.video_badge.unseal import open_segment
+from tests.devices.video_badge.conftest import Desk
+from tests.devices.video_badge.footage import BEGIN_US, SOUND, UNIX_MS, opened, played
+
+
+def recorded(desk: Desk, items: list[Item], by: str = "press") -> list[Manifest]:
+    """Start at once, record all, stop: the segments."""
+    desk.recorder.start("button")
+    desk.take(items)
+    desk.recorder.stop(by)
+    desk.until(lambda: bool(desk.all(Ended)))
+    return desk.manifests()
+
+
+def before(film: list[Item], seconds: float) -> int:
+    """How many items come before the picture of this second."""
+    at_us = BEGIN_US + round(seconds * 1_000_000)
+    return next(n for n, one in enumerate(film) if isinstance(one, Picture) and one.at_us >= at_us)
+
+
+def test_every_picture_is_in_a_segment_that_plays_by_itself(desk: Desk, film: list[Item]) -> None:
+    made = recorded(desk, film)
+    shown = [played(opened(desk.folder, one, desk.custodian)) for one in made]
+    assert [len(one.numbers) for one in shown] == [60, 60, 60, 45]
+    assert [number for one in shown for number in one.numbers] == list(range(225))
+    assert [time for one in shown for time in one.times] == [3000 * n for n in range(225)]
+    assert sum(one.sounds for one in shown) > 340
+    assert {one.sound_rate for one in shown} == {SOUND[0]}
+
+
+def test_the_manifest_says_what_is_in_the_file(desk: Desk, film: list[Item]) -> None:
+    for n, one in enumerate(recorded(desk, film), 1):
+        data = (desk.folder / one.recording.hex() / f"{n:06d}.seg").read_bytes()
+        plain = open_segment(data, desk.custodian)
+        assert (plain.recording, plain.n, plain.whole) == (one.recording, n, True)
+        assert (one.size, one.sha256) == (len(data), hashlib.sha256(data).digest())
+        known = one.contents
+        assert known is not None
+        assert known.plain_sha256 == hashlib.sha256(plain.plaintext).digest()
+        assert known.at == UNIX_MS + 2000 * (n - 1)
+        assert known.duration_ms == (2000 if n < 4 else 1499)
+        assert known.missing == 0
+        told = content.read(known.content)
+        assert told.video.samples == known.frames
+        assert told.audio is not None
+        assert told.position is not None
+
+
+def test_segments_are_chained_and_the_last_one_says_so(desk: Desk, film: list[Item]) -> None:
+    made = recorded(desk, film)
+    assert [one.n for one in made] == [1, 2, 3, 4]
+    assert [one.last for one in made] == [False, False, False, True]
+    assert [one.prev for one in made] == [FIRST_PREV, *(manifest.digest(one.data()) for one in made[:-1])]
+    assert len({one.key for one in made}) == 4
+    [ended] = desk.all(Ended)
+    assert (ended.recording, ended.by, ended.segments, ended.duration_ms) == (made[0].recording, "press", 4, 7466)
+    assert isinstance(desk.told[-1], Ended), "the end is told after the last segment"
+
+
+def test_what_was_before_goes_ahead_of_it(desk: Desk, film: list[Item]) -> None:
+    begin = before(film, 5.5)
+    desk.take(film[:begin])
+    made = recorded(desk, film[begin:])
+    [began] = desk.all(Began)
+    assert began.pre_ms == 2466, "from the key frame of second 3, for it keeps two"
+    shown = [played(opened(desk.folder, one, desk.custodian)).numbers for one in made]
+    assert [number for one in shown for number in one] == list(range(90, 225))
+
+
+def test_nothing_is_on_the_disk_before_it_begins(desk: Desk, film: list[Item]) -> None:
+    desk.take(film)
+    desk.until(lambda: sum(one.count for one in desk.all(Frames)) >= 200)
+    assert list(desk.folder.rglob("*.seg")) == []
+
+
+def test_whole_fragments_are_in_the_file_before_the_segment_ends(desk: Desk, film: list[Item]) -> None:
+    desk.recorder.start("button")
+    desk.take(film[: before(film, 1.5)])
+    path = desk.folder / "*/000001.seg"
+
+    def size() -> int:
+        return max((one.stat().st_size for one in desk.folder.glob("*/000001.seg")), default=0)
+
+    until = time.monotonic() + 10
+    numbers: list[int | None] = []
+    while len(numbers) < 42 and time.monotonic() < until:
+        if size() > CHUNK:
+            [found] = desk.folder.glob("*/000001.seg")
+            numbers = played(open_segment(found.read_bytes(), desk.custodian).plaintext).numbers
+        time.sleep(0.01)
+    assert numbers == list(range(42)), f"seven fragments of six pictures each, in {path}"
+
+
+def test_frames_that_the_camera_lost_are_counted_and_a_long_gap_is_told(desk: Desk, film: list[Item]) -> None:
+    lost = {10, 11, 47}
+    cut = range(95, 140)
+    kept = [one for one in film if not isinstance(one, Picture) or number(one) not in {*lost, *cut}]
+    made = recorded(desk, kept)
+    known = [one.contents for one in made]
+    assert sum(one.missing for one in known if one is not None) == 3 + 45
+    [gap] = desk.all(Gap)
+    assert gap.input == "camera"
+    assert 1500 <= gap.for_ms <= 1600
+    assert sum(one.missing for one in desk.all(Frames)) >= 3
+
+
+def number(picture: Picture) -> int:
+    return round((picture.at_us - BEGIN_US) * 30 / 1e6)
+
+
+def test_junk_from_the_encoder_ends_no_recording(desk: Desk, film: list[Item]) -> None:
+    at = before(film, 1.0)
+    junk = Picture(b"no start code", False, BEGIN_US + 990_000, UNIX_MS)
+    made = recorded(desk, [*film[:at], junk, *film[at:]])
+    assert made[-1].last
+    assert made[-1].contents is not None
+    assert [one.prev for one in made] == [FIRST_PREV, *(manifest.digest(one.data()) for one in made[:-1])]
+
+
+def test_without_a_key_frame_nothing_is_recorded_until_one_comes(desk: Desk, film: list[Item]) -> None:
+    made = recorded(desk, film[5:])
+    known = made[0].contents
+    assert known is not None
+    assert known.at == UNIX_MS + 1000
+
+
+def test_a_disk_that_cannot_be_written_is_told_and_the_recording_goes_on_when_it_can(
+    desk: Desk, film: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, failing = os.write, [True]
+
+    def broken(descriptor: int, data: bytes) -> int:
+        if failing[0] and len(data) > CHUNK:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", broken)
+    desk.recorder.start("button")
+    begin = before(film, 3.5)
+    desk.take(film[:begin])
+    desk.until(lambda: bool(desk.all(Card)) and len(desk.all(Frames)) == 4)
+    failing[0] = False
+    desk.take(film[begin:])
+    desk.recorder.stop("press")
+    desk.until(lambda: bool(desk.all(Ended)))
+    assert [one.trouble for one in desk.all(Card)] == ["No space left on device", None]
+    made = desk.manifests()
+    assert made[-1].last
+    assert [one.n for one in made] == list(range(1, len(made) + 1))
+    assert desk.all(Gap)[0].input == "storage"
+
+
+def test_a_full_spool_ends_the_recording_and_overwrites_nothing(small_desk: Desk, film: list[Item]) -> None:
+    desk = small_desk
+    desk.recorder.start("button")
+    desk.take(film)
+    desk.until(lambda: bool(desk.all(Ended)))
+    [ended] = desk.all(Ended)
+    assert ended.by == "storage"
+    made = desk.manifests()
+    assert len(made) == ended.segments
+    for one in made:
+        assert played(opened(desk.folder, one, desk.custodian)).numbers
+    desk.until(lambda: any(one.percent >= 0 for one in desk.all(Room)))
+    desk.recorder.start("button")
+    desk.take(film)
+    desk.until(lambda: len(desk.all(Ended)) == 2)
+    assert desk.all(Ended)[1].segments == 0
+    assert len(list(desk.folder.rglob("*.seg"))) == len(made)
+
+
+def test_what_waits_for_the_recorder_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "WAITING_MAX", 1000)
+    with desk.recorder._lock:
+        desk.recorder._waiting = 1001
+    desk.recorder.take(Picture(bytes(500), True, 1, 1))
+    assert desk.recorder._waiting == 1001
+    desk.recorder._waiting = 0
+
+
+def test_a_recording_that_a_restart_cut_is_found_told_and_resumed(desk: Desk, film: list[Item]) -> None:
+    desk.recorder.start("button")
+    desk.take(film)
+    desk.until(lambda: len(desk.all(Stored)) >= 3)
+    desk.recorder.close()
+    first = desk.manifests()
+    assert not any(one.last for one in first)
+    # What a kill would have left: the last segment without its manifest, the others signed or not.
+    folder = desk.folder / first[0].recording.hex()
+    (folder / f"{len(first):06d}.manifest").unlink()
+    desk.told.clear()
+    desk.open()
+    desk.until(lambda: bool(desk.all(Ended)))
+    again = desk.manifests()
+    assert again[:-1] == first[:-1], "told again as it was"
+    assert again[-1].trigger == "recovered"
+    assert (again[-1].n, again[-1].sha256, again[-1].prev) == (first[-1].n, first[-1].sha256, first[-1].prev)
+    [ended] = desk.all(Ended)
+    assert (ended.by, ended.segments, ended.resume) == ("restart", len(first), True)
+    desk.recorder.close()
+    desk.told.clear()
+    desk.open()
+    desk.until(lambda: bool(desk.all(Room)))
+    assert desk.all(Ended) == [], "that it was cut is told once"
+
+
+def test_a_signed_manifest_is_kept_beside_its_segment(desk: Desk, film: list[Item]) -> None:
+    [one, *_] = recorded(desk, film)
+    made = event.Event("badge-0001", "video-badge", manifest.TYPE, 1, 2, 3, 2, 1, bytes(16), one.data())
+    envelope = cose.sign(made.encode(), event.CONTEXT, desk.key)
+    desk.recorder.keep(envelope)
+    desk.recorder.keep(b"no envelope")
+    desk.recorder.close()
+    folder: pathlib.Path = desk.folder / one.recording.hex()
+    assert (folder / "000001.cose").read_bytes() == envelope
+    assert not (folder / "000001.manifest").exists()
+    assert (folder / "000002.manifest").exists()
+
+
+def test_a_defect_is_told_and_does_not_end_the_recorder(
+    desk: Desk, film: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder.Recorder, "_at_keyframe", broken)
+        desk.recorder.start("button")
+        desk.take(film[:5])
+        desk.until(lambda: bool(desk.all(Card)))
+    assert "defect: ZeroDivisionError" in str(desk.all(Card)[0].trouble)
+    desk.take(film)
+    desk.recorder.start("button")
+    desk.recorder.stop("press")
+    desk.until(lambda: bool(desk.all(Ended)))
