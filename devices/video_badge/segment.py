@@ -117,7 +117,7 @@ class Segment:
 
     def finish(self, end_us: int) -> tuple[bytes, Contents]:
         """The last bytes, and what the segment contains; ``end_us`` is when the next one begins, or the last picture was."""
-        out = self._fragment(pad=False) if self._pictures else b""
+        out = self._fragment(pad=False) if self._pictures or self._sounds or self._sentences else b""
         rest = self._sealer.finish()
         self._hash.update(rest)
         self.size += len(rest)
@@ -149,6 +149,8 @@ class Segment:
 
     def _video(self) -> list[Sample]:
         pictures, self._pictures = self._pictures, []
+        if not pictures:
+            return []
         signed = [self._signer.unit(units, one.unix_ms) for one, units in pictures]
         signed[-1] += self._signer.close(pictures[-1][0].unix_ms)
         times = [self._ticks(one.at_us) for one, _units in pictures]

@@ -33,12 +33,14 @@ EPILOG = """\b
 Examples
   dabyl simulate badge --seconds 20 --out recording --json
   dabyl evidence verify recording --root recording/root.pem --json
+  dabyl evidence export recording --custodian-key recording/custodian.key.pem --out clip.mp4
   dabyl simulate badge --seconds 10 --size 240p --break slow-card --out slow
 
 \b
 In DIR afterwards
   root.pem                the root certificate to verify with
   custodian.key.pem       the key that opens the recording: a test's, never a real one's
+  exporter.pem, exporter.key.pem   who signs copies: dabyl evidence export
   <recording>/            its segments (.seg), their signed events (.cose), the center's receipts (.receipt), chain of custody
 
 \b
@@ -121,9 +123,15 @@ def _exported(scene: BadgeScene, out: pathlib.Path) -> None:
     shutil.copytree(scene.evidence, out, dirs_exist_ok=True)
     shutil.copyfile(scene.site.root, out / "root.pem")
     shutil.copyfile(scene.device.identity.chain, out / "chain.pem")
-    key = out / "custodian.key.pem"
-    key.touch(mode=0o600)
-    key.write_bytes(scene.custodian.read_bytes())
+    _kept(out / "custodian.key.pem", scene.custodian)
+    archive = scene.exporter()
+    shutil.copyfile(archive.chain, out / "exporter.pem")
+    _kept(out / "exporter.key.pem", archive.key)
+
+
+def _kept(path: pathlib.Path, secret: pathlib.Path) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(secret.read_bytes())
 
 
 def _manifests(out: pathlib.Path) -> list[Manifest]:

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from agent.keys import pem
 from agent.keys.file import FileKey
-from provisioning.authority.identity import make_identity
+from provisioning.authority.identity import IdentityFiles, make_identity
 from simulators.broker.engines import free_port
 from simulators.camera.control import Control
 from simulators.camera.receiver import Receiver
@@ -153,6 +153,11 @@ class BadgeScene:
                 **self._settings,
             },
         )
+
+    def exporter(self) -> IdentityFiles:
+        """The identity of an archive, which signs copies of recordings."""
+        now_ms = time.time_ns() // 1_000_000
+        return make_identity(self.site.directory / "exporter", self.site.authority, "exporter", "archive-1", now_ms)
 
     # Whoever wears it
 
