@@ -61,7 +61,8 @@ def settings_table(settings: "Mapping[str, tuple[Any, ...]]") -> str:
         elif kind is str:
             shown, allowed = (f'"{default}"' if default or not minimum else "must be given"), f"{allowed} characters"
         elif kind is list:
-            shown, allowed = "see above" if default else "[]", f"{allowed} entries"
+            shown = "see above" if default else "must be given" if minimum else "[]"
+            allowed = f"{allowed} entries"
         lines.append(f"| `{name}` | {shown} | {allowed} | {meaning} |")
     return "\n".join(lines) + "\n"
 
