@@ -20,6 +20,7 @@ from benchmarks import (
     kills,
     latency,
     mqtt,
+    offload_cuts,
     outage,
     sensors,
     signing,
@@ -124,6 +125,7 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
         crosswalk_states.measure,
         "every reachable state of the crosswalk's machine, in bounded worlds",
     ),
+    "offload": (offload_cuts.measure, "a badge's upload of evidence, cut at 100 random points"),
     "fuzz": (_fuzz, "10^6 mutated messages through every decoder, 200,000 streams through the MQTT client"),
 }
 """Name to function and what it measures, in the order of a run: what needs a quiet machine first."""
