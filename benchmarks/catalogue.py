@@ -15,6 +15,7 @@ from benchmarks import (
     crosswalk_kill,
     crosswalk_latency,
     crosswalk_states,
+    evidence,
     idle,
     journal,
     kills,
@@ -126,6 +127,7 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
         "every reachable state of the crosswalk's machine, in bounded worlds",
     ),
     "offload": (offload_cuts.measure, "a badge's upload of evidence, cut at 100 random points"),
+    "evidence": (evidence.measure, "recording and verifying 720p30: processor time on the badge, speed at the center"),
     "fuzz": (_fuzz, "10^6 mutated messages through every decoder, 200,000 streams through the MQTT client"),
 }
 """Name to function and what it measures, in the order of a run: what needs a quiet machine first."""

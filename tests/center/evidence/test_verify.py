@@ -1,0 +1,411 @@
+"""Verdicts on exported folders: the files, their manifests, the chain between them, the keys, and what is not there."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from PIL import Image
+
+from agent.keys.chain import load_roots
+from agent.keys.revocation import load_lists
+from center.evidence import cli
+from center.evidence.errors import EvidenceError
+from center.evidence.picture import COLOURS
+from center.evidence.segment import NotCustodianError
+from center.evidence.timeline import ALTERED, MISSING, Verdict
+from center.evidence.trust import Trust
+from devices.video_badge.manifest import TYPE
+from devices.video_badge.media import Item, Picture
+from tests.center.evidence.exported import Exported
+from tests.center.scripted import Device, Pki
+from tests.devices.video_badge.footage import BEGIN_US, UNIX_MS, footage
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return Pki(tmp_path_factory.mktemp("authority"), UNIX_MS)
+
+
+@pytest.fixture(scope="module")
+def trust(pki: Pki) -> Trust:
+    return Trust(load_roots(pki.authority.root_pem), (), UNIX_MS + 3_600_000)
+
+
+@pytest.fixture(scope="module")
+def badge(pki: Pki) -> Device:
+    return pki.device("badge-001")
+
+
+@pytest.fixture(scope="module")
+def items() -> list[Item]:
+    return footage(6)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory, badge: Device, items: list[Item]) -> Exported:
+    return Exported(tmp_path_factory.mktemp("exported"), badge, items)
+
+
+@pytest.fixture
+def twin(original: Exported, tmp_path: Path) -> Exported:
+    return original.copy(tmp_path / "twin")
+
+
+def letters(verdict: Verdict) -> str:
+    return "".join(second.verdict[0] for second in verdict.seconds)
+
+
+def reasons(verdict: Verdict, wanted: str = ALTERED) -> str:
+    return "; ".join(sorted({why for second in verdict.seconds if second.verdict == wanted for why in second.why}))
+
+
+def test_all_proven(original: Exported, trust: Trust) -> None:
+    verdict = original.verdict(trust)
+    assert letters(verdict) == "pppppp"
+    assert verdict.proven
+    assert verdict.opened
+    assert (verdict.device, verdict.begin_ms) == ("badge-001", UNIX_MS)
+    assert not any(second.pictures_only for second in verdict.seconds)
+    assert verdict.notes == []
+
+
+def test_all_proven_without_opening(original: Exported, trust: Trust) -> None:
+    verdict = original.sealed_verdict(trust)
+    assert letters(verdict) == "pppppp"
+    assert verdict.proven
+    assert not verdict.opened
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_segment_is_gone(twin: Exported, trust: Trust, n: int) -> None:
+    twin.path(n).unlink()
+    assert letters(twin.verdict(trust)) == {1: "mmpppp", 2: "ppmmpp"}[n]
+    assert reasons(twin.verdict(trust), MISSING) == f"segment {n} is missing"
+
+
+def test_a_segment_and_its_manifest_are_gone(twin: Exported, trust: Trust) -> None:
+    twin.path(2).unlink()
+    twin.path(2, "cose").unlink()
+    verdict = twin.verdict(trust)
+    assert letters(verdict) == "ppmmpp"
+    assert verdict.total_s(MISSING) == pytest.approx(2, abs=0.01)
+
+
+def test_the_end_is_gone(twin: Exported, trust: Trust) -> None:
+    twin.path(3).unlink()
+    twin.path(3, "cose").unlink()
+    verdict = twin.verdict(trust)
+    assert letters(verdict) == "pppp"
+    assert not verdict.proven
+    assert "its end is not signed: more may have been recorded" in verdict.notes
+
+
+def test_a_stop_signed_as_an_event_is_an_end(twin: Exported, trust: Trust) -> None:
+    for suffix in ("seg", "cose"):
+        twin.path(3, suffix).unlink()
+    stopped = twin.device.event("recording.stopped", {"recording": twin.recording, "by": "button"})
+    (twin.inner / "stopped-1-9.cose").write_bytes(stopped.envelope)
+    assert twin.verdict(trust).proven
+
+
+def test_a_segment_without_its_manifest(twin: Exported, trust: Trust) -> None:
+    twin.path(2, "cose").unlink()
+    verdict = twin.verdict(trust)
+    assert letters(verdict) == "ppaapp"
+    assert reasons(verdict) == "segment 2 has no signed manifest"
+    assert any("without a signed manifest: 000002.seg" in note for note in verdict.notes)
+
+
+def test_two_segments_swapped(twin: Exported, trust: Trust) -> None:
+    first, second = twin.path(1).read_bytes(), twin.path(2).read_bytes()
+    twin.path(1).write_bytes(second)
+    twin.path(2).write_bytes(first)
+    for verdict in (twin.verdict(trust), twin.sealed_verdict(trust)):
+        assert letters(verdict) == "aaaapp"
+
+
+def test_segments_and_manifests_renamed(twin: Exported, trust: Trust) -> None:
+    """A manifest says its number itself: names of files prove nothing."""
+    for suffix in ("seg", "cose"):
+        twin.path(1, suffix).rename(twin.inner / f"x.{suffix}")
+        twin.path(2, suffix).rename(twin.path(1, suffix))
+        (twin.inner / f"x.{suffix}").rename(twin.path(2, suffix))
+    assert letters(twin.verdict(trust)) == "aaaapp"
+
+
+@pytest.mark.parametrize("at", [0, 5, 40, 200, 5_000, -1])
+def test_one_bit_of_a_file(twin: Exported, trust: Trust, at: int) -> None:
+    data = bytearray(twin.path(2).read_bytes())
+    data[at] ^= 4
+    twin.path(2).write_bytes(data)
+    assert letters(twin.sealed_verdict(trust)) == "ppaapp"
+    opened = twin.verdict(trust)
+    assert letters(opened)[:2] + letters(opened)[4:] == "pppp"
+    assert not opened.proven
+
+
+@pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9])
+def test_a_file_cut_off(twin: Exported, trust: Trust, part: float) -> None:
+    data = twin.path(2).read_bytes()
+    twin.path(2).write_bytes(data[: int(len(data) * part)])
+    verdict = twin.verdict(trust)
+    assert not verdict.proven
+    assert letters(verdict) == "ppaapp"
+
+
+def test_a_cut_recording_without_sound_is_proven_up_to_there(
+    tmp_path: Path, badge: Device, trust: Trust, items: list[Item]
+) -> None:
+    pictures: list[Item] = [item for item in items if isinstance(item, Picture)]
+    silent = Exported(tmp_path / "silent", badge, pictures[:120])
+    silent.resealed(2, lambda plain: plain[: plain.index(b"moof", 3 * len(plain) // 4) - 4])
+    verdict = silent.verdict(trust)
+    assert letters(verdict) == "pppm"
+    assert "pictures are cut off" in reasons(verdict, MISSING)
+
+
+def test_encrypted_again_it_is_still_what_was_signed(twin: Exported, trust: Trust) -> None:
+    twin.resealed(2, lambda plain: plain)
+    verdict = twin.verdict(trust)
+    assert verdict.proven
+    assert any("in another file than was signed" in note for note in verdict.notes)
+    assert letters(twin.sealed_verdict(trust)) == "ppaapp"
+
+
+@pytest.mark.parametrize("position", [0.3, 0.6, 0.95])
+def test_a_picture_altered_and_encrypted_again(twin: Exported, trust: Trust, position: float) -> None:
+    def change(plain: bytes) -> bytes:
+        at = plain.index(b"mdat", int(len(plain) * position) - 8000) + 60
+        return plain[:at] + bytes((plain[at] ^ 1,)) + plain[at + 1 :]
+
+    twin.resealed(2, change)
+    verdict = twin.verdict(trust)
+    assert letters(verdict) in ("ppappp", "pppapp", "ppaapp")
+    assert not verdict.proven
+
+
+def test_the_wrong_key(original: Exported, trust: Trust) -> None:
+    with pytest.raises(NotCustodianError, match="is for the custodian's key"):
+        original.verdict(trust, generate_private_key(SECP256R1()))
+
+
+def test_another_recording_of_the_same_badge(twin: Exported, tmp_path: Path, trust: Trust, items: list[Item]) -> None:
+    """A segment that is genuine, at the place of another."""
+    other = Exported(tmp_path / "other", twin.device, items, bytes(16))
+    for suffix in ("seg", "cose"):
+        shutil.copy(other.path(2, suffix), twin.path(2, suffix))
+    verdict = twin.sealed_verdict(trust)
+    assert letters(verdict) == "ppaapp"
+    assert any("of another recording" in note for note in verdict.notes)
+
+
+def test_two_different_manifests_of_one_segment(twin: Exported, trust: Trust) -> None:
+    data = twin.manifests[1].data() | {"frames": 59}
+    (twin.inner / "000002-1-99.cose").write_bytes(twin.device.event(TYPE, data).envelope)
+    verdict = twin.verdict(trust)
+    assert letters(verdict) == "ppaapp"
+    assert "two different manifests" in reasons(verdict)
+
+
+def test_the_same_manifest_again_is_no_second_one(twin: Exported, trust: Trust) -> None:
+    (twin.inner / "000002-2-1.cose").write_bytes(twin.device.event(TYPE, twin.manifests[1].data()).envelope)
+    assert twin.verdict(trust).proven
+
+
+def test_a_manifest_that_follows_another(twin: Exported, trust: Trust) -> None:
+    data = twin.manifests[1].data() | {"prev": bytes(32)}
+    twin.path(2, "cose").write_bytes(twin.device.event(TYPE, data).envelope)
+    verdict = twin.verdict(trust)
+    assert letters(verdict) == "ppaaaa"
+    assert "does not follow" in reasons(verdict)
+
+
+def test_a_first_manifest_that_names_one_before(twin: Exported, trust: Trust) -> None:
+    data = twin.manifests[0].data() | {"prev": bytes((1,)) * 32}
+    twin.path(1, "cose").write_bytes(twin.device.event(TYPE, data).envelope)
+    assert "names one before it" in reasons(twin.verdict(trust))
+
+
+def test_manifests_by_another_device(twin: Exported, trust: Trust, pki: Pki) -> None:
+    stranger = pki.device("badge-007")
+    for told in twin.manifests:
+        twin.path(told.n, "cose").write_bytes(stranger.event(TYPE, told.data()).envelope)
+    verdict = twin.verdict(trust)
+    assert verdict.seconds == []
+    assert not verdict.proven
+    assert any("proves nothing" in note for note in verdict.notes)
+
+
+def test_streams_by_another_device(tmp_path: Path, trust: Trust, pki: Pki, badge: Device, items: list[Item]) -> None:
+    """What another badge has recorded and signed, in the place of a segment."""
+    later = [item for item in items if item.at_us >= BEGIN_US + 1_000_000]
+    foreign = Exported(tmp_path / "foreign", pki.device("badge-008"), later)
+    true = Exported(tmp_path / "true", badge, items)
+    true.resealed(2, lambda _: foreign.plain[1])
+    verdict = true.verdict(trust)
+    assert letters(verdict) == "ppaapp"
+    assert "signed by another device, badge-008" in reasons(verdict)
+
+
+def test_a_revoked_device(original: Exported, pki: Pki) -> None:
+    other = pki.device("badge-066")
+    shown = load_lists(pki.revoke("badge-066"))
+    trust = Trust(load_roots(pki.authority.root_pem), shown, UNIX_MS)
+    assert original.verdict(trust).proven
+    assert "revoked" in str(trust.holder(other.certificates, UNIX_MS))
+
+
+def test_a_certificate_that_has_expired_since(original: Exported, pki: Pki) -> None:
+    later = Trust(load_roots(pki.authority.root_pem), (), UNIX_MS + 400 * 86_400_000)
+    verdict = original.verdict(later)
+    assert verdict.proven
+    assert any("expired since" in note for note in verdict.notes)
+
+
+def test_recovered_after_the_power_went(tmp_path: Path, badge: Device, trust: Trust, items: list[Item]) -> None:
+    made = Exported(tmp_path / "torn", badge, items)
+    data = made.path(3).read_bytes()
+    told = made.manifests.pop()
+    made.prev = told.prev
+    made.keep(3, data[: 3 * len(data) // 4], told.key, None, last=True)
+    verdict = made.verdict(trust)
+    assert verdict.proven
+    assert 4 < len(verdict.seconds) <= 6
+    assert any("after the power had gone" in note for note in verdict.notes)
+    torn = made.path(3).read_bytes()
+    made.path(3).write_bytes(torn[:-1])
+    assert not made.verdict(trust).proven
+
+
+def test_junk_beside(twin: Exported, trust: Trust) -> None:
+    (twin.inner / "000004.cose").write_bytes(os.urandom(500))
+    (twin.inner / "000009.seg").write_bytes(b"junk")
+    (twin.inner / "readme.txt").write_text("nobody minds")
+    (twin.inner / "custody.jsonl").write_text("{}")
+    verdict = twin.verdict(trust)
+    assert letters(verdict) == "pppppp"
+    assert any("000004.cose proves nothing" in note for note in verdict.notes)
+    assert any("000009.seg" in note for note in verdict.notes)
+
+
+@pytest.mark.parametrize(
+    "contents", [None, "", "junk", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_no_or_a_broken_chain_of_certificates(twin: Exported, trust: Trust, contents: str | None) -> None:
+    chain = twin.folder / "chain.pem"
+    if contents is None:
+        chain.unlink()
+    else:
+        chain.write_text(contents)
+    try:
+        verdict = twin.verdict(trust)
+    except EvidenceError:
+        return
+    assert not verdict.proven
+
+
+@pytest.fixture
+def folder(twin: Exported, pki: Pki) -> Path:
+    """As `simulate badge` leaves it."""
+    key = twin.folder / "custodian.key.pem"
+    key.touch(0o600)
+    key.write_bytes(twin.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (twin.folder / "root.pem").write_text(pki.authority.root_pem)
+    return twin.folder
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def verify(*argv: str | Path, root: Path | None = None) -> tuple[int, str, str]:
+        code = cli.main([*map(str, argv), "--root", str(root or folder / "root.pem")])
+        told = capsys.readouterr()
+        assert "Traceback" not in told.err
+        return code, told.out, told.err
+
+    return verify
+
+
+def test_command_json(run: Run, folder: Path) -> None:
+    code, out, _ = run("verify", folder, "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told["all_proven"] is True
+    assert (round(told["proven_s"]), told["altered_s"], told["missing_s"]) == (6, 0, 0)
+    (recording,) = told["recordings"]
+    assert recording["opened"] is True
+    assert [second["verdict"] for second in recording["seconds"]] == ["proven"] * 6
+
+
+def test_command_says_what_is_wrong(run: Run, folder: Path, twin: Exported) -> None:
+    twin.path(2).unlink()
+    code, out, _ = run("verify", folder)
+    assert code == 1
+    assert "NOT all proven" in out
+    assert "0:00:02 to 0:00:04  missing: segment 2 is missing" in out
+    code, out, _ = run("verify", folder, "--json")
+    assert code == 1
+    assert round(json.loads(out)["missing_s"]) == 2
+
+
+def test_command_on_a_clip(run: Run, folder: Path, twin: Exported) -> None:
+    clip = folder / "clip.mp4"
+    clip.write_bytes(twin.plain[0])
+    code, out, _ = run("verify", clip)
+    assert code == 0
+    assert "pictures, not sound" in out
+    code, out, _ = run("verify", clip, "--manifests", folder)
+    assert code == 0
+    assert "pictures, not sound" not in out
+
+
+def test_command_shows(run: Run, folder: Path, tmp_path: Path, twin: Exported) -> None:
+    twin.path(2).unlink()
+    png, page = tmp_path / "t.png", tmp_path / "t.html"
+    code, _, _ = run("show", folder, "--png", png, "--html", page)
+    assert code == 1
+    with Image.open(png) as picture:
+        row = [picture.convert("RGB").getpixel((x, 165)) for x in (100, 600, 1100)]
+    assert row == [tuple(bytes.fromhex(COLOURS[one][1:])) for one in ("proven", "missing", "proven")]
+    text = page.read_text()
+    assert "segment 2 is missing" in text
+    assert text.count('class="proven" style') == 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["verify", "{}/nowhere"], "is not there"),
+        (["verify", "{}/root.pem"], "no video that can be read"),
+        (["verify", "{}/empty"], "holds no recording"),
+        (["verify", "{}", "--custodian-key", "{}/root.pem"], "custodian's key"),
+        (["verify", "{}", "--custodian-key", "{}/nowhere"], "custodian's key"),
+        (["verify", "{}", "--manifests", "{}"], "is for a clip"),
+        (["verify", "{}/root.pem", "--manifests", "{}/empty"], "holds no recording"),
+        (["show", "{}"], "say where to"),
+        (["show", "{}", "--png", "{}/no/such/folder.png"], "cannot be written"),
+        (["verify", "{}", "--crl", "{}/root.pem"], "revocation list"),
+    ],
+)
+def test_command_that_cannot_be_done(run: Run, folder: Path, argv: list[str], said: str) -> None:
+    (folder / "empty").mkdir()
+    code, _, err = run(*(one.format(folder) for one in argv))
+    assert code == 2
+    assert said in err
+
+
+def test_command_with_the_wrong_key(run: Run, folder: Path) -> None:
+    key = folder / "other.pem"
+    key.touch(0o600)
+    private = generate_private_key(SECP256R1())
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    code, _, err = run("verify", folder, "--custodian-key", key)
+    assert code == 2
+    assert "is for the custodian's key" in err
