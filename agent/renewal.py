@@ -95,4 +95,5 @@ async def _asked(configuration: str) -> str:
     finally:
         if process.returncode is None:
             process.kill()
+            await process.wait()
     return "" if process.returncode == 0 else told[-500:].decode("utf-8", "replace").strip() or "the process failed"

@@ -10,9 +10,11 @@ from agent.enrolment.errors import EnrolmentError
 from agent.enrolment.est import Server
 from agent.keys import names, pair, pem
 from agent.keys.chain import load_roots, verify_chain
-from agent.keys.errors import ChainError
+from agent.keys.credentials import load_chain
+from agent.keys.errors import ChainError, CredentialsError
 from agent.keys.request import certificate_request
 from agent.keys.secret_file import sync_directory
+from agent.keys.validity import validity
 
 _ROOT_MAX = 65_536
 
@@ -25,7 +27,7 @@ def enrol(settings: Config, claim: Claim, *, server: str, board: str, replace: b
         claim: what stands on the label.
         server: the server's address; empty: as claim or configuration say.
         board: the board's serial number; empty: as configuration or machine say.
-        replace: an identity that is there is replaced.
+        replace: an identity that is there is replaced, its key too. One whose time is over gets a new certificate for its key anyway.
 
     Raises:
         EnrolmentError: refused, or something has to be set right first.
@@ -38,12 +40,13 @@ def enrol(settings: Config, claim: Claim, *, server: str, board: str, replace: b
     office = Server(server or claim.server or settings.enrolment["server"])
     with pair.held(key):
         pair.settle(key, certificate)
-        if not replace and (os.path.exists(key) or os.path.exists(certificate)):
+        ended = _has_ended(certificate)
+        if not replace and not ended and (os.path.exists(key) or os.path.exists(certificate)):
             raise EnrolmentError(
                 f"{key} or {certificate} is there already: this device is enrolled; --replace makes it anew"
             )
         root = _root(settings, office, claim)
-        signer = pair.fresh_key(key)
+        signer = pair.same_key(key) if ended and not replace else pair.fresh_key(key)
         text = certificate_request(signer, name, serial_number(board or settings.enrolment["board"]))
         request = pem.blocks(text, 1)[0][1]
         leaf = office.enrol(root, name, claim.code, request)
@@ -52,7 +55,12 @@ def enrol(settings: Config, claim: Claim, *, server: str, board: str, replace: b
 
 
 def renew(settings: Config) -> None:
-    """A new key and its certificate wait beside the old ones afterwards; whoever takes them tries them first. Raises as ``enrol``."""
+    """A new key and its certificate wait beside the old ones afterwards; whoever takes them tries them first.
+
+    Where the present certificate has ended already, the key stays: the center would believe nothing any more that it has signed meanwhile.
+
+    Raises as ``enrol``.
+    """
     name, (key, certificate) = settings.device["id"], files(settings)
     if not settings.enrolment["server"]:
         raise EnrolmentError("no server is configured ([enrolment] server)")
@@ -60,7 +68,7 @@ def renew(settings: Config) -> None:
     with pair.held(key):
         pair.settle(key, certificate)
         root = _read(settings.resolve(settings.enrolment["ca"]))
-        signer = pair.fresh_key(key)
+        signer = pair.same_key(key) if _has_ended(certificate) else pair.fresh_key(key)
         request = pem.blocks(certificate_request(signer, name), 1)[0][1]
         leaf = office.renew(root, certificate, key, request)
         pair.keep_certificate(certificate, _chain(leaf, office.authorities(root), root, name, signer.public_der))
@@ -71,13 +79,19 @@ def files(settings: Config) -> "tuple[str, str]":
     return settings.resolve(settings.keys["key"]), settings.resolve(settings.keys["certificate"])
 
 
+def _has_ended(certificate: str) -> bool:
+    try:
+        return validity(load_chain(certificate)[0])[1] < _now_ms()
+    except CredentialsError:
+        return False  # there is none
+
+
 def _chain(leaf: bytes, authorities: "list[bytes]", root_pem: str, name: str, public_der: bytes) -> str:
     """The chain to show, after a look that it is ours and that brokers and the center will believe it."""
-    now_ms = time.time_ns() // 1_000_000
     try:
         roots = load_roots(root_pem)
         above = [der for der in authorities if all(der != root.der for root in roots)]
-        who = verify_chain([leaf, *above], roots, now_ms, role=names.DEVICE, identity=name)
+        who = verify_chain([leaf, *above], roots, _now_ms(), role=names.DEVICE, identity=name)
     except ChainError as error:
         raise EnrolmentError(f"the certificate that the server gave cannot be used: {error}") from None
     if who.public_der != public_der:
@@ -117,3 +131,7 @@ def _read(path: str) -> str:
         raise EnrolmentError(
             f"{path}: no root certificate can be read from it: {reason}; copy it to the device"
         ) from None
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-_LIMIT = 8192
+KEY_LIMIT = 8192
+"""Bytes of a key's file at most."""
 _WHAT = "the private key"
 _MAKE = "make one with `dabyl`, or with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`"
 # PKCS#8 (RFC 5208) around ECPrivateKey (RFC 5915) with its public key: head, 32 bytes scalar, middle, 65 bytes point.
@@ -45,7 +46,7 @@ class FileKey:
             SecretFileError: the file is missing, unreadable, open to others, not a regular file, empty or too long.
             KeyFileError: it is not PEM, encrypted, not PKCS#8, or not a P-256 key.
         """
-        return cls(_private_key(read_secret(path, _LIMIT, _WHAT), path))
+        return cls(_private_key(read_secret(path, KEY_LIMIT, _WHAT), path))
 
     @classmethod
     def generate(cls, path: str) -> "Self":

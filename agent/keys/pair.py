@@ -11,8 +11,8 @@ import os
 
 from agent.keys import credentials
 from agent.keys.errors import CredentialsError, KeysError, SecretFileError
-from agent.keys.file import FileKey
-from agent.keys.secret_file import sync_directory
+from agent.keys.file import KEY_LIMIT, FileKey
+from agent.keys.secret_file import read_secret, sync_directory, write_secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +65,20 @@ def fresh_key(key: str) -> FileKey:
         except KeysError:  # a fall while it was written
             os.unlink(new(key))
     return FileKey.generate(new(key))
+
+
+def same_key(key: str) -> FileKey:
+    """The key that there is, waiting as the new one, too: what it has signed is believed again with a new certificate.
+
+    Raises:
+        KeysError: it cannot be read or copied.
+    """
+    contents = read_secret(key, KEY_LIMIT, "the private key")
+    found = FileKey.load(key)
+    if os.path.exists(new(key)):
+        os.unlink(new(key))
+    write_secret(new(key), contents, "the private key")
+    return found
 
 
 def keep_certificate(certificate: str, chain_pem: str) -> None:

@@ -43,6 +43,13 @@ def test_the_running_agent_loads_little(bare: set[str]) -> None:
     assert len(names) < 220
 
 
+def test_a_renewal_adds_next_to_nothing_to_the_running_agent(bare: set[str]) -> None:
+    """What asks the server, and what judges its answer, runs in a process of its own."""
+    running = loaded("import agent.start")
+    assert "agent.renewal" not in running
+    assert loaded("import agent.start, agent.renewal") - running == {"agent.renewal"}
+
+
 def test_the_agent_itself_adds_only_what_asyncio_tls_and_the_curve_need(bare: set[str]) -> None:
     others = loaded(
         "import asyncio, gc, ssl, tomllib, fcntl, struct, hashlib;"

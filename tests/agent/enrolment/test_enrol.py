@@ -1,11 +1,13 @@
 """A device's first certificate, over real HTTPS from a real server: what works, what is refused, and a fall at every step."""
 
+import functools
 import hashlib
 import os
 import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -170,8 +172,8 @@ def test_a_certificate_for_somebody_else_is_not_taken(
 WATCHED = ("open", "os.rename", "os.remove", "socket.connect", "os.chmod")
 
 
-def falls(unit: Unit, step: int, *command: str) -> bool:
-    """Run the command in a child that dies by SIGKILL at its ``step``-th touch of the identity or the network; whether it did."""
+def falls(unit: Unit, step: int, work: Callable[[], int]) -> bool:
+    """Do the work, which is to end in 0, in a child that is killed at its ``step``-th touch of identity or network; whether it did."""
     child = os.fork()
     if not child:
         left = [step]
@@ -186,7 +188,7 @@ def falls(unit: Unit, step: int, *command: str) -> bool:
         sys.addaudithook(watch)
         code = 99
         try:
-            code = unit.run(*command)
+            code = work()
         finally:
             os._exit(code)
     _, status = os.waitpid(child, 0)
@@ -199,7 +201,7 @@ def test_a_fall_at_any_step_is_mended_by_the_same_command(unit: Unit) -> None:
     step, fallen = 0, True
     while fallen:
         code = unit.town.claim(unit.name)
-        fallen = falls(unit, step, "enrol", "--claim", code)
+        fallen = falls(unit, step, functools.partial(unit.enrol, code))
         assert {stat.S_IMODE(path.stat().st_mode) for path in unit.key.parent.glob("*key*")} <= {0o600}
         pair.settle(str(unit.key), str(unit.chain))
         if unit.key.exists():

@@ -1,0 +1,239 @@
+"""Renewal of a certificate: a new pair waits, is tried, and takes the old one's place; or all stays as it was."""
+
+import asyncio
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import renewal
+from agent.keys import credentials, pair, pem
+from agent.keys.file import FileKey
+from agent.keys.request import certificate_request
+from agent.keys.validity import validity
+from agent.renewal import renewed
+from tests.agent.enrolment.conftest import DAY_MS, Unit, now_ms
+from tests.agent.enrolment.test_enrol import falls, has_identity
+
+
+class Broker:
+    """Where a link would try a pair: says what it is told to, and remembers what was shown."""
+
+    busy = False
+
+    def __init__(self, answer: str = "") -> None:
+        self.answer = answer
+        self.tried: list[bytes] = []
+
+    async def try_identity(self, certificate: str, key: str) -> str:
+        chain = credentials.load_chain(certificate)
+        credentials.check_leaf(chain, FileKey.load(key).public_der, certificate)
+        self.tried.append(chain[0])
+        return self.answer
+
+
+class Told:
+    """A log."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def __getattr__(self, _name: str) -> Callable[..., None]:
+        return lambda message, **facts: self.lines.append(f"{message} {facts}")
+
+
+def aged(unit: Unit, age_days: int) -> FileKey:
+    """Give the device a certificate of 90 days that was issued so long ago."""
+    unit.town.claim(unit.name)
+    key = FileKey.generate(str(unit.key))
+    at_ms = now_ms() - age_days * DAY_MS
+    unit.chain.write_text(
+        unit.town.authority.issue_device(certificate_request(key, unit.name), unit.name, at_ms, 90).chain_pem
+    )
+    return key
+
+
+def renew(unit: Unit, broker: Broker, told: Told | None = None) -> Any:
+    arguments = (str(unit.folder / "agent.toml"), str(unit.key), str(unit.chain))
+    return asyncio.run(renewed(*arguments, broker, told or Told(), now_ms()))  # type: ignore[arg-type]  # a link and a log
+
+
+def waiting(unit: Unit) -> set[str]:
+    return {path.name for path in unit.key.parent.glob("*.new")} | {
+        path.name for path in unit.key.parent.glob("*.half")
+    }
+
+
+def test_a_new_pair_is_tried_before_it_takes_the_old_ones_place(unit: Unit) -> None:
+    old = aged(unit, 70)
+    broker = Broker()
+    key, chain = renew(unit, broker)
+    assert key.kid != old.kid
+    assert broker.tried == [chain[0]]
+    assert FileKey.load(str(unit.key)).kid == key.kid
+    assert has_identity(unit)
+    assert waiting(unit) == set()
+    assert validity(chain[0])[1] > now_ms() + 89 * DAY_MS
+
+
+def test_a_pair_that_the_broker_refuses_waits_and_the_old_one_stays(unit: Unit) -> None:
+    old = aged(unit, 70)
+    refusing, told = Broker("not today"), Told()
+    assert renew(unit, refusing, told) is None
+    assert "not today" in told.lines[-1]
+    assert FileKey.load(str(unit.key)).kid == old.kid
+    assert has_identity(unit)
+    taking = Broker()
+    renew(unit, taking)
+    assert taking.tried == refusing.tried  # the same pair, not one more
+    assert has_identity(unit)
+    assert waiting(unit) == set()
+
+
+def test_a_pair_that_waited_too_long_is_asked_for_anew(unit: Unit) -> None:
+    aged(unit, 70)
+    other = FileKey.generate(pair.new(str(unit.key)))
+    request = certificate_request(other, unit.name)
+    stale = unit.town.authority.issue_device(request, unit.name, now_ms() - 70 * DAY_MS, 90).chain_pem
+    Path(pair.new(str(unit.chain))).write_text(stale)
+    key, _ = renew(unit, Broker())
+    assert key.kid != other.kid
+
+
+def test_a_certificate_that_has_ended_is_renewed_for_its_own_key(unit: Unit) -> None:
+    old = aged(unit, 100)
+    FileKey.generate(pair.new(str(unit.key)))  # from an attempt before it ended
+    key, _ = renew(unit, Broker())
+    assert key.kid == old.kid
+    assert has_identity(unit)
+    assert unit.key.stat().st_mode & 0o777 == 0o600
+
+
+def test_after_the_grace_a_claim_renews_it_for_its_own_key(unit: Unit, capsys: pytest.CaptureFixture[str]) -> None:
+    old = aged(unit, 150)
+    told = Told()
+    assert renew(unit, Broker(), told) is None
+    assert "enrol with a new claim" in told.lines[-1]
+    assert unit.enrol(unit.town.claim(unit.name)) == 0
+    assert FileKey.load(str(unit.key)).kid == old.kid
+    assert has_identity(unit)
+
+
+def test_a_revoked_device_keeps_asking_in_vain(unit: Unit) -> None:
+    aged(unit, 70)
+    (record,) = (one for one in unit.town.authority.issued() if one.identity == unit.name)
+    unit.town.authority.revoke(record.serial, now_ms())
+    told = Told()
+    assert renew(unit, Broker(), told) is None
+    assert "was revoked" in told.lines[-1]
+
+
+@pytest.mark.parametrize("server", ["https://127.0.0.1:1", "https://nowhere.invalid"])
+def test_a_server_that_is_away_changes_nothing(unit: Unit, server: str) -> None:
+    aged(unit, 70)
+    unit.configure(server=server)
+    told = Told()
+    assert renew(unit, Broker(), told) is None
+    assert "tried again" in told.lines[-1]
+    assert has_identity(unit)
+
+
+def test_a_server_that_never_answers_is_left(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
+    aged(unit, 70)
+    monkeypatch.setattr(renewal, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(renewal, "_PROGRAM", "import time; time.sleep(60)")
+    told = Told()
+    assert renew(unit, Broker(), told) is None
+    assert "no answer in time" in told.lines[-1]
+    monkeypatch.setattr(sys, "executable", "/nonexistent")
+    assert renew(unit, Broker(), told) is None
+    assert "no process can be started" in told.lines[-1]
+
+
+def test_a_renewal_waits_for_a_calm_moment(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
+    aged(unit, 70)
+    looks = iter([True, True, False])
+
+    class Busy(Broker):
+        @property
+        def busy(self) -> bool:  # type: ignore[override]  # an attribute there
+            assert not self.tried
+            return next(looks)
+
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    assert renew(unit, Busy()) is not None
+    assert len(slept) == 2
+
+
+def test_a_disk_that_refuses_leaves_the_old_pair(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = aged(unit, 70)
+    broker = Broker("later")
+    renew(unit, broker)
+
+    def full(_source: str, _target: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    told = Told()
+    assert renew(unit, Broker(), told) is None
+    assert "No space left" in told.lines[-1]
+    assert FileKey.load(str(unit.key)).kid == old.kid
+    assert has_identity(unit)
+
+
+def test_a_fall_at_any_step_leaves_a_pair_that_works(unit: Unit) -> None:
+    aged(unit, 70)
+    broker = Broker()
+    step, fallen = 0, True
+    while fallen:
+        fallen = falls(unit, step, functools.partial(renew_and_take, unit))
+        pair.settle(str(unit.key), str(unit.chain))  # the next start
+        assert has_identity(unit)
+        step += 1
+    assert step > 12
+    assert renew(unit, broker) is not None
+    assert waiting(unit) == set()
+    kids = {record.kid for record in unit.town.authority.issued() if record.identity == unit.name}
+    assert len(kids) <= step + 2
+
+
+def renew_and_take(unit: Unit) -> int:
+    """As the agent and its helper do, in one process."""
+    code = unit.run("renew")
+    with pair.held(str(unit.key)):
+        pair.take(str(unit.key), str(unit.chain))
+    return code
+
+
+def test_two_at_once_do_not_meet(unit: Unit, capsys: pytest.CaptureFixture[str]) -> None:
+    aged(unit, 70)
+    with pair.held(str(unit.key)):
+        assert unit.run("renew") == 3
+    assert "another enrolment is at work" in capsys.readouterr().err
+    assert unit.run("renew") == 0
+    assert "waits" in capsys.readouterr().out
+
+
+def test_without_a_server_nothing_is_renewed(unit: Unit, capsys: pytest.CaptureFixture[str]) -> None:
+    unit.configure(server="")
+    assert unit.run("renew") == 6
+    assert "no server is configured" in capsys.readouterr().err
+
+
+def test_half_a_pair_that_does_not_belong_is_left_alone(unit: Unit) -> None:
+    aged(unit, 10)
+    before = unit.chain.read_bytes()
+    for text in ("nonsense", unit.town.authority.root_pem):
+        Path(pair.new(str(unit.chain))).write_text(text)
+        pair.settle(str(unit.key), str(unit.chain))
+        assert unit.chain.read_bytes() == before
+    assert pem.blocks(before.decode(), 2)
