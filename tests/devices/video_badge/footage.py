@@ -73,6 +73,13 @@ def played(mp4: bytes) -> Played:
     return told
 
 
+def numbers_in(mp4: bytes) -> list[int]:
+    """The numbers of a segment's pictures."""
+    numbers = played(mp4).numbers
+    assert None not in numbers
+    return [number for number in numbers if number is not None]
+
+
 def opened(spool: pathlib.Path, manifest: Manifest, custodian: EllipticCurvePrivateKey) -> bytes:
     """A segment's plaintext, by its file in the spool."""
     data = (spool / manifest.recording.hex() / f"{manifest.n:06d}.seg").read_bytes()
