@@ -117,7 +117,9 @@ def test_one_device_works_on_so_many_at_a_time(desk: Desk, badge: Device) -> Non
     assert asyncio.run(many()) == [429, *[408] * apps.MOST_AT_ONCE, 200]
 
 
-def test_a_full_disk_is_507_and_leaves_what_is_there(desk: Desk, badge: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_507_and_leaves_what_is_there(
+    desk: Desk, badge: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     segment = random_segment(length=5_000)
     desk.store.create(badge.name, upload_of(segment))
     whole = in_turn(part(segment.file, more=False))
