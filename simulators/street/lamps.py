@@ -36,6 +36,8 @@ class Lamp:
 
     def __init__(self) -> None:
         self.fault: LampFault | None = None
+        self.measured = True
+        """Whether its transducer's loop is whole."""
         self._duty = 0.0
         self._supplied = False
         self._from_ma = 0.0
@@ -63,6 +65,8 @@ class Lamp:
 
     def loop_ua(self, now_ms: float) -> int:
         """The transducer's loop in microamperes, as an analog module's register has it."""
+        if not self.measured:
+            return 0
         return loop_ua(LampCurrent(0, "", round(self.ma(now_ms))), TRANSDUCER_MA)
 
     def _turn(self, now_ms: float) -> None:

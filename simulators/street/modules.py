@@ -24,20 +24,38 @@ COILS = 8
 
 
 class RelayModule:
-    """Relays with timers. ``welded`` are contacts that open no more; ``switched`` is called with relay, state and time."""
+    """Relays with timers. ``switched`` is called with relay, state and time."""
 
     def __init__(self, switched: Callable[[int, bool, float], None]) -> None:
         self._switched = switched
         self._until_ms = [-math.inf] * COILS
         self._closed = [False] * COILS
         self._moves: list[tuple[float, int, bool]] = []
-        self.welded: set[int] = set()
+        self._welded: set[int] = set()
+        self._powered = True
         self.due_ms = math.inf
         """When a contact moves by itself."""
 
     def closed(self, relay: int) -> bool:
         """Whether the relay's contact is closed."""
         return self._closed[relay]
+
+    def weld(self, relay: int) -> None:
+        """The relay's contact opens no more."""
+        self._welded.add(relay)
+
+    def cut_power(self, now_ms: float) -> None:
+        """It has no supply: it answers nobody, and all its relays let go."""
+        self._powered = False
+        for relay in range(COILS):
+            self._set(relay, -math.inf, now_ms)
+
+    def mend(self, now_ms: float) -> None:
+        """It has its supply again, and contacts that open."""
+        self._powered = True
+        self._welded.clear()
+        for relay, until_ms in enumerate(self._until_ms):
+            self._set(relay, until_ms, now_ms)
 
     def advance(self, now_ms: float) -> None:
         """Let timers run out and contacts move."""
@@ -48,14 +66,16 @@ class RelayModule:
         for move in sorted(one for one in self._moves if one[0] <= now_ms):
             self._moves.remove(move)
             at_ms, relay, closed = move
-            closed = closed or relay in self.welded
+            closed = closed or (relay in self._welded and self._closed[relay])
             if closed != self._closed[relay]:
                 self._closed[relay] = closed
                 self._switched(relay, closed, at_ms)
         self._plan()
 
-    def answer(self, request: Request, levels: Sequence[bool], now_ms: float) -> Answer:
+    def answer(self, request: Request, levels: Sequence[bool], now_ms: float) -> Answer | None:
         """Do what a request asks for."""
+        if not self._powered:
+            return None
         address, function = request.address, request.function
         if function == modbus.SET_COIL and modbus.PULSE_COILS <= address < modbus.PULSE_COILS + COILS:
             tenths = int.from_bytes(request.frame[4:6], "big")

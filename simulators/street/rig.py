@@ -29,7 +29,7 @@ GLOWS_MS = 800
 
 
 class Defect(enum.StrEnum):
-    """What can be wrong with what a sensor sees, or with the relay; ``sensor:blind``, ``sensor:haunted``, ``supply:welded``."""
+    """What can be wrong with what a sensor sees, or with the relay; ``sensor:blind``, ``sensor:haunted``, ``relay:welded``."""
 
     BLIND = "blind"
     HAUNTED = "haunted"
@@ -139,40 +139,52 @@ class Rig:
         """Make something go wrong, or well again with ``how`` "well".
 
         Args:
-            what: a line of ``LINES``, a lamp as "lamp-left", a sensor's name or "supply".
+            what: a line of ``LINES``, or what the controller's faults name: a sensor, "lamp-left", "relay", "current-left" ...
             how: of ``Fault``, ``LampFault`` or ``Defect``.
 
         Raises:
             WiringError: there is no such thing, or it cannot be broken in this way.
         """
-        lamp = self.lamps.get(what.removeprefix("lamp-")) if what.startswith("lamp-") else None
-        defects = {
-            "tracker": (Defect.BLIND, Defect.HAUNTED),
-            "presence": (Defect.BLIND, Defect.HAUNTED),
-            "pir": (Defect.BLIND, Defect.HAUNTED),
-            "speed": (Defect.BLIND,),
-            "supply": (Defect.WELDED,),
-        }.get(what, ())
-        known = {
-            *([*Fault] if what in self.ports else []),
-            *([*LampFault] if lamp else []),
-            *defects,
-        }
-        if not known:
-            things = ", ".join([*LINES, "pir", *(f"lamp-{name}" for name in LAMPS), "supply"])
-            raise WiringError(f"there is no {what!r} to break; there are: {things}")
+        known = self._breakable().get(what)
+        if known is None:
+            raise WiringError(f"there is no {what!r} to break; there are: {', '.join(self._breakable())}")
         if how != "well" and how not in known:
             raise WiringError(f"{what} cannot be {how!r}; it can be: {', '.join(sorted(known))} or well")
-        if lamp:
-            lamp.fault = None if how == "well" else LampFault(how)
-        elif what == "supply":
-            self.relays.welded = set() if how == "well" else {SUPPLY_COIL}
+        if what == "relay":
+            self._break_relay(how)
+        elif what.startswith("lamp-"):
+            self.lamps[what.removeprefix("lamp-")].fault = None if how == "well" else LampFault(how)
+        elif what.startswith("current-"):
+            self.lamps[what.removeprefix("current-")].measured = how == "well"
         else:
             if what in self.ports:
                 self.ports[what].fault = Fault(how) if how in {*Fault} else None
-            for defect in defects:
-                setattr(getattr(self, what), defect.value, how == defect)
+            for defect in known & {*Defect}:
+                setattr(getattr(self, what), defect, how == defect)
         self._due_ms = dict.fromkeys(self.ports, 0.0)
+
+    def _breakable(self) -> dict[str, set[str]]:
+        """What can be broken, and how."""
+        eyes: set[str] = {Defect.BLIND, Defect.HAUNTED}
+        lines: dict[str, set[str]] = {name: {*Fault} for name in self.ports}
+        for name in ("tracker", "presence"):
+            lines[name] = lines.get(name, set()) | eyes
+        lines["speed"] = lines.get("speed", set()) | {Defect.BLIND}
+        return {
+            **lines,
+            "pir": eyes,
+            "relay": {Fault.SILENT, Defect.WELDED},
+            **{f"lamp-{name}": {*LampFault} for name in LAMPS},
+            **{f"current-{name}": {Fault.SILENT} for name in LAMPS},
+        }
+
+    def _break_relay(self, how: str) -> None:
+        now_ms = self.world.now_ms
+        self.relays.mend(now_ms)
+        if how == Fault.SILENT:
+            self.relays.cut_power(now_ms)
+        elif how == Defect.WELDED:
+            self.relays.weld(SUPPLY_COIL)
 
     def _switched(self, relay: int, closed: bool, at_ms: float) -> None:
         if relay == SUPPLY_COIL:

@@ -5,11 +5,12 @@ controller's pins do to the lamps. A path stays the same however often its line 
 real line.
 """
 
+import itertools
 import pathlib
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -175,9 +176,17 @@ class Street:
         self.board.drive(PIR_PIN, HIGH if level else LOW)
 
     def _drive_lamps(self) -> None:
-        """What the pins have come to do since the last look, at the instant at which they did."""
+        """All that the pins did since the last look, at the instant at which they did: this thread may come late, a flash is short."""
         for name, pin in PINS.items():
             output = self.board.output(pin)
-            if output is not None and output is not self._seen.get(name):
-                self._seen[name] = output
-                self.rig.drive(name, output.duty, (output.since_ns - self._began_ns) / 1_000_000)
+            if output is None or output is self._seen.get(name):
+                continue
+            for change in _after(self._seen.get(name), self.board.history(pin)):
+                self._seen[name] = change
+                self.rig.drive(name, change.duty, (change.since_ns - self._began_ns) / 1_000_000)
+
+
+def _after(seen: Output | None, history: Sequence[Output]) -> list[Output]:
+    """What came after the change that was seen last."""
+    fresh = list(itertools.takewhile(lambda change: change is not seen, reversed(history)))
+    return fresh[::-1]

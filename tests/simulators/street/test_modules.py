@@ -67,8 +67,28 @@ def test_a_coil_that_is_set_stays_until_it_is_unset(line: Line) -> None:
 
 def test_a_welded_contact_does_not_open(line: Line) -> None:
     line.ask(modbus.pulse(UNITS["relays"], 0, 700), 0.0)
-    line.relays.welded.add(0)
+    line.relays.weld(0)
     line.port.take(5000.0)
+    assert line.relays.closed(0)
+    line.relays.mend(5000.0)
+    line.port.take(5100.0)
+    assert not line.relays.closed(0)
+
+
+def test_a_contact_that_is_open_does_not_weld(line: Line) -> None:
+    line.relays.weld(0)
+    line.port.take(100.0)
+    assert not line.relays.closed(0)
+
+
+def test_without_its_supply_the_module_is_silent_and_its_relays_let_go(line: Line) -> None:
+    line.ask(modbus.pulse(UNITS["relays"], 0, 700), 0.0)
+    line.relays.cut_power(50.0)
+    line.port.take(60.0)
+    assert not line.relays.closed(0)
+    assert line.ask(modbus.pulse(UNITS["relays"], 0, 700), 100.0) == []
+    line.relays.mend(300.0)
+    assert len(line.ask(modbus.pulse(UNITS["relays"], 0, 700), 300.0)) == 1
     assert line.relays.closed(0)
 
 

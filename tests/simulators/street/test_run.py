@@ -122,6 +122,39 @@ def test_a_lamp_that_is_not_sound_is_told_and_the_other_flashes(how: str, state:
     assert "right" in run.flashed
 
 
+def test_a_relay_that_welds_while_it_is_lit_is_told_after_it() -> None:
+    run, events = lit({})
+    run.rig.break_it("relay", "welded")
+    run.until(25_000)
+    assert not run.controller.crossing.lit
+    assert "fault.sensor relay welded" in events
+    run.rig.break_it("relay", "well")
+    for at_ms, level in ((30_000, 1), (30_200, 0)):
+        run.until(at_ms)
+        run.controller.level("button", level, at_ms)
+    run.until(50_000)
+    assert "fault.cleared relay" in events
+    assert run.faults == {}
+
+
+@pytest.mark.parametrize(
+    ("what", "inputs"),
+    [
+        ("relay", {"relay": "silent"}),
+        ("current-left", {"current-left": "silent"}),
+        ("io", dict.fromkeys(("relay", "current-left", "current-right"), "silent")),
+    ],
+)
+def test_what_is_broken_is_called_as_in_its_fault(what: str, inputs: dict[str, str]) -> None:
+    run, _events = lit({})
+    run.rig.break_it(what, "silent")
+    run.until(12_000)
+    assert run.faults == inputs
+    run.rig.break_it(what, "well")
+    run.until(17_000)
+    assert run.faults == {}
+
+
 def test_without_the_controller_the_relay_makes_it_dark() -> None:
     run, _events = lit({})
     assert run.rig.dark_for_ms(8000.0) < 800
