@@ -9,7 +9,7 @@ from provisioning.authority.authority import Authority
 from provisioning.cable.contents import Bundle, read_bundle
 from provisioning.cable.enrolment import PRESS_S, Bench
 from provisioning.errors import SetupError
-from provisioning.installation import Installation, read
+from provisioning.installation import read
 from provisioning.inventory.inventory import Inventory
 from provisioning.listener import Listener
 
@@ -18,9 +18,11 @@ TREE = Path(__file__).parents[1]
 
 @contextlib.contextmanager
 def opened(
-    file: Path, passphrase: str | None, *, press_s: float = PRESS_S
+    file: Path, passphrase: str | None, *, bundle: Path | None = None, press_s: float = PRESS_S
 ) -> Iterator[tuple[Bench, Callable[[str], Bundle]]]:
     """The bench of an installation, and what gives the firmware of a kind. All that can be wrong on the laptop is found here.
+
+    ``bundle`` is taken in place of the one that the installation's file names.
 
     Raises:
         InputError: the installation file.
@@ -41,15 +43,15 @@ def opened(
         ) as listener,
         tempfile.TemporaryDirectory(prefix="dabyl-firmware-") as scratch,
     ):
-        firmware = Firmware(installation, Path(scratch))
+        firmware = Firmware(bundle or installation.bundle, Path(scratch))
         yield Bench(installation, authority, inventory, listener, press_s=press_s), firmware.of
 
 
 class Firmware:
-    """The bundles of an installation: the one that its file names, else compiled when a kind is first asked for."""
+    """The bundle in a folder, or one for each kind, compiled into a folder when it is first asked for."""
 
-    def __init__(self, installation: Installation, scratch: Path) -> None:
-        self._folder = installation.bundle
+    def __init__(self, folder: Path | None, scratch: Path) -> None:
+        self._folder = folder
         self._scratch = scratch
         self._made: dict[str, Bundle] = {}
 

@@ -42,6 +42,9 @@ class SimulatedHands:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(END_S)
+        for stream in (self._process.stdout, self._process.stderr):
+            assert stream is not None
+            stream.close()
 
     def plug(self, device: Device) -> str:
         """Plug its board in; the port where it is."""

@@ -63,7 +63,7 @@ def read(path: Path) -> Installation:
         InputError: missing, open to others, no TOML, or with something unknown, ill-typed or out of range.
     """
     try:
-        document = tomllib.loads(read_secret(os.fspath(path), MAX_FILE, "the installation file").decode("utf-8"))
+        document = tomllib.loads(read_secret(os.fspath(path), MAX_FILE, "the file").decode("utf-8"))
         return _checked(path, document)
     except (KeysError, ConfigError) as error:
         raise InputError("installation", reason=str(error)) from None

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from provisioning import batch as work
 from provisioning.bench import TREE, opened
 from provisioning.cable.ports import boards
-from provisioning.cli.common import FILE, Telling, common, language_of, passphrase
+from provisioning.cli.common import BUNDLE, FILE, Telling, common, language_of, passphrase
 from provisioning.cli.person import Person
 from provisioning.firmware.modules import kinds
 from provisioning.hands import SimulatedHands
@@ -43,12 +43,14 @@ FAILED = 1
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the simulated installation is kept.  [default: the table's name with .simulated]",
 )
+@BUNDLE
 @common
 def batch(
     table: Path,
     check: bool,
     simulated: bool,
     folder: Path | None,
+    bundle: Path | None,
     installation: Path,
     passphrase_file: Path | None,
     as_json: bool,
@@ -68,7 +70,7 @@ def batch(
             installation = hands.installation
         else:
             hands = Person(spoken, boards)
-        bench, firmware = stack.enter_context(opened(installation, passphrase(passphrase_file)))
+        bench, firmware = stack.enter_context(opened(installation, passphrase(passphrase_file), bundle=bundle))
         telling = Telling(language, quiet=simulated)
         with _bar(len(devices)) as finished:
             outcomes = work.run(bench, firmware, devices, hands, telling, finished)

@@ -1,5 +1,6 @@
 """What the commands that enrol devices share: options, progress in a terminal, errors in the person's language."""
 
+import errno
 import functools
 import getpass
 import os
@@ -15,8 +16,18 @@ from provisioning.authority.errors import PassphraseError
 from provisioning.errors import ProvisionError, SetupError
 from provisioning.messages import LANGUAGES, chosen, text
 
+COPIES = ("copy", "install")
+"""Steps that show on a terminal how much has gone over."""
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
 FILE = click.Path(dir_okay=False, path_type=Path)
 _PASSPHRASE_LIMIT = 1024
+
+
+BUNDLE = click.option(
+    "--bundle",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder 'flash' of a firmware bundle.  [default: the installation's, else compiled]",
+)
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,6 +37,10 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     def told(*args: Any, **options: Any) -> Any:
         try:
             return command(*args, **options)
+        except OSError as error:
+            if error.errno not in DISK:
+                raise
+            raise Told(SetupError("disk", reason=error.strerror), chosen(options["language"])) from None
         except ProvisionError as error:
             raise Told(error, chosen(options["language"])) from None
         except PassphraseError:
@@ -82,7 +97,8 @@ class Telling:
     def step(self, name: str, **facts: object) -> None:
         """A step begins."""
         self._line = text(self.language, f"step.{name}", **facts)
-        self._say(self._line)
+        if name not in COPIES or not self._terminal:
+            self._say(self._line)
 
     def part(self, done: int, total: int) -> None:
         """So many bytes of so many are copied."""

@@ -1,13 +1,21 @@
-"""The group ``dabyl provision``. Exit codes: 0 done, 2 wrong usage, files or state."""
+"""The group ``dabyl provision``. Exit codes: 0 done, 1 some devices are not, 2 wrong usage, files or state."""
+
+from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from agent.keys.errors import KeysError
 from provisioning.authority.errors import AuthorityError
 from provisioning.brokers.errors import BrokerError
+from provisioning.cli.batch import batch
 from provisioning.cli.broker import broker
+from provisioning.cli.common import common, is_terminal, passphrase
 from provisioning.cli.enrolment import claim, revoke, serve
+from provisioning.cli.guide import guide
 from provisioning.cli.inventory import inventory
+from provisioning.cli.labels import labels
+from provisioning.cli.serial import serial
 from provisioning.inventory.errors import InventoryError
 
 
@@ -27,13 +35,63 @@ def main(argv: list[str]) -> int:
     return result if isinstance(result, int) else 0  # --help hands back click's own exit code
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-def _provision() -> None:
-    """From a box of blank boards to a building that works."""
+class _Day(click.Group):
+    """Lists its commands in the order of an installer's day."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's own signature
+        """Write one section for each part of the day."""
+        for part, names in DAY.items():
+            with formatter.section(part):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(90)) for name in names])
 
 
-_provision.add_command(broker)
-_provision.add_command(claim)
-_provision.add_command(inventory)
-_provision.add_command(revoke)
-_provision.add_command(serve)
+@click.group(
+    cls=_Day,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="\b\nStart here:\n"
+    "  dabyl provision                                           on a terminal: leads you, in your language\n"
+    "  dabyl provision batch devices.csv --simulated --json      the whole of it, without any hardware\n",
+)
+@click.option("--port", help="Serial port of the board, when you are led.  [default: the only one there is]")
+@common
+@click.pass_context
+def _provision(
+    context: click.Context,
+    port: str | None,
+    installation: Path,
+    passphrase_file: Path | None,
+    as_json: bool,
+    language: str | None,
+) -> int | None:
+    """From a box of blank boards to a building that works.
+
+    Without a command, on a terminal, you are led through it: what to plug in, what it sees, what to press now, what to do next.
+    """
+    if context.invoked_subcommand is not None:
+        given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        if given:
+            option = given[0].replace("_", "-").replace("as-json", "json")
+            raise click.UsageError(f"--{option} belongs behind the command: {context.invoked_subcommand} --{option} …")
+        return None
+    if as_json or not is_terminal():
+        click.echo(context.get_help())
+        return 0
+    return guide(installation, passphrase(passphrase_file), port, language)
+
+
+DAY = {
+    "In the office, before": {
+        "batch": batch,
+        "inventory": inventory,
+        "claim": claim,
+        "labels": labels,
+        "broker": broker,
+        "serve": serve,
+    },
+    "At the bench, each board": {"serial": serial},
+    "Afterwards": {"revoke": revoke},
+}
+for _part in DAY.values():
+    for _command in _part.values():
+        _provision.add_command(_command)

@@ -12,7 +12,7 @@ from provisioning.cable.enrolment import PRESS_S, Bench, enrol
 from provisioning.cable.flashing import flash
 from provisioning.cable.ports import the_board
 from provisioning.cable.prompt import Prompt
-from provisioning.cli.common import FILE, Telling, common, passphrase
+from provisioning.cli.common import BUNDLE, FILE, Telling, common, passphrase
 from provisioning.errors import InputError
 from provisioning.inventory.errors import UnknownDeviceError
 from provisioning.inventory.record import PLACE_FIELDS, Device, Place
@@ -40,6 +40,7 @@ from provisioning.messages import text
 @click.option("--room", default="", help="Room.")
 @click.option("--replace", is_flag=True, help="The board, or the name, was another's so far: revoke that.")
 @click.option("--press-wait", type=click.IntRange(1, 86400), default=int(PRESS_S), show_default=True, help="Seconds.")
+@BUNDLE
 @common
 def serial(
     name: str,
@@ -52,6 +53,7 @@ def serial(
     room: str,
     replace: bool,
     press_wait: int,
+    bundle: Path | None,
     installation: Path,
     passphrase_file: Path | None,
     as_json: bool,
@@ -64,10 +66,10 @@ def serial(
     """
     telling = Telling(language)
     began = time.monotonic()
-    with opened(installation, passphrase(passphrase_file), press_s=press_wait) as (bench, firmware):
+    with opened(installation, passphrase(passphrase_file), bundle=bundle, press_s=press_wait) as (bench, firmware):
         place = Place(site=site, building=building, floor=floor, room=room)
         device = _device(bench, name, kind, place)
-        bundle = firmware(device.kind)
+        files = firmware(device.kind)
         telling.step("find")
         port = port or the_board()
         if image is not None:
@@ -76,7 +78,7 @@ def serial(
         with Prompt(port) as prompt:
             press = enrol(
                 bench,
-                bundle,
+                files,
                 name,
                 prompt,
                 telling,

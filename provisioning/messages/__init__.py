@@ -28,7 +28,12 @@ def catalogue(language: str) -> dict[str, str]:
 
 def chosen(asked: str | None) -> str:
     """The language that was asked for, else the one of the environment, else English."""
+    return wished(asked) or LANGUAGES[0]
+
+
+def wished(asked: str | None) -> str | None:
+    """The language that was asked for, else the one of the environment; None if there is none of ours."""
     for wish in (asked, *(os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))):
         if wish and wish[:2].lower() in LANGUAGES:
             return wish[:2].lower()
-    return LANGUAGES[0]
+    return None

@@ -12,6 +12,7 @@ from provisioning.plan.table import MAX_CELL, Row, rows
 
 NEEDED = ("name", "kind", "room")
 COLUMNS = ("name", "kind", "serial", *PLACE_FIELDS)
+GOOD = {"name": "good", "kind": "good"}
 DEGREES = ("latitude", "longitude")
 MAX_DEVICES = 10_000
 MAX_PROBLEMS = 200
@@ -28,7 +29,8 @@ class Problem:
 
     def told(self, language: str) -> str:
         """In words."""
-        return f"row {self.row}, {self.column}: " + text(language, f"row.{self.key}", **self.facts)
+        problem = text(language, f"row.{self.key}", **self.facts)
+        return text(language, "row.place", row=self.row, column=self.column, problem=problem)
 
 
 class TableError(InputError):
@@ -69,10 +71,9 @@ def read(file: Path, kinds: Collection[str]) -> list[Device]:
         values = {name: cells[at] for name, at in columns.items() if at < len(cells)}
         before = len(problems)
         _check(number, values, kinds, seen, problems)
-        if len(problems) == before:
-            device = _device(number, values, problems)
-            if device is not None:
-                devices.append(device)
+        device = _device(number, values, problems)
+        if device is not None and len(problems) == before:
+            devices.append(device)
         if len(problems) >= MAX_PROBLEMS:
             break
         if len(devices) > MAX_DEVICES:
@@ -125,14 +126,27 @@ def _check(
 
 
 def _device(number: int, values: dict[str, str], problems: list[Problem]) -> Device | None:
-    place = {name: values.get(name, "") for name in PLACE_FIELDS if name not in DEGREES}
-    degrees = {name: _degrees(values.get(name, "")) for name in DEGREES}
-    try:
-        return Device(values["name"], values["kind"], values.get("serial", ""), Place(**place, **degrees))  # type: ignore[arg-type]
-    except RecordError as error:
-        problem = str(error).removeprefix(f"{error.field}: ")
-        problems.append(Problem(number, error.field, "wrong", {"problem": problem}))
-        return None
+    """The record, or what is wrong with it: a record tells the first of its fields that is wrong, which is then taken for good."""
+    known = {(one.row, one.column) for one in problems}
+    fields: dict[str, object] = {name: values.get(name, "") for name in COLUMNS}
+    fields |= {name: _degrees(values.get(name, "")) for name in DEGREES}
+    wrong = False
+    for _field in COLUMNS:
+        try:
+            place = Place(**{name: fields[name] for name in PLACE_FIELDS})  # type: ignore[arg-type]  # checked by itself
+            device = Device(str(fields["name"]), str(fields["kind"]), str(fields["serial"]), place)
+        except RecordError as error:
+            wrong = True
+            if (number, error.field) not in known:
+                problem = str(error).removeprefix(f"{error.field}: ")
+                problems.append(Problem(number, error.field, "wrong", {"problem": problem}))
+            if error.field in DEGREES:
+                fields |= dict.fromkeys(DEGREES)
+            else:
+                fields[error.field] = GOOD.get(error.field, "")
+        else:
+            return None if wrong else device
+    return None
 
 
 def _degrees(value: str) -> float | None:

@@ -1,0 +1,116 @@
+"""``dabyl provision`` on a terminal: a person is led from device to device, told what to plug in, what to press, and what to do next."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from agent.keys.errors import KeysError
+from provisioning.authority.errors import AuthorityError, PassphraseError
+from provisioning.batch import translated
+from provisioning.bench import opened
+from provisioning.cable.contents import Bundle
+from provisioning.cable.enrolment import Bench, enrol
+from provisioning.cable.ports import boards
+from provisioning.cable.prompt import Prompt
+from provisioning.cli.common import Telling, Told, asked_passphrase
+from provisioning.cli.person import Person
+from provisioning.errors import CableError, ProvisionError, SetupError
+from provisioning.inventory.errors import InventoryError
+from provisioning.inventory.record import REVOKED, VERIFIED, Device
+from provisioning.messages import LANGUAGES, text, wished
+
+TRIES = 3
+NAMES = ("English", "Русский", "Қазақша")
+
+
+def guide(installation: Path, passphrase: str | None, port: str | None, asked: str | None) -> int:
+    """Lead a person; the exit code: 0 everything is done, 1 something is left."""
+    language = wished(asked) or _language()
+    try:
+        with contextlib.ExitStack() as stack:
+            bench, firmware = _opened(stack, installation, passphrase, language)
+            left = [one for one in bench.inventory.devices() if one.state != REVOKED and not one.has_reached(VERIFIED)]
+            return _all(bench, firmware, left, Person(language, _boards(port)), language)
+    except ProvisionError as error:
+        raise Told(error, language) from None
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\n" + text(language, "guide.stopped"), err=True)
+        return 1
+
+
+def _language() -> str:
+    """Ask for the language, where neither an option nor the system names one."""
+    click.echo("   ".join(f"{number} {name}" for number, name in enumerate(NAMES, 1)), err=True)
+    number = click.prompt("", type=click.IntRange(1, len(NAMES)), prompt_suffix="> ", err=True)
+    return LANGUAGES[number - 1]
+
+
+def _opened(
+    stack: contextlib.ExitStack, installation: Path, passphrase: str | None, language: str
+) -> tuple[Bench, Callable[[str], Bundle]]:
+    """The bench; the passphrase is asked for if the authority has one."""
+    for _try in range(TRIES):
+        try:
+            return stack.enter_context(opened(installation, passphrase))
+        except PassphraseError:
+            if passphrase is not None:
+                click.echo(text(language, "error.passphrase"), err=True)
+            passphrase = asked_passphrase(language)
+    raise SetupError("passphrase")
+
+
+def _boards(port: str | None) -> Callable[[], list[str]]:
+    """What lists the ports where a board is: all that look like one, or the one that was named."""
+    if port is None:
+        return boards
+    named = Path(port)
+    return lambda: [port] if named.exists() else []
+
+
+def _all(bench: Bench, firmware: Callable[[str], Bundle], left: list[Device], person: Person, language: str) -> int:
+    if not left:
+        planned = bench.inventory.devices()
+        click.echo(text(language, "guide.nothing" if planned else "guide.empty"), err=True)
+        return 0
+    click.echo(text(language, "guide.welcome", count=len(left)), err=True)
+    done = 0
+    for number, device in enumerate(left, 1):
+        facts = {"number": number, "count": len(left), "name": device.name, "kind": device.kind}
+        click.echo("\n" + text(language, "guide.device", place=str(device.place) or "—", **facts), err=True)
+        if _one(bench, firmware, device, person, language):
+            done += 1
+            if number < len(left):
+                person.unplug(device)
+        else:
+            click.echo(text(language, "guide.skipped", name=device.name), err=True)
+    click.echo("\n" + text(language, "guide.summary", done=done, left=len(left) - done), err=True)
+    return 0 if done == len(left) else 1
+
+
+def _one(bench: Bench, firmware: Callable[[str], Bundle], device: Device, person: Person, language: str) -> bool:
+    """Enrol one device, as often as the person wants to try; False if it is skipped."""
+    while True:
+        try:
+            bundle = firmware(device.kind)
+            with Prompt(person.plug(device)) as prompt:
+                press = enrol(bench, bundle, device.name, prompt, Telling(language), lambda: person.press(device))
+        except (AuthorityError, InventoryError, KeysError) as error:
+            problem: ProvisionError = translated(error)
+        except ProvisionError as error:
+            problem = error
+        else:
+            click.echo(text(language, "guide.pressed", seconds=press.seconds, name=device.name), err=True)
+            return True
+        click.echo("\n! " + problem.told(language), err=True)
+        answer = click.prompt(
+            text(language, "guide.again"), default="", show_default=False, prompt_suffix="\n> ", err=True
+        )
+        if answer.strip().lower()[:1] == "q":
+            raise click.Abort
+        if answer.strip().lower()[:1] == "s":
+            return False
+        if isinstance(problem, CableError):
+            time.sleep(1)  # a board that was plugged in again starts

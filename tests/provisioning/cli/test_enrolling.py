@@ -1,0 +1,148 @@
+"""The commands as processes of their own: a batch that is killed goes on, and a person is led on a terminal."""
+
+import json
+import os
+import pathlib
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from provisioning.hands import SimulatedHands
+from provisioning.inventory.record import Device
+from simulators.board.firmware import compiled, lacking
+from simulators.site import dabyl
+from simulators.workshop.account import account
+
+pytestmark = [pytest.mark.micropython, pytest.mark.skipif(lacking() is not None, reason=str(lacking()))]
+DEVICES = [Device("sos-1", "sos-button"), Device("sos-2", "sos-button")]
+TABLE = "name;kind;building;room\nsos-1;sos-button;Школа № 5;Спортзал\nsos-2;sos-button;Школа № 5;212\n"
+MOST_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    return compiled(tmp_path_factory.mktemp("firmware") / "bundle", ["sos-button"])
+
+
+def test_a_batch_killed_as_a_certificate_is_issued_goes_on_and_nothing_is_double(
+    tmp_path: pathlib.Path, bundle: pathlib.Path
+) -> None:
+    table, folder = tmp_path / "devices.csv", tmp_path / "w"
+    table.write_text(TABLE, encoding="utf-8-sig")
+    command = [*dabyl(), "provision", "batch", str(table), "--simulated", "--json", "--folder", str(folder)]
+    command += ["--bundle", str(bundle)]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = folder / "authority" / "audit.jsonl"
+    until = time.monotonic() + MOST_S
+    while not log.exists() or '"identity": "sos-1"' not in log.read_text():
+        assert time.monotonic() < until
+        assert first.poll() is None
+        time.sleep(0.002)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=MOST_S)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["registered"], report["failed"], report["resumed"]) == (2, 0, 1)
+    assert all(device["first_press"]["event"] for device in report["devices"])
+    with SimulatedHands(folder, [device.name for device in DEVICES]) as hands:
+        found = account(folder, DEVICES, hands.plug)
+    assert found == {"registered": 2, "double_identities": 0, "orphan_keys": 0}
+    assert log.read_text().count('"identity": "sos-1"') == 1
+
+
+class Terminal:
+    """A process on a terminal."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self._near, far = pty.openpty()
+        self.process = subprocess.Popen(command, stdin=far, stdout=far, stderr=far, env=environment)
+        os.close(far)
+        self.shown = ""
+        self._at = 0
+
+    def until(self, text: str) -> None:
+        """Wait until it shows a text, after what was waited for before."""
+        end = time.monotonic() + MOST_S
+        while (found := self.shown.find(text, self._at)) < 0:
+            assert time.monotonic() < end, self.shown
+            if select.select([self._near], [], [], 0.1)[0]:
+                try:
+                    self.shown += os.read(self._near, 65536).decode(errors="replace")
+                except OSError:  # it has ended
+                    assert text in self.shown[self._at :], self.shown
+        self._at = found + len(text)
+
+    def type(self, text: str) -> None:
+        """Type at it."""
+        os.write(self._near, text.encode())
+
+    def close(self) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._near)
+
+
+@pytest.fixture
+def hands(tmp_path: pathlib.Path) -> Iterator[SimulatedHands]:
+    with SimulatedHands(tmp_path / "w", [device.name for device in DEVICES]) as hands:
+        yield hands
+
+
+def test_a_person_is_led_past_a_wrong_board_in_russian(
+    tmp_path: pathlib.Path, hands: SimulatedHands, bundle: pathlib.Path
+) -> None:
+    table = tmp_path / "devices.csv"
+    table.write_text(TABLE, encoding="utf-8")
+    with hands.installation.open("a") as file:
+        file.write(f'[firmware]\nbundle = "{bundle}"\n')
+    place = ["--installation", str(hands.installation)]
+    plan = "import sys; from provisioning.inventory.inventory import Inventory; from provisioning.plan.check import read; import pathlib\n"
+    plan += "Inventory(pathlib.Path(sys.argv[1])).plan(read(pathlib.Path(sys.argv[2]), ['sos-button']), 0)"
+    subprocess.run(
+        [sys.executable, "-c", plan, str(tmp_path / "w" / "inventory.db"), str(table)], check=True, timeout=30
+    )
+    port = tmp_path / "port"
+
+    def plug(device: Device) -> None:
+        port.with_suffix(".new").symlink_to(hands.plug(device))
+        port.with_suffix(".new").replace(port)
+
+    def unplug() -> None:
+        port.unlink()
+        hands.unplug(DEVICES[0])
+
+    command = [*dabyl(), "provision", *place, "--port", str(port)]
+    terminal = Terminal(command, {**os.environ, "LANG": "ru_RU.UTF-8", "LC_ALL": ""})
+    try:
+        terminal.until("Осталось: 2")
+        terminal.until("Спортзал")
+        terminal.until("Подключите USB-кабелем плату для sos-1.")
+        plug(DEVICES[0])
+        terminal.until("НАЖМИТЕ КНОПКУ sos-1")
+        hands.press(DEVICES[0])
+        terminal.until("sos-1 готово.")
+        terminal.until("Отключите плату sos-1")
+        unplug()
+        terminal.until("Подключите USB-кабелем плату для sos-2.")
+        plug(DEVICES[0])  # the wrong one
+        terminal.until("Эта плата уже sos-1, а не sos-2.")  # noqa: RUF001
+        terminal.until("Enter: повторить")
+        unplug()
+        plug(DEVICES[1])
+        terminal.type("\n")
+        terminal.until("НАЖМИТЕ КНОПКУ sos-2")
+        hands.press(DEVICES[1])
+        terminal.until("Готово: 2, осталось: 0.")
+        assert terminal.process.wait(MOST_S) == 0
+        assert "Traceback" not in terminal.shown
+    finally:
+        terminal.close()
+        (tmp_path / "shown.txt").write_text(terminal.shown)
