@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from benchmarks import (
     backlog,
+    badge_kills,
     battery,
     board_cuts,
     board_heap,
@@ -23,6 +24,7 @@ from benchmarks import (
     mqtt,
     offload_cuts,
     outage,
+    panic_hub,
     sensors,
     signing,
     start,
@@ -112,6 +114,7 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
         "decoders of the crosswalk's sensors, ratio to the public parsers, and 10^6 fuzzed bytes for each",
     ),
     "crosswalk-flash": (crosswalk_flash.measure, "the crosswalk's flash cycle while the machine is loaded"),
+    "panic-hub": (panic_hub.measure, "a school's wired buttons: short presses, kills, cut cables"),
     "crosswalk-kill": (crosswalk_kill.measure, "kill -9 while the beacon flashes: time until the lamps are dark"),
     "board-cuts": (
         board_cuts.measure,
@@ -125,6 +128,10 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
     "crosswalk-states": (
         crosswalk_states.measure,
         "every reachable state of the crosswalk's machine, in bounded worlds",
+    ),
+    "badge-kills": (
+        badge_kills.measure,
+        "50 times kill -9 of a badge that records 720p30: pictures lost, all before them proven",
     ),
     "offload": (offload_cuts.measure, "a badge's upload of evidence, cut at 100 random points"),
     "evidence": (evidence.measure, "recording and verifying 720p30: processor time on the badge, speed at the center"),

@@ -115,10 +115,8 @@ class BadgeScene:
     async def _start_center(self) -> None:
         site = self.site
         self._port = free_port()
-        now_ms = time.time_ns() // 1_000_000
-        make_identity(
-            site.directory / "evidence", site.authority, "evidence", EVIDENCE, now_ms, hosts=(HOST, "localhost")
-        )
+        hosts = (HOST, "localhost")
+        make_identity(site.directory / "evidence", site.authority, "evidence", EVIDENCE, self.now_ms(), hosts=hosts)
         with site.center_config.open("a", encoding="utf-8") as config:
             config.write(
                 f'[evidence]\nlisten = "{HOST}:{self._port}"\nfolder = "evidence-store"\n'
@@ -156,8 +154,13 @@ class BadgeScene:
 
     def exporter(self) -> IdentityFiles:
         """The identity of an archive, which signs copies of recordings."""
-        now_ms = time.time_ns() // 1_000_000
-        return make_identity(self.site.directory / "exporter", self.site.authority, "exporter", "archive-1", now_ms)
+        folder = self.site.directory / "exporter"
+        return make_identity(folder, self.site.authority, "exporter", "archive-1", self.now_ms())
+
+    @staticmethod
+    def now_ms() -> int:
+        """Milliseconds since 1970 UTC."""
+        return time.time_ns() // 1_000_000
 
     # Whoever wears it
 
