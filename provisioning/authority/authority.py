@@ -34,6 +34,7 @@ _ISSUING_URI = "issuing.uri"
 _NAME_MAX = 48
 _SERIAL_BITS = 127
 _CERTIFICATE_LIMIT = 8192
+_LIST_LIMIT = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,15 @@ class Authority:
     def issuing_pem(self) -> str:
         """The issuing authority's certificate: the second one of each chain."""
         return self._issuing.parsed.public_bytes(Encoding.PEM).decode("ascii")
+
+    @property
+    def current_list(self) -> str:
+        """The revocation list that was written last, PEM.
+
+        Raises:
+            AuthorityStateError: it cannot be read.
+        """
+        return state_files.read_public(self._directory / "crl.pem", _LIST_LIMIT)
 
     def issue_device(self, csr_pem: str, device_id: str, now_ms: int, days: int = LEAF_DAYS) -> Issued:
         """A device's certificate: TLS client, signs events. Raises as `issue`."""

@@ -59,6 +59,15 @@ class Office:
         """What a device gets to trust: the issuing authority and the root."""
         return [self._issuing, *self._roots]
 
+    def revocation_list(self) -> bytes:
+        """The authority's present revocation list, PEM.
+
+        Raises:
+            OutOfOrderError: it cannot be read.
+        """
+        with _in_order():
+            return self._authority.current_list.encode("ascii")
+
     def enrol(self, address: str, name: str, code: str, request: bytes) -> bytes:
         """A device's first certificate, for a claim.
 

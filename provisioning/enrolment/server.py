@@ -124,8 +124,11 @@ class _Handler(BaseHTTPRequestHandler):
     connection: ssl.SSLSocket
 
     def do_GET(self) -> None:
-        """``cacerts``."""
-        self._answer({"cacerts": self._authorities})
+        """``cacerts``; and the revocation list, for brokers and the center."""
+        if self.path == "/crl.pem":
+            self._give_list()
+        else:
+            self._answer({"cacerts": self._authorities})
 
     def do_POST(self) -> None:
         """``simpleenroll`` and ``simplereenroll``."""
@@ -144,6 +147,15 @@ class _Handler(BaseHTTPRequestHandler):
         except EnrolmentError as error:
             note(self.client_address, f"{self.path[len(_EST) :]} refused: {error}")
             self._say(error.status, str(error), error)
+
+    def _give_list(self) -> None:
+        try:
+            body = self.server.office.revocation_list()
+        except OutOfOrderError as error:
+            note(self.client_address, str(error))
+            self._say(error.status, "there is no list now", error)
+            return
+        self._send(body, "application/x-pem-file")
 
     def _authorities(self) -> bytes:
         return wire.certificates([authority.der for authority in self.server.office.authorities])
@@ -174,10 +186,12 @@ class _Handler(BaseHTTPRequestHandler):
         return wire.request_der(body)
 
     def _give(self, body: bytes) -> None:
+        self._send(body, "application/pkcs7-mime; smime-type=certs-only", ("Content-Transfer-Encoding", "base64"))
+
+    def _send(self, body: bytes, kind: str, *headers: tuple[str, str]) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "application/pkcs7-mime; smime-type=certs-only")
-        self.send_header("Content-Transfer-Encoding", "base64")
-        self.send_header("Content-Length", str(len(body)))
+        for name, value in (("Content-Type", kind), *headers, ("Content-Length", str(len(body)))):
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 

@@ -99,6 +99,8 @@ def test_curl_and_openssl_enrol_renew_and_verify(running: Running, capfd: pytest
     assert status == 200
     (running.folder / "second.pem").write_text(pem_of(body))
     openssl("verify", "-x509_strict", "-CAfile", running.folder / "cas.pem", running.folder / "second.pem")
+    status, body = running.curl("../../crl.pem")
+    assert (status, openssl("crl", "-noout", "-issuer", data=body)) == (200, b"issuer=CN = Test issuing\n")
     told = capfd.readouterr().err
     assert "sos-1 enrolled" in told
     assert code not in told
