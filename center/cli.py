@@ -5,6 +5,7 @@ Exit codes: 0 fine; 1 a problem was found, or something is not proven; 2 usage o
 
 # ruff: noqa: D301  click keeps the lines of a paragraph apart where it finds a \b
 import contextlib
+import importlib
 import json
 import os
 import random
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import click
 
@@ -66,13 +68,8 @@ def evidence(config_path: Path, log: str) -> None:
     \b
     dabyl center evidence --config /etc/dabyl/center.toml
     """
-    try:
-        from center.evidence.serve import serve  # noqa: PLC0415  the other commands need no HTTP
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(f"needs '{error.name}'; install it with: pip install 'dabyl[evidence]'") from None
-
     with _stop_signals() as stopped:
-        serve(config.load(config_path), log, stopped)
+        _evidence_server().serve(config.load(config_path), log, stopped)
 
 
 @_center.command(epilog=_CODES)
@@ -224,6 +221,8 @@ def check(config_path: Path, as_json: bool) -> None:
 
     configuration = config.load(config_path)
     check_files(configuration)
+    if configuration.evidence is not None:
+        _evidence_server().check_files(configuration)
     with _database(config_path) as database, database.read() as connection:
         told = [
             {
@@ -279,6 +278,14 @@ def main(argv: list[str]) -> int:
         )
         return 1
     return 0
+
+
+def _evidence_server() -> ModuleType:
+    """The module of the evidence server. The other commands need neither HTTP nor video."""
+    try:
+        return importlib.import_module("center.evidence.serve")
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"needs '{error.name}'; install it with: pip install 'dabyl[evidence]'") from None
 
 
 def _answer(value: object, as_json: bool, text: str) -> None:

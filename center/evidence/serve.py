@@ -5,16 +5,18 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from agent.keys.certificate import Certificate
 from agent.keys.chain import verify_chain
 from agent.keys.credentials import check_leaf, load_chain
 from agent.keys.errors import KeysError
 from agent.keys.file import FileKey
 from agent.keys.names import CENTER, EVIDENCE
+from agent.keys.revocation import RevocationList
 from center.config import Configuration, EvidenceServer
 from center.database import Database
 from center.errors import CenterError, ConfigurationError
@@ -83,15 +85,8 @@ class EvidenceService:
         roots = trusted_roots(configuration.roots)
         self._lists = load_crls(configuration.crls)
         self._crls = CrlFiles(configuration.crls)
-        try:
-            signer = FileKey.load(str(configuration.key))
-            chain = load_chain(str(configuration.certificate))
-            check_leaf(chain, signer.public_der, str(configuration.certificate))
-            verify_chain(chain, roots, now_ms(), self._lists, role=CENTER, identity=configuration.id)
-            verify_chain(load_chain(str(self._access.certificate)), roots, now_ms(), self._lists, role=EVIDENCE)
-        except KeysError as error:
-            raise ConfigurationError(f"[center] and [evidence], certificates and keys: {error}") from None
-        self._tls = tls_context(self._access, configuration)
+        signer = _signer(configuration, roots, self._lists)
+        self._tls = tls_context(self._access, configuration, roots, self._lists)
         self._database = Database(configuration.database, create=False)
         limits = Limits(self._access.quota_mib * MIB, self._access.keep_free_mib * MIB)
         self._store = Store(self._access.folder, limits)
@@ -162,7 +157,12 @@ class EvidenceService:
         server.should_exit = True
 
 
-def tls_context(access: EvidenceServer, configuration: Configuration) -> ssl.SSLContext:
+def tls_context(
+    access: EvidenceServer,
+    configuration: Configuration,
+    roots: Sequence[Certificate],
+    crls: Sequence[RevocationList],
+) -> ssl.SSLContext:
     """Mutual TLS 1.2 or later: our certificate is shown, and none comes in whom no trusted root vouches for.
 
     Raises:
@@ -172,13 +172,38 @@ def tls_context(access: EvidenceServer, configuration: Configuration) -> ssl.SSL
     tls.minimum_version = ssl.TLSVersion.TLSv1_2
     tls.verify_mode = ssl.CERT_REQUIRED
     try:
+        verify_chain(load_chain(str(access.certificate)), roots, now_ms(), crls, role=EVIDENCE)
         tls.load_cert_chain(access.certificate, access.key, password="")
         for root in configuration.roots:
             tls.load_verify_locations(root)
+    except KeysError as error:
+        raise ConfigurationError(f"[evidence] certificate: {error}") from None
     except OSError as error:
         reason = getattr(error, "reason", None) or error.strerror or error
         raise ConfigurationError(f"[evidence] certificate and key: {reason}") from None
     return tls
+
+
+def check_files(configuration: Configuration) -> None:
+    """Make sure that the files of [evidence] can be used, if there is such a table.
+
+    Raises:
+        ConfigurationError: one cannot; the text says which.
+    """
+    if configuration.evidence is not None:
+        roots, crls = trusted_roots(configuration.roots), load_crls(configuration.crls)
+        tls_context(configuration.evidence, configuration, roots, crls)
+
+
+def _signer(configuration: Configuration, roots: Sequence[Certificate], crls: Sequence[RevocationList]) -> FileKey:
+    try:
+        signer = FileKey.load(str(configuration.key))
+        chain = load_chain(str(configuration.certificate))
+        check_leaf(chain, signer.public_der, str(configuration.certificate))
+        verify_chain(chain, roots, now_ms(), crls, role=CENTER, identity=configuration.id)
+    except KeysError as error:
+        raise ConfigurationError(f"[center] certificate and key: {error}") from None
+    return signer
 
 
 def serve(configuration: Configuration, log: str, stopped: Callable[[], bool]) -> None:

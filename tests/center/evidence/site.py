@@ -67,7 +67,7 @@ class Site:
         self.store = directory / "store"
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
-        text = f"""
+        self.text = f"""
             [center]
             id = "center-1"
             database = "center.sqlite"
@@ -88,7 +88,7 @@ class Site:
             quota_mib = 8
             keep_free_mib = 1
         """
-        self.configuration: Configuration = parse(text, directory / "center.toml")
+        self.configuration: Configuration = parse(self.text, directory / "center.toml")
         self.database = Database(directory / "center.sqlite")
         self.keys = KeyTable(load_roots(self.pki.authority.root_pem))
         signer = self.pki.signer("center-1")

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import hashlib
 import os
+import re
 import socket
 import ssl
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent.wire.evidence import Evidence
+from center import cli
 from center.evidence import custody, tus
 from tests.center.evidence.site import Client, Segment, Site, random_segment
 from tests.center.scripted import Device
@@ -267,3 +269,26 @@ def test_a_revoked_badge_is_out_at_once(site: Site, badge: Device, client: Clien
             break
         time.sleep(0.01)
     assert (status, b"revoked" in text) == (403, True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("evidence-1.pem", "center-1.pem", "an? .*evidence"),
+        ("evidence-1.key", "center-1.key", r"\[evidence\] certificate and key"),
+        ('"pki/center-1.key"', '"pki/evidence-1.key"', r"\[center\] certificate and key"),
+        ('folder = "store"', 'folder = "center.toml/x"', "check the folder"),
+        ("center.sqlite", "other.sqlite", "there is no database"),
+        ("[evidence]", "[tap]", "unknown key"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_a_sentence(
+    site: Site, old: str, new: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert old in site.text
+    path = site.directory / "center.toml"
+    path.write_text(site.text.replace(old, new))
+    assert cli.main(["evidence", "--config", str(path)]) in (1, 2, 3)
+    said = capsys.readouterr().err
+    assert re.search(told, said)
+    assert "please report" not in said

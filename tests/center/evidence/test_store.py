@@ -1,7 +1,9 @@
 """The store: bytes count once they are durable, nothing is written over, and a disk that is full loses nothing."""
 
 import errno
+import fcntl
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -164,3 +166,27 @@ def test_what_nobody_goes_on_with_expires(store: Store) -> None:
     expires = store.expires_s(BADGE, young)
     assert expires is not None
     assert abs(expires - now - stores.EXPIRES_S) < 60
+
+
+def test_two_that_append_take_turns(store: Store) -> None:
+    segment = random_segment(length=100)
+    upload = upload_of(segment)
+    store.create(BADGE, upload)
+    (path,) = (store.folder / ".incoming" / BADGE).iterdir()
+    found: list[int] = []
+
+    def append() -> None:
+        try:
+            found.append(store.append(BADGE, upload, 0, segment.file))
+        except RefusedError as refused:
+            found.append(refused.status)
+
+    with path.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        second = threading.Thread(target=append)
+        second.start()
+        second.join(0.2)
+        file.write(segment.file[:10])
+    second.join()
+    assert found == [409]
+    assert store.offset(BADGE, upload) == 10
