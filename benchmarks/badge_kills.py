@@ -24,6 +24,7 @@ from benchmarks.scene import Context
 from center.evidence.timeline import ALTERED, MISSING, PROVEN
 from center.evidence.trust import Trust
 from center.evidence.verify import verify_folder
+from devices.video_badge.seal import FIXED
 from devices.video_badge.unseal import open_segment
 from simulators.badge.scene import BadgeScene
 from simulators.camera.scene import Scene
@@ -68,7 +69,10 @@ class _Trial:
         shown: list[int] = []
         for path in sorted(folder.glob("*.seg")):
             assert isinstance(self._custodian, EllipticCurvePrivateKey)
-            plain = open_segment(path.read_bytes(), self._custodian).plaintext
+            data = path.read_bytes()
+            if len(data) < FIXED.size:
+                continue  # it was only begun
+            plain = open_segment(data, self._custodian).plaintext
             if not plain:
                 continue
             with av.open(io.BytesIO(plain), "r") as container:

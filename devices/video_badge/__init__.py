@@ -47,7 +47,7 @@ SETTINGS: dict[str, tuple[type[Any], Any, int | None, int | None, str]] = {
     "gnss_port": (str, "", 0, 128, "serial device of the satellite receiver, empty: not fitted"),
     "evidence": (str, "", 0, 259, "host:port of the evidence server, empty: recordings stay on the badge"),
     "evidence_ca": (str, "/etc/dabyl/root.pem", 2, 200, "root certificate of the evidence server's certificate, PEM"),
-    "centers": (str, "", 0, 2000, "public keys of the centers whose evidence receipts count, PEM files, comma between"),
+    "centers": (list, [], 0, 8, "public keys of the centers whose evidence receipts count, PEM files"),
     "self_test_h": (int, 24, 1, 24, "hours between two self-tests"),
     "battery_low_mv": (int, 0, 0, 60000, "battery voltage reported as low, 0: no such limit"),
 }

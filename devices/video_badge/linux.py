@@ -165,7 +165,7 @@ def _offloader(whole: Mapping[str, Any], device: str, tell: Callable[[str, str],
     host, _, port = whole["evidence"].rpartition(":")
     if not host:
         return None
-    centers = Centers.load(whole["centers"].split(","), "")
+    centers = Centers.load(whole["centers"], "")
     files = (whole["evidence_ca"], whole["certificate"], whole["key"])
     return Offloader((host, int(port)), files, device, pathlib.Path(whole["spool"]), centers.find, tell, _random)
 

@@ -27,6 +27,9 @@ def completed(settings: Mapping[str, object]) -> dict[str, Any]:
     host, colon, port = whole["evidence"].rpartition(":")
     if whole["evidence"] and not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
         raise SettingsError(f"setting evidence must be host:port, not {whole['evidence']!r:.60}")
+    for name in whole["centers"]:
+        if not isinstance(name, str) or not name.startswith("/"):
+            raise SettingsError(f"setting centers must hold absolute paths, which begin with /, not {name!r:.60}")
     if whole["evidence"] and not whole["centers"]:
         raise SettingsError("setting centers must name a center's key, or no recording could ever be settled")
     return whole

@@ -14,7 +14,7 @@ import re
 from agent.wire import cbor, cose, event
 from agent.wire.errors import WireError
 from devices.video_badge.manifest import RECOVERED, Manifest, ManifestError
-from devices.video_badge.seal import HEADER_MAX, Header, HeaderError
+from devices.video_badge.seal import FIXED, HEADER_MAX, Header, HeaderError
 
 SEGMENT, SIGNED, UNSIGNED = ".seg", ".cose", ".manifest"
 TOLD_AGAIN = 5
@@ -123,10 +123,10 @@ class Spool:
     def _left(self, folder: pathlib.Path, unix_s: float) -> "Left":
         cut = (folder / OPEN).exists()
         found = sorted(entry for entry in folder.iterdir() if _NAME.fullmatch(entry.name))
-        segments = [entry for entry in found if entry.suffix == SEGMENT]
-        for entry in found:  # the power went while a segment was let go of
+        segments = [entry for entry in found if entry.suffix == SEGMENT and not _begun_only(entry)]
+        for entry in found:  # the power went while a segment was begun, or let go of
             if entry.with_suffix(SEGMENT) not in segments:
-                entry.unlink()
+                entry.unlink(missing_ok=True)
         age_s = min((abs(unix_s - _written_s(entry)) for entry in segments), default=RESUME_S)
         manifests = [one for one in map(_manifest_of, segments, range(len(segments), 0, -1)) if one is not None]
         highest = int(segments[-1].stem) if segments else 0
@@ -183,6 +183,14 @@ def _manifest_of(segment: pathlib.Path, from_the_end: int) -> Manifest | None:
         return known or recovered(segment)
     except FileNotFoundError:  # the center has just signed for it
         return None
+
+
+def _begun_only(path: pathlib.Path) -> bool:
+    """Whether a segment's file has not even a whole header, so that nothing is in it."""
+    try:
+        return path.stat().st_size < FIXED.size
+    except FileNotFoundError:  # the center has just signed for it
+        return True
 
 
 def _written_s(path: pathlib.Path) -> float:

@@ -147,7 +147,7 @@ class BadgeScene:
                 "gnss_port": os.fspath((self._directory / "gnss").absolute()),
                 "evidence": f"{HOST}:{self._port}",
                 "evidence_ca": os.fspath(site.root.absolute()),
-                "centers": os.fspath(site.center_key.absolute()),
+                "centers": [os.fspath(site.center_key.absolute())],
                 **self._settings,
             },
         )

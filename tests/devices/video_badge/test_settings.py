@@ -23,6 +23,8 @@ def test_the_defaults_are_a_badge() -> None:
         ({"evidence": ":8443"}, "evidence must be host:port"),
         ({"evidence": "host:99999"}, "evidence must be host:port"),
         ({"evidence": "host:8443"}, "centers must name a center's key"),
+        ({"centers": ["center.pem"]}, "centers must hold absolute paths"),
+        ({"centers": [7]}, "centers must hold absolute paths"),
         ({"lamp_pin": 17}, "both name GPIO17"),
         ({"fsp": 30}, "fsp is unknown to video-badge"),
         ({"sound": 1}, "sound .* must be true or false"),

@@ -106,10 +106,18 @@ def test_a_signed_manifest_whose_segment_is_gone_is_not_kept(spool: Spool, desk:
     assert spool.left_behind(NOW_S) == []
 
 
+def test_a_segment_that_was_only_begun_is_none(spool: Spool) -> None:
+    written(spool, 1)
+    path = written(spool, 2, b"DABYLSEG")
+    [left] = spool.left_behind(NOW_S)
+    assert left.segments == 1
+    assert not path.exists()
+
+
 def test_junk_in_the_folder_harms_nothing(spool: Spool, tmp_path: pathlib.Path) -> None:
     rng = random.Random(1)
     written(spool, 1, rng.randbytes(500))
-    path = written(spool, 2, b"")
+    path = written(spool, 2, bytes(200))
     path.with_suffix(".cose").write_bytes(rng.randbytes(300))
     path.with_suffix(".manifest").write_bytes(rng.randbytes(300))
     (path.parent / "000003.seg.new").write_bytes(b"")
