@@ -23,6 +23,7 @@ from center.evidence.errors import EvidenceError
 FORMAT = "video/mp4"
 ASSERTION = "org.dabyl.evidence"
 """The label of what is told of the recording."""
+TRUSTED = "Trusted"
 _CAPTURED = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
 
 
@@ -46,12 +47,13 @@ class Exporter:
         except KeysError as error:
             raise CredentialsError(f"{certificate} and {key}: {error}") from None
         self._chain = "".join(pem.encoded("CERTIFICATE", der) for der in chain)
+        self._roots = "".join(pem.encoded("CERTIFICATE", root.der) for root in roots)
 
     def sign(self, source: Path, target: Path, title: str, told: Mapping[str, object]) -> None:
-        """Write ``source`` to ``target`` with a signed manifest that tells ``told``.
+        """Write ``source`` to ``target`` with a signed manifest that tells ``told``, and read it again as others will.
 
         Raises:
-            CredentialsError: the library does not take it.
+            CredentialsError: the library does not take it, or does not trust what it has signed.
         """
         manifest = {
             "claim_generator_info": [{"name": "dabyl", "version": __version__}],
@@ -83,6 +85,11 @@ class Exporter:
                 builder.sign(signer, FORMAT, plain, signed)
         except c2pa.C2paError as error:
             raise CredentialsError(f"the clip cannot be signed: {error}") from None
+        found = read(target, self._roots)
+        if found["state"] != TRUSTED:
+            raise CredentialsError(
+                f"the clip was signed, and C2PA calls it {found['state']}: {found['results']}"[:1000]
+            )
 
 
 def read(path: Path, roots_pem: str) -> dict[str, object]:

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from agent.keys.secret_file import sync_directory
 from agent.link.dial import context
+from agent.link.errors import LinkError
 from agent.link.path import Path
 from agent.wire import cose, event, evidence
 from agent.wire.errors import WireError
@@ -125,7 +126,8 @@ class Offloader:
         random: "Callable[[], int]",
     ) -> None:
         self._server = server
-        self._tls = context(*files)
+        self._files = files
+        context(*files)  # what is wrong with them is told at the start
         self._device = device
         self._spool = spool
         self._centers = centers
@@ -331,7 +333,11 @@ class Offloader:
 
     def _dial(self) -> http.client.HTTPSConnection:
         host, port = self._server
-        made = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=self._tls)
+        try:
+            tls = context(*self._files)  # anew each time: a certificate may have been renewed meanwhile
+        except LinkError as error:
+            raise OffloadError(str(error)) from None
+        made = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=tls)
         made.connect()
         self._connection = made
         certificate = made.sock.getpeercert() or {}

@@ -16,6 +16,7 @@ from typing import Self
 import pytest
 
 from agent.keys.p256 import verifier
+from agent.keys.request import certificate_request
 from agent.wire import cose, evidence
 from agent.wire.evidence import Evidence
 from devices.video_badge import offload
@@ -308,6 +309,21 @@ def test_the_line_belongs_to_a_pending_alarm(serving: Site, spool: Spool, monkey
     spool.put(random_segment(2, offload.ALARM_CHUNK * 4))
     until_empty(offloader, spool)
     assert len(waited) == 4
+
+
+def test_a_renewed_certificate_counts_from_the_next_connection_on(serving: Site, spool: Spool) -> None:
+    spool.put(random_segment())
+    own = serving.pki.directory / f"{spool.badge.name}.pem"
+    offloader = spool.offloader()
+    good = own.read_text()
+    own.write_text("renewal in the middle")
+    with pytest.raises(OffloadError, match="not usable for TLS"):
+        offloader.pass_over(0)
+    request = certificate_request(serving.pki.signer(spool.badge.name), spool.badge.name)
+    renewed = serving.pki.authority.issue("device", request, spool.badge.name, serving.pki.now_ms, 3).chain_pem
+    assert renewed != good
+    own.write_text(renewed)
+    until_empty(offloader, spool)
 
 
 def test_its_thread_goes_on_by_itself_after_failures(
