@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from benchmarks import (
     backlog,
     badge_kills,
+    badge_memory,
     battery,
     board_cuts,
     board_heap,
@@ -135,6 +136,7 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
         badge_kills.measure,
         "50 times kill -9 of a badge that records 720p30: pictures lost, all before them proven",
     ),
+    "badge-memory": (badge_memory.measure, "peak memory of a badge that records at 4 Mb/s, beside its ring of 30 s"),
     "offload": (offload_cuts.measure, "a badge's upload of evidence, cut at 100 random points"),
     "evidence": (evidence.measure, "recording and verifying 720p30: processor time on the badge, speed at the center"),
     "fuzz": (_fuzz, "10^6 mutated messages through every decoder, 200,000 streams through the MQTT client"),

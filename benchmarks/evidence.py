@@ -15,7 +15,6 @@ import tempfile
 import time
 from hashlib import sha256
 
-import av
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from agent.keys import pem
@@ -30,15 +29,15 @@ from center.evidence.timeline import PROVEN
 from center.evidence.trust import Trust
 from center.evidence.verify import verify_folder
 from devices.video_badge.manifest import FIRST_PREV, TYPE, Manifest, digest
-from devices.video_badge.media import Item, Picture, Sound
+from devices.video_badge.media import Item, Picture
 from devices.video_badge.seal import Custodian, Sealer
 from devices.video_badge.segment import Segment
 from devices.video_badge.stream.media_signing import MediaSigner
 from devices.video_badge.stream.sei import Vendor
 from provisioning.authority.authority import Authority
 from provisioning.authority.identity import make_identity
-from simulators.camera.scene import Scene
-from simulators.camera.sensor import RATE, Microphone, _encoder
+from simulators.camera.footage import footage
+from simulators.camera.sensor import RATE
 
 SIZE, FPS, BITRATE = (1280, 720), 30, 4_000_000
 MOST_CPU_PERCENT = 5
@@ -57,7 +56,7 @@ def measure(context: Context) -> list[Figure]:
         BenchmarkError: what was recorded is not proven.
     """
     context.say(f"{LOOP_S} s of 720p30, encoded before anything is measured")
-    loop = _encoded(LOOP_S)
+    loop = footage(LOOP_S, SIZE, FPS, BITRATE)
     seconds = context.count(600, 40)
     with tempfile.TemporaryDirectory(dir=context.directory) as temporary:
         folder = pathlib.Path(temporary)
@@ -144,19 +143,6 @@ def _moved(item: Item, by_us: int, now_ms: int) -> Item:
     if isinstance(item, Picture):
         return dataclasses.replace(item, at_us=at_us, unix_ms=now_ms + at_us // 1000)
     return dataclasses.replace(item, at_us=at_us)
-
-
-def _encoded(seconds: int) -> list[Item]:
-    scene, encoder, microphone = Scene(*SIZE), _encoder(SIZE, FPS, BITRATE, FPS), Microphone()
-    items: list[Item] = []
-    for number in range(seconds * FPS):
-        at_us = number * US // FPS
-        frame = av.VideoFrame.from_ndarray(scene.frame(number, at_us // 1000), format="yuv420p")
-        frame.pts = at_us
-        items += [Picture(bytes(packet), packet.is_keyframe, at_us, 0) for packet in encoder.encode(frame)]
-        items += [Sound(bytes(packet), time_us) for packet, time_us in microphone.until(at_us + US // FPS)]
-    microphone.close()
-    return items
 
 
 if __name__ == "__main__":

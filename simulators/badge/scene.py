@@ -243,6 +243,12 @@ class BadgeScene:
         if not child.running:
             raise DemoError(f"the {child.name} ended: {child.said()}")
 
+    @property
+    def agent_pid(self) -> int:
+        """The process of the agent, the last one that was started."""
+        assert self._agent is not None
+        return self._agent.pid
+
     def agent_said(self) -> str:
         """The agent's last lines."""
         return "" if self._agent is None else self._agent.said()

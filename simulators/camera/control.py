@@ -1,7 +1,7 @@
 """The strings by which a test pulls at a camera in another process: a folder, named to it by the environment.
 
 ``faults.json`` says what is wrong now and may change at any time; ``frames`` is what the camera wrote of each frame that it handed over,
-whatever becomes of the process that took it.
+whatever becomes of the process that took it; ``footage``, if it is there, is delivered instead of the scene.
 """
 
 import dataclasses
@@ -40,24 +40,24 @@ class Control:
     """The tester's end. ``folder`` is made if it is not there."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        self._folder = folder
+        self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
     def environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         """``environment`` for a program that is to find this camera when it imports ``picamera2``."""
         path = os.pathsep.join(part for part in (os.fspath(SITE), environment.get("PYTHONPATH", "")) if part)
-        return {**environment, "PYTHONPATH": path, FOLDER: os.fspath(self._folder)}
+        return {**environment, "PYTHONPATH": path, FOLDER: os.fspath(self.folder)}
 
     def set(self, faults: Faults) -> None:
         """From now on this is wrong."""
-        fresh = self._folder / "faults.new"
+        fresh = self.folder / "faults.new"
         fresh.write_text(json.dumps(dataclasses.asdict(faults)), encoding="ascii")
-        fresh.replace(self._folder / "faults.json")
+        fresh.replace(self.folder / "faults.json")
 
     def handed(self) -> list[tuple[int, int]]:
         """The number of each frame that was handed over, and when (ns of CLOCK_MONOTONIC)."""
         try:
-            data = (self._folder / "frames").read_bytes()
+            data = (self.folder / "frames").read_bytes()
         except FileNotFoundError:
             return []
         whole = len(data) // _HANDED.size * _HANDED.size
@@ -79,6 +79,11 @@ class Strings:
     def of_environment(cls) -> "Strings":
         """Those that the environment names."""
         return cls(os.environ.get(FOLDER))
+
+    def footage(self) -> pathlib.Path | None:
+        """What it is to deliver instead of the scene, see ``simulators.camera.replay``."""
+        path = None if self._folder is None else self._folder / "footage"
+        return path if path is not None and path.exists() else None
 
     def faults(self) -> Faults:
         """What is wrong now."""

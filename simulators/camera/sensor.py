@@ -59,7 +59,7 @@ class Sensor:
         self._strings = strings
         self._video = video
         self._audio = audio
-        self._encoder = _encoder(size, fps, bitrate, iperiod)
+        self._encoder = encoder(size, fps, bitrate, iperiod)
         self._microphone = Microphone() if audio is not None else None
         self._random = random.Random(1)  # noqa: S311  reproducible, no secrets
         self._stopped = threading.Event()
@@ -145,20 +145,21 @@ class Microphone:
         self._container.close()
 
 
-def _encoder(size: tuple[int, int], fps: int, bitrate: int, iperiod: int) -> VideoCodecContext:
-    encoder = av.CodecContext.create("libx264", "w")
-    assert isinstance(encoder, VideoCodecContext)
-    encoder.width, encoder.height = size
-    encoder.pix_fmt = "yuv420p"
-    encoder.time_base = Fraction(1, US)
-    encoder.framerate = Fraction(fps)
-    encoder.bit_rate = bitrate
-    encoder.gop_size = iperiod
-    encoder.thread_count = 1
+def encoder(size: tuple[int, int], fps: int, bitrate: int, iperiod: int) -> VideoCodecContext:
+    """H.264 as a camera's hardware makes it: no B frames, parameter sets before each key frame."""
+    made = av.CodecContext.create("libx264", "w")
+    assert isinstance(made, VideoCodecContext)
+    made.width, made.height = size
+    made.pix_fmt = "yuv420p"
+    made.time_base = Fraction(1, US)
+    made.framerate = Fraction(fps)
+    made.bit_rate = bitrate
+    made.gop_size = iperiod
+    made.thread_count = 1
     # A hardware encoder knows no B frames, and begins each group with its parameter sets; so does this.
-    encoder.options = {
+    made.options = {
         "preset": "ultrafast",
         "tune": "zerolatency",
         "x264-params": f"scenecut=0:keyint={iperiod}:min-keyint={iperiod}",
     }
-    return encoder
+    return made

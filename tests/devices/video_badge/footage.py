@@ -10,11 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from devices.sensors.gnss import encode_nmea
 from devices.video_badge.manifest import Manifest
-from devices.video_badge.media import Item, Picture, Sentence, Sound
+from devices.video_badge.media import Item, Picture, Sentence
 from devices.video_badge.unseal import open_segment
+from simulators.camera import footage as camera
 from simulators.camera.receiver import position
 from simulators.camera.scene import Scene
-from simulators.camera.sensor import RATE, Microphone, _encoder
+from simulators.camera.sensor import RATE
 
 SIZE = (160, 120)
 FPS = 30
@@ -22,23 +23,14 @@ BEGIN_US = 5_000_000
 UNIX_MS = 1_790_000_000_000
 
 
-def footage(seconds: float, *, sound: bool = True, positions: bool = True) -> list[Item]:
-    """What a camera delivers in so many seconds, in order."""
-    scene, encoder = Scene(*SIZE), _encoder(SIZE, FPS, 200_000, FPS)
-    microphone = Microphone()
+def footage(seconds: float) -> list[Item]:
+    """What a badge's camera, microphone and receiver deliver in so many seconds, in order."""
     items: list[Item] = []
-    for number in range(round(seconds * FPS)):
-        at_us = number * 1_000_000 // FPS
-        unix_ms = UNIX_MS + at_us // 1000
-        frame = av.VideoFrame.from_ndarray(scene.frame(number, unix_ms), format="yuv420p")
-        frame.pts = at_us
-        items += [Picture(bytes(one), one.is_keyframe, BEGIN_US + at_us, unix_ms) for one in encoder.encode(frame)]
-        if sound:
-            heard = microphone.until(at_us + 1_000_000 // FPS)
-            items += [Sound(bytes(packet), BEGIN_US + time_us) for packet, time_us in heard]
-        if positions and number % FPS == 10:
-            items.append(Sentence(encode_nmea(position(number / FPS, unix_ms)), BEGIN_US + at_us))
-    microphone.close()
+    for item in camera.footage(seconds, SIZE, FPS, 200_000, begin_us=BEGIN_US, unix_ms=UNIX_MS):
+        items.append(item)
+        number = (item.at_us - BEGIN_US) * FPS // 1_000_000
+        if isinstance(item, Picture) and number % FPS == 10:
+            items.append(Sentence(encode_nmea(position(number / FPS, item.unix_ms)), item.at_us))
     return items
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from picamera2.encoders import Encoder
 from picamera2.outputs import Output
 from simulators.camera.control import Strings
-from simulators.camera.sensor import Sensor
 
 __all__ = ["Picamera2"]
 
@@ -23,7 +22,7 @@ class Picamera2:
         self.camera_config: dict[str, Any] | None = None
         self.started = False
         self._encoder: Encoder | None = None
-        self._sensor: Sensor | None = None
+        self._sensor: Any = None
 
     def create_video_configuration(
         self, main: dict[str, Any] | None = None, *, controls: dict[str, Any] | None = None, **_other: Any
@@ -84,15 +83,23 @@ class Picamera2:
         assert self._encoder is not None
         encoder = self._encoder
         fps = round(self.camera_config["controls"]["FrameRate"])
-        self._sensor = Sensor(
-            self.camera_config["main"]["size"],
-            fps,
-            encoder.bitrate or 4_000_000,
-            encoder.iperiod or fps,
-            self._strings,
-            encoder.take_video,
-            encoder.take_audio if encoder.audio else None,
-        )
+        footage = self._strings.footage()
+        if footage is not None:
+            from simulators.camera.replay import Replay  # noqa: PLC0415  one or the other
+
+            self._sensor = Replay(footage, fps, self._strings, encoder.take_video)
+        else:
+            from simulators.camera.sensor import Sensor  # noqa: PLC0415  as above
+
+            self._sensor = Sensor(
+                self.camera_config["main"]["size"],
+                fps,
+                encoder.bitrate or 4_000_000,
+                encoder.iperiod or fps,
+                self._strings,
+                encoder.take_video,
+                encoder.take_audio if encoder.audio else None,
+            )
         if self._sensor.sound is not None:
             encoder.add_sound(self._sensor.sound)
         self._sensor.start()
