@@ -11,6 +11,7 @@ from provisioning.brokers.errors import BrokerError
 from provisioning.cli.batch import batch
 from provisioning.cli.broker import broker
 from provisioning.cli.common import common, is_terminal, passphrase
+from provisioning.cli.doctor import doctor
 from provisioning.cli.enrolment import claim, revoke, serve
 from provisioning.cli.guide import guide
 from provisioning.cli.inventory import inventory
@@ -90,7 +91,7 @@ DAY = {
         "serve": serve,
     },
     "At the bench, each board": {"serial": serial},
-    "Afterwards": {"revoke": revoke},
+    "Afterwards": {"doctor": doctor, "revoke": revoke},
 }
 for _part in DAY.values():
     for _command in _part.values():

@@ -1,0 +1,51 @@
+"""The doctor names the first thing that does not work, and says of what comes after that it is not known."""
+
+import pytest
+
+from provisioning import doctor
+from provisioning.cable.prompt import Prompt
+from provisioning.doctor import CHECKS, Finding
+from provisioning.messages import LANGUAGES
+from tests.provisioning.conftest import Works
+
+pytestmark = pytest.mark.micropython
+NAME = "sos-11"
+
+
+def examined(works: Works, name: str | None = NAME, seconds: float = 15, before: str = "") -> list[Finding]:
+    with Prompt(works.plug(NAME), silence_s=5) as prompt:
+        if before:
+            prompt.run(before)
+        return doctor.by_cable(works.bench, name, prompt, seconds)[1]
+
+
+def trouble(findings: list[Finding]) -> tuple[str, str]:
+    """The only check that is wrong; those before it are fine, those after it unknown."""
+    assert [one.check for one in findings] == list(CHECKS)
+    (at,) = [place for place, one in enumerate(findings) if one.state == "trouble"]
+    assert all(one.state == "fine" for one in findings[:at])
+    assert all(one.state == "unknown" for one in findings[at + 1 :])
+    error = findings[at].error
+    assert error is not None
+    assert all(findings[at].told(language) for language in LANGUAGES)
+    return findings[at].check, error.key
+
+
+def test_the_first_thing_that_does_not_work_is_named(works: Works) -> None:
+    works.plan(NAME)
+    assert trouble(examined(works)) == ("firmware", "doctor-firmware")  # a blank board
+    works.enrol(NAME)
+    assert all(one.state == "fine" for one in examined(works, None))
+    assert trouble(examined(works, "sos-12")) == ("identity", "board-is-other")
+    with Prompt(works.plug(NAME), silence_s=5) as prompt:
+        works.loop.loop.call_soon_threadsafe(works.workshop.board.radio.down)
+        assert trouble(doctor.by_cable(works.bench, NAME, prompt, 4)[1])[0] == "wifi"
+    damaged = "with open('/a/devices/firmware/start.mpy','ab') as f:\n f.write('x')"
+    assert trouble(examined(works, before=damaged)) == ("firmware", "doctor-firmware")
+    works.enrol(NAME)
+    works.bench.authority.revoke(works.good(NAME)[0], works.bench.now_ms())
+    assert trouble(examined(works)) == ("identity", "doctor-revoked")
+    assert [one.state for one in doctor.by_network(works.bench, NAME, 0.1) if one.check in {"identity", "center"}] == [
+        "trouble",
+        "trouble",
+    ]
