@@ -6,7 +6,7 @@ Each port has its reader thread (``devices.sensors.serial_line``), which wakes t
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from devices.panic_hub.scan import GAP_MS, PRESS_MS, exchange_ms, pace_ms
+from devices.panic_hub.scan import GAP_MS, exchange_ms, missed_pause_ms, pace_ms
 from devices.panic_hub.settings import Module
 from devices.pins import monotonic_ms
 from devices.sensors import modbus
@@ -25,8 +25,9 @@ def port_bus(modules: Sequence[Module], baud: int, answer_ms: int, send: Callabl
     """The bus that looks at the modules of one port. What a module says is judged, not whether it answers: errors are no voltages."""
     channels = [module.channels for module in modules]
     every_ms = pace_ms(channels, baud, answer_ms)
+    missed_ms = missed_pause_ms(channels, baud, answer_ms)
     polls = [
-        Poll(modbus.read_registers(one.unit, 0, one.channels), every_ms, voltages(one.name), missed_ms=PRESS_MS)
+        Poll(modbus.read_registers(one.unit, 0, one.channels), every_ms, voltages(one.name), missed_ms)
         for one in modules
     ]
     limits = {module.name: LIMITS for module in modules}

@@ -2,8 +2,8 @@
 
 The modules of a port are asked in turn. A press is two looks in a row (`devices.panic_hub.line`), so a press of ``PRESS_MS`` whose contact
 is at rest after ``SETTLE_MS`` must be long enough for two turns, and for a reading that is as old as it may be; a module that does not
-answer has twice its time and is then left out for a press's length, so that it costs the others no more than if it answered. What is too
-slow is refused.
+answer has twice its time and is then left out for two turns, so that it costs the others no more than if it answered. What is too slow is
+refused.
 """
 
 from collections.abc import Sequence
@@ -45,6 +45,11 @@ def pace_ms(channels: Sequence[int], baud: int, answer_ms: int) -> int:
 def look_ms(channels: Sequence[int], baud: int, answer_ms: int) -> int:
     """From look to look at each module of one port, on average of two at most, also beside one that does not answer."""
     return len(channels) * pace_ms(channels, baud, answer_ms)
+
+
+def missed_pause_ms(channels: Sequence[int], baud: int, answer_ms: int) -> int:
+    """How soon a module that did not answer is asked again: where there are others, not within two looks at them."""
+    return LOOKS * look_ms(channels, baud, answer_ms) if len(channels) > 1 else 0
 
 
 def most_ms(sample_ms: int) -> int:

@@ -23,6 +23,7 @@ Examples
 
 \b
 press to alarm   from the first touch until the agent has signed the alarm and handed it over
+unseen           presses during which the hub did not look twice: this machine is too busy for them
 look             from one look at a module to the next; a press of 60 ms needs two
 wrong            alarms that name another place, cut cables that were not told, faults that nobody made
 

@@ -38,6 +38,8 @@ class Scene:
         self.school = School(directory, zones, seed)
         self.sealed: list[tuple[int, str]] = []
         """(ns of CLOCK_MONOTONIC, type) of the events that the agent has handed over."""
+        self.readings: dict[str, list[int]] = {}
+        """Module -> when the agent's logic had a reading of it, in ns of CLOCK_MONOTONIC."""
         self.starts = 0
 
     async def __aenter__(self) -> Self:
@@ -133,5 +135,7 @@ class Scene:
             self._position = int(line["position"])
         elif stage == "kept":
             self._kept = int(line["position"])
+        elif stage == "input" and str(line["name"]).startswith("module-"):
+            self.readings.setdefault(str(line["name"]), []).append(int(line["at_ms"]) * 1_000_000)
         elif stage == "link":
             self._linked = bool(line["up"])

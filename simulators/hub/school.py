@@ -117,10 +117,12 @@ class School:
                 one.asked and now_ms - one.asked[-1] < 10 * REST_MAX_MS for one in self.rig.modules if one.powered
             )
 
-    def looks(self) -> list[list[float]]:
-        """When each module was asked, in milliseconds."""
+    def looks(self) -> list[list[int]]:
+        """When each module was asked, in ns of CLOCK_MONOTONIC."""
         with self._lock:
-            return [list(module.asked) for module in self.rig.modules]
+            return [
+                [self._began_ns + round(at_ms * 1_000_000) for at_ms in module.asked] for module in self.rig.modules
+            ]
 
     def _now_ms(self) -> float:
         return (time.monotonic_ns() - self._began_ns) / 1_000_000

@@ -4,12 +4,17 @@ import asyncio
 import collections
 import dataclasses
 import itertools
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from devices.panic_hub import SETTINGS
+from devices.panic_hub.line import LOOKS
+from devices.panic_hub.scan import SETTLE_MS
 from simulators.account import percentile, presses_verified
 from simulators.errors import DemoError
+from simulators.hub.module import CHANNELS
 from simulators.hub.rig import place
 from simulators.hub.scene import Scene
 
@@ -23,14 +28,24 @@ CUT_S = 1.5
 HEALED_S = 20.0
 DRAINED_S = 60.0
 TWICE_S = 0.5
+SAMPLE_MS = SETTINGS["sample_ms"][1]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Press:
+    """One press; ``alone``: in no other room at the same time."""
+
+    zone: int
+    touched_ns: int
+    held_ms: float
+    alone: bool
 
 
 @dataclasses.dataclass(slots=True)
 class Done:
-    """What was done: presses by zone, instants of those made alone, zones whose cable was cut and mended."""
+    """What was done: presses, and zones whose cable was cut and mended."""
 
-    presses: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)
-    alone_ns: list[int] = dataclasses.field(default_factory=list)
+    presses: list[Press] = dataclasses.field(default_factory=list)
     cuts: list[int] = dataclasses.field(default_factory=list)
 
 
@@ -65,17 +80,16 @@ async def perform(
         whole = [zone for zone in zones if zone != broken]
         both = presses - made > 1 and len(whole) > 1 and made + 1 not in (killed | cut) and rng.random() < TWO_AT_ONCE
         for zone in rng.sample(whole, 2 if both else 1):
-            touched_ns = scene.school.press(zone, rng.uniform(SHORTEST_MS, LONGEST_MS))
-            done.presses[zone] += 1
+            held_ms = rng.uniform(SHORTEST_MS, LONGEST_MS)
+            done.presses.append(Press(zone, scene.school.press(zone, held_ms), held_ms, not both))
             made += 1
-            if not both:
-                done.alone_ns.append(touched_ns)
         progress(made)
         await asyncio.sleep(APART_S)
     if broken is not None:
         await _mend(scene, broken)
     try:
-        await scene.until(lambda: presses_verified(_alarms(scene)) >= presses, "", DRAINED_S)
+        seen = presses - unseen(done.presses, _looks(scene)).total()
+        await scene.until(lambda: presses_verified(_alarms(scene)) >= seen, "", DRAINED_S)
         await scene.until(lambda: _line_faults(scene.consumer.events()) == _wanted(done.cuts), "", HEALED_S)
     except DemoError:
         pass  # the account says what is lacking
@@ -101,6 +115,31 @@ async def _mend(scene: Scene, zone: int) -> None:
         return  # the account says it
 
 
+def unseen(presses: Sequence[Press], looks: Sequence[Sequence[int]]) -> collections.Counter[int]:
+    """By zone, the presses during which the hub did not look twice: this machine was too busy, or the agent dead."""
+    found: collections.Counter[int] = collections.Counter()
+    for press in presses:
+        begins_ns = press.touched_ns + (SETTLE_MS + SAMPLE_MS) * 1_000_000
+        ends_ns = press.touched_ns + round(press.held_ms * 1_000_000)
+        if sum(begins_ns <= at_ns <= ends_ns for at_ns in looks[press.zone // CHANNELS]) < LOOKS:
+            found[press.zone] += 1
+    return found
+
+
+def taken(asked_ns: Sequence[int], read_ns: Sequence[int]) -> list[int]:
+    """Of the moments at which a module was asked, those whose answer came to the logic before it was asked again."""
+    ends = [*asked_ns[1:], math.inf]
+    found = []
+    readings = iter(sorted(read_ns))
+    reading: float = next(readings, math.inf)
+    for at_ns, end_ns in zip(asked_ns, ends, strict=False):
+        while reading < at_ns:
+            reading = next(readings, math.inf)
+        if reading < end_ns:
+            found.append(at_ns)
+    return found
+
+
 def account(scene: Scene, done: Done) -> dict[str, Any]:
     """What became of all that was done."""
     events = scene.consumer.events()
@@ -120,19 +159,24 @@ def account(scene: Scene, done: Done) -> dict[str, Any]:
     if faults != _wanted(done.cuts):
         wrong.append(f"cut were {_wanted(done.cuts)}, told were {faults}")
     ids = collections.Counter(event["id"] for event in events)
-    handed = _times(done.alone_ns, [at_ns for at_ns, type_ in scene.sealed if type_.startswith("alarm.")])
+    alone_ns = [press.touched_ns for press in done.presses if press.alone]
+    made = collections.Counter(press.zone for press in done.presses)
+    looks = _looks(scene)
+    missed = unseen(done.presses, looks)
+    handed = _times(alone_ns, [at_ns for at_ns, type_ in scene.sealed if type_.startswith("alarm.")])
     arrivals = {delivery.event["id"]: delivery for delivery in reversed(scene.consumer.deliveries)}
     arrived = _times(
-        done.alone_ns,
+        alone_ns,
         sorted(one.at_ns for one in arrivals.values() if one.event["type"].startswith("dabyl.alarm.")),
     )
-    looks = [later - sooner for asked in scene.school.looks() for sooner, later in itertools.pairwise(asked)]
+    gaps = [(later - sooner) / 1e6 for asked in looks for sooner, later in itertools.pairwise(asked)]
     return {
         "zones": len(scene.school.rig.zones),
-        "presses": done.presses.total(),
+        "presses": made.total(),
         "verified": sum(verified.values()),
-        "lost": (done.presses - verified).total(),
-        "duplicated": sum(count - 1 for count in ids.values()) + (verified - done.presses).total(),
+        "unseen": missed.total(),
+        "lost": (made - missed - verified).total(),
+        "duplicated": sum(count - 1 for count in ids.values()) + (verified - made).total(),
         "starts": scene.starts,
         "cuts": len(done.cuts),
         "cuts_told": sum(states.count("open") for states in faults.values()),
@@ -140,12 +184,18 @@ def account(scene: Scene, done: Done) -> dict[str, Any]:
         "wrong": wrong,
         "press_to_alarm_ms": _percentiles(handed),
         "press_to_subscriber_ms": _percentiles(arrived),
-        "look_ms": _percentiles(looks),
+        "look_ms": _percentiles(gaps),
     }
 
 
 def _alarms(scene: Scene) -> list[dict[str, Any]]:
     return [event for event in scene.consumer.events() if event["type"].startswith("dabyl.alarm.")]
+
+
+def _looks(scene: Scene) -> list[list[int]]:
+    return [
+        taken(asked, scene.readings.get(f"module-{number}", [])) for number, asked in enumerate(scene.school.looks(), 1)
+    ]
 
 
 def _healed(events: Sequence[Mapping[str, Any]]) -> set[str]:

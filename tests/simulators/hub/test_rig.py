@@ -9,9 +9,9 @@ from devices.panic_hub.loop import Bands, State
 from devices.panic_hub.scan import PRESS_MS, most_ms
 from simulators.errors import WiringError
 from simulators.gpio import physics
+from simulators.hub.desk import Desk
 from simulators.hub.rig import Rig
 from simulators.hub.wiring import Trouble
-from tests.simulators.hub.desk import Desk
 
 
 def looks(desk: Desk, module: int) -> list[float]:

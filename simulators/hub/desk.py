@@ -1,4 +1,7 @@
-"""The hub's own logic and buses over simulated modules on simulated time: bytes at their pace, a host that takes its time, no thread."""
+"""The hub's own logic, buses and decoders over simulated modules, put together in this process on simulated time: bytes at their pace.
+
+It is what the binding on hardware is (``devices.panic_hub.linux``), without threads, ports and pins; nothing of it is simulated.
+"""
 
 import collections
 import math
@@ -19,13 +22,14 @@ HOST_MS = 1
 
 
 class Desk:
-    """One hub with so many zones."""
+    """One hub with so many zones, looked at for a while already."""
 
     def __init__(self, zones: int, seed: int = 0) -> None:
         self.now = 0
-        self.rng = random.Random(seed)
+        self.rng = random.Random(seed)  # noqa: S311  reproducible, no secrets
         self.rig = Rig(zones, seed)
         self.events: list[tuple[int, str, dict[str, Any]]] = []
+        """(time, type, data) of all that was told."""
         self._seq = 0
         self._coming: collections.deque[tuple[int, str, bytes]] = collections.deque()
         self._going: collections.deque[tuple[int, str, bytes]] = collections.deque()
@@ -57,6 +61,7 @@ class Desk:
         self.until(200)
 
     def until(self, end_ms: int) -> None:
+        """Let time pass."""
         while self.now < end_ms:
             self.now = min(end_ms, max(self.now + 1, math.ceil(self._due_ms())))
             while self._going and self._going[0][0] <= self.now:
