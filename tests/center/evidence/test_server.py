@@ -16,7 +16,7 @@ import pytest
 
 from agent.wire.evidence import Evidence
 from center import cli
-from center.evidence import custody, tus
+from center.evidence import custody, serve, tus
 from tests.center.evidence.site import Client, Segment, Site, random_segment
 from tests.center.scripted import Device
 
@@ -257,6 +257,48 @@ def test_strangers_do_not_come_in(site: Site, serving: Site, badge: Device) -> N
         sock.sendall(b"OPTIONS /evidence HTTP/1.1\r\nHost: x\r\n\r\n")
         answer = sock.recv(1)
     assert answer == b""
+
+
+def raw(site: Site, badge: Device, sent: bytes) -> bytes:
+    """What comes back for these bytes, until the server hangs up."""
+    answer = b""
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", site.port), 20) as plain,
+        site.tls(badge.name).wrap_socket(plain, server_hostname="127.0.0.1") as sock,
+    ):
+        sock.sendall(sent)
+        while part := sock.recv(65_536):
+            answer += part
+    return answer
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x00\x01\x02\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"PATCH /evidence HTTP/9.9\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"POST /evidence HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        b"POST /evidence HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /evidence HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 600_000,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+    ids=lambda sent: sent[:20],
+)
+def test_what_is_no_request_is_400_or_nothing(serving: Site, badge: Device, sent: bytes) -> None:
+    answer = raw(serving, badge, sent)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
+    assert b"Traceback" not in answer
+
+
+def test_a_connection_without_a_request_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "HEADERS_S", 0.2)
+    site = Site(tmp_path)
+    badge = site.badge("badge-0001")
+    with site.serving():
+        for begun in (b"", b"HEAD /evi", b"HEAD /evidence HTTP/1.1\r\nHost: x\r\n"):
+            assert raw(site, badge, begun) == b""
 
 
 def test_a_revoked_badge_is_out_at_once(site: Site, badge: Device, client: Client) -> None:
