@@ -11,12 +11,12 @@ import click
 from agent.keys.certificate import utc_text
 from agent.keys.secret_file import read_secret
 from provisioning.authority.authority import Authority
+from provisioning.cli.common import passphrase
 from provisioning.enrolment.office import DAY_MS, Office, Policy
 from provisioning.enrolment.server import Server, context
 from provisioning.inventory import claims
 from provisioning.inventory.inventory import Inventory
 
-_PASSPHRASE_LIMIT = 1024
 _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 _DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
 _INVENTORY = click.option(
@@ -128,16 +128,6 @@ def revoke(
         click.echo(json.dumps({"name": name, "revoked": [f"{serial:x}" for serial in ended], "crl": str(crl)}))
     else:
         click.echo(f"{name}: {len(ended)} certificates revoked. Copy {crl} to brokers and the center.")
-
-
-def passphrase(path: pathlib.Path | None) -> str | None:
-    """The passphrase in a file that only its owner may read."""
-    if path is None:
-        return None
-    try:
-        return read_secret(str(path), _PASSPHRASE_LIMIT, "the passphrase file").decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise click.UsageError(f"the passphrase file {path} is not UTF-8 text") from None
 
 
 def _now_ms() -> int:

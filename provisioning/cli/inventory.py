@@ -1,31 +1,60 @@
-"""``dabyl provision inventory``: what is where, as a table, as CSV, or as the center's registry."""
+"""``dabyl provision plan`` and ``inventory``: what is to be where, and what is: as a list, as CSV, or as the center's registry."""
 
 import pathlib
 import time
 
 import click
 
+import devices as devices_package
+from provisioning.errors import InputError
 from provisioning.inventory.export import registry, table
 from provisioning.inventory.inventory import Inventory
 from provisioning.inventory.record import STATES
+from provisioning.plan.check import read
 
 FORMS = ("list", "csv", "registry")
-
-
-@click.command(
-    epilog="\b\nExamples:\n  dabyl provision inventory\n  dabyl provision inventory --form csv > devices.csv\n"
-    "  dabyl provision inventory --form registry > registry.json\n"
-)
-@click.option(
+NO_KINDS = ("common", "firmware", "sensors")
+_INVENTORY = click.option(
     "--inventory",
     type=click.Path(dir_okay=False, path_type=pathlib.Path),
     default="inventory.db",
     show_default=True,
     help="The inventory's file.",
 )
+
+
+@click.command(epilog="\b\nExample:\n  dabyl provision plan devices.csv\n")
+@click.argument("table", type=click.Path(dir_okay=False, path_type=pathlib.Path))
+@_INVENTORY
+def plan(table: pathlib.Path, inventory: pathlib.Path) -> None:
+    """Take the devices of a table (CSV or XLSX) into the inventory, all or none, to be enrolled over the network.
+
+    Columns as of `batch`, which plans and enrols at once what comes on a cable.
+    """
+    try:
+        devices = read(table, kinds())
+    except InputError as error:
+        raise click.UsageError(error.told("en")) from None
+    with Inventory(inventory) as opened:
+        new = opened.plan(devices, time.time_ns() // 1_000_000)
+    click.echo(f"{len(new)} devices planned, {len(devices) - len(new)} were there already.")
+
+
+def kinds() -> set[str]:
+    """All kinds of devices, for microcontrollers and Linux."""
+    folders = {path.parent.name for path in pathlib.Path(devices_package.__file__ or "").parent.glob("*/__init__.py")}
+    return {name.replace("_", "-") for name in folders.difference(NO_KINDS)}
+
+
+@click.command(
+    "inventory",
+    epilog="\b\nExamples:\n  dabyl provision inventory\n  dabyl provision inventory --form csv > devices.csv\n"
+    "  dabyl provision inventory --form registry > registry.json\n",
+)
+@_INVENTORY
 @click.option("--state", type=click.Choice(STATES), help="Only devices in this state.")
 @click.option("--form", type=click.Choice(FORMS), default="list", show_default=True, help="How to print it.")
-def inventory(inventory: pathlib.Path, state: str | None, form: str) -> None:
+def show(inventory: pathlib.Path, state: str | None, form: str) -> None:
     """Print which devices there are, where they hang, and how far they are."""
     with Inventory(inventory, create=False) as opened:
         devices = opened.devices(state)

@@ -14,7 +14,7 @@ from provisioning.cli.common import common, is_terminal, passphrase
 from provisioning.cli.doctor import doctor
 from provisioning.cli.enrolment import claim, revoke, serve
 from provisioning.cli.guide import guide
-from provisioning.cli.inventory import inventory
+from provisioning.cli.inventory import plan, show
 from provisioning.cli.labels import labels
 from provisioning.cli.serial import serial
 from provisioning.inventory.errors import InventoryError
@@ -84,7 +84,8 @@ def _provision(
 DAY = {
     "In the office, before": {
         "batch": batch,
-        "inventory": inventory,
+        "plan": plan,
+        "inventory": show,
         "claim": claim,
         "labels": labels,
         "broker": broker,

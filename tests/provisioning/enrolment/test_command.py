@@ -12,8 +12,6 @@ import pytest
 
 from agent.keys.revocation import load_lists
 from provisioning.cli.main import main
-from provisioning.inventory.inventory import Inventory
-from provisioning.inventory.record import Device
 from tests.provisioning.enrolment.conftest import BOARD, Town
 
 
@@ -27,8 +25,10 @@ def test_the_installers_day_with_a_device_of_the_network(
     town: Town, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(town.folder)
-    with Inventory(town.inventory) as inventory:
-        inventory.plan([Device("sos-7", "sos-button")], town.now_ms)
+    (town.folder / "devices.csv").write_text("name;kind;room\nsos-7;sos-button;7\n")
+    assert main(["plan", "devices.csv"]) == 0
+    assert main(["plan", "devices.csv"]) == 0
+    assert "0 devices planned, 1 were there" in capsys.readouterr().out
     assert main(["claim", "sos-7"]) == 2
     assert "serial number" in capsys.readouterr().err
     assert main(["claim", "sos-7", "--serial", "A7", "--json"]) == 0
@@ -61,6 +61,8 @@ def test_the_installers_day_with_a_device_of_the_network(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["plan", "none.csv"], "none.csv"),
+        (["plan", "inventory.db"], "inventory.db"),
         (["claim", "sos-9"], "not in the inventory"),
         (["claim", "sos-1", "--days", "91"], "91"),
         (["claim", "sos-1", "--inventory", "none.db"], "there is no inventory"),
@@ -84,7 +86,7 @@ def test_what_is_wrong_is_said_with_exit_code_2(
     assert BOARD not in out
 
 
-@pytest.mark.parametrize("command", ["claim", "inventory", "revoke", "serve"])
+@pytest.mark.parametrize("command", ["plan", "claim", "inventory", "revoke", "serve"])
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     assert main([command, "--help"]) == 0
     assert f"dabyl provision {command}" in capsys.readouterr().out
