@@ -28,6 +28,8 @@ CUT_S = 1.5
 HEALED_S = 20.0
 DRAINED_S = 60.0
 TWICE_S = 0.5
+DEAD_MS = 1000.0
+"""So long without a look: the agent was being started."""
 SAMPLE_MS = SETTINGS["sample_ms"][1]
 
 
@@ -170,6 +172,7 @@ def account(scene: Scene, done: Done) -> dict[str, Any]:
         sorted(one.at_ns for one in arrivals.values() if one.event["type"].startswith("dabyl.alarm.")),
     )
     gaps = [(later - sooner) / 1e6 for asked in looks for sooner, later in itertools.pairwise(asked)]
+    gaps = [gap_ms for gap_ms in gaps if gap_ms < DEAD_MS]
     return {
         "zones": len(scene.school.rig.zones),
         "presses": made.total(),
