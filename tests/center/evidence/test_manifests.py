@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.wire import cose
 from center.database import Database
 from center.evidence import custody, files
 from center.evidence.errors import EvidenceError, StoreError
@@ -188,6 +189,8 @@ def test_a_receipt_is_signed_anew_when_the_center_has_a_new_key(desk: Desk, site
     site.pki.leaf("center", f"new-{badge.name}")
     fresh = Receipts(desk.store, desk.manifests, site.pki.signer(f"new-{badge.name}"), "center-1")
     other = fresh.settle(badge.name, upload_of(segment))
+    assert other is not None
+    assert cose.parse(other).headers[cose.KID] == site.pki.signer(f"new-{badge.name}").kid
     assert files.read(path, 1000) == other
     assert fresh.settle(badge.name, upload_of(segment)) == other
 

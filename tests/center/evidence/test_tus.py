@@ -31,6 +31,12 @@ def test_an_announcement_and_its_name_are_the_same_upload() -> None:
     assert tus.named(GOOD.name) == GOOD
 
 
+@pytest.mark.parametrize("tail", ["x", "0" * 9, "\n", "/", "/../x", " ", ".seg"])
+def test_a_name_with_a_tail_is_another(tail: str) -> None:
+    with pytest.raises(RefusedError):
+        tus.named(GOOD.name + tail)
+
+
 @pytest.mark.parametrize(
     "told",
     [
