@@ -1,7 +1,6 @@
 """An EST client (RFC 7030): asks one server, believes nobody but the root it is given, and bounds all that comes back."""
 
 import base64
-import binascii
 import contextlib
 import hashlib
 import http.client
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from agent.enrolment.errors import EnrolmentError, UnreachableError
 from agent.keys import pem
+from agent.keys.certificate import READ_ERRORS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Server:
         try:
             whole = base64.b64decode(b"".join(body.split()), validate=True)
             return [one.public_bytes(Encoding.DER) for one in pkcs7.load_der_pkcs7_certificates(whole)][:8]
-        except (ValueError, TypeError, binascii.Error):
+        except READ_ERRORS:  # binascii's is a ValueError
             raise EnrolmentError("the server's answer holds no certificates: is it an EST server?") from None
 
     def _one(self, body: bytes) -> bytes:

@@ -1,8 +1,11 @@
 """A device's first certificate, over real HTTPS from a real server: what works, what is refused, and a fall at every step."""
 
+import base64
+import contextlib
 import functools
 import hashlib
 import os
+import random
 import signal
 import stat
 import subprocess
@@ -21,6 +24,7 @@ from agent.keys.chain import load_roots, verify_chain
 from agent.keys.file import FileKey
 from agent.keys.validity import validity
 from provisioning.authority.authority import Authority
+from provisioning.enrolment import wire
 from provisioning.inventory import claims
 from provisioning.inventory.inventory import Inventory
 from tests.agent.enrolment.conftest import DAY_MS, Town, Unit, now_ms
@@ -270,6 +274,24 @@ def test_key_and_claim_are_nowhere_but_in_the_key_file(
         path for path in everywhere if b"PRIVATE KEY" in path.read_bytes() and stat.S_IMODE(path.stat().st_mode) & 0o077
     ]
     assert open_to_others == []
+
+
+def test_nonsense_instead_of_certificates_ends_in_the_documented_error(town: Town) -> None:
+    server = est.Server("https://a")
+    good = wire.certificates([pem.blocks(town.authority.issuing_pem, 1)[0][1]])
+    assert len(server._certificates(good)) == 1
+    for body in (b"", b"<html>", b"AAAA", b"\xff" * 40, good[:-8]):
+        with pytest.raises(EnrolmentError, match="EST server"):
+            server._certificates(body)
+    seeded = random.Random(6)
+    der = base64.b64decode(good)
+    for _ in range(400):
+        changed = bytearray(der)
+        changed[seeded.randrange(len(der))] ^= 1 << seeded.randrange(8)
+        with contextlib.suppress(EnrolmentError):
+            server._certificates(base64.b64encode(changed))
+    with pytest.raises(EnrolmentError, match="2 certificates"):
+        server._one(wire.certificates([pem.blocks(town.authority.issuing_pem, 1)[0][1]] * 2))
 
 
 def test_unreachable_is_not_refused() -> None:

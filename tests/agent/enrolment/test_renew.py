@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
-from agent import renewal
+from agent import config, renewal
 from agent.keys import credentials, pair, pem
 from agent.keys.file import FileKey
 from agent.keys.request import certificate_request
 from agent.keys.validity import validity
+from agent.log import Log
 from agent.renewal import renewed
+from agent.service import Service
+from agent.start import assemble
 from tests.agent.enrolment.conftest import DAY_MS, Unit, now_ms
 from tests.agent.enrolment.test_enrol import falls, has_identity
 
@@ -212,6 +215,20 @@ def renew_and_take(unit: Unit) -> int:
     with pair.held(str(unit.key)):
         pair.take(str(unit.key), str(unit.chain))
     return code
+
+
+def test_an_agent_that_starts_after_a_fall_between_the_two_files_has_the_new_pair(unit: Unit) -> None:
+    aged(unit, 70)
+    (unit.folder / "state").mkdir(mode=0o700)
+    center = FileKey.generate(str(unit.folder / "center.key"))
+    (unit.folder / "center.pem").write_text(pem.encoded("PUBLIC KEY", center.public_der))
+    assert unit.run("renew") == 0
+    Path(pair.new(str(unit.key))).rename(unit.key)
+    agent, store = assemble(config.read(str(unit.folder / "agent.toml")), Service({}), Log())
+    store.close()
+    assert agent._signer.kid == FileKey.load(str(unit.key)).kid
+    assert has_identity(unit)
+    assert waiting(unit) == set()
 
 
 def test_two_at_once_do_not_meet(unit: Unit, capsys: pytest.CaptureFixture[str]) -> None:
