@@ -267,3 +267,17 @@ def test_inputs_from_a_thread_after_the_end_are_harmless(play: Any, start: Start
         await asyncio.sleep(0.01)
 
     play(scenario())
+
+
+def test_hardware_that_keeps_signed_messages_gets_each_as_it_is_sent(play: Any, start: Start) -> None:
+    async def scenario() -> None:
+        kept: list[tuple[str, bytes]] = []
+        async with start() as run:
+            await run.input("note")  # hardware that keeps none is spared
+            run.kind.binding.keep = lambda type_, message: kept.append((type_, message))  # type: ignore[attr-defined]
+            await run.input("note")
+            await run.input("button")
+            assert [type_ for type_, _ in kept] == ["test.passed", "alarm.raised"]
+            assert [message for _, message in kept] == run.broker.sent[-2:]
+
+    play(scenario())
