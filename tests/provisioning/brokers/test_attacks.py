@@ -138,16 +138,19 @@ def test_anothers_client_id_shows_no_message_and_stops_none(yard: Yard, join: Jo
     if not attacking.ended:
         attacking.subscribe(f"dabyl/v1/{VICTIM}/receipt")
     attacking.close()
+    center.publish(f"dabyl/v1/{VICTIM}/receipt", b"marker")
+    victim.wait(lambda: victim.ended or b"marker" in victim.received)
+    heard = list(victim.received)
     if yard.engine == "mosquitto":
         assert not victim.ended
-    if victim.ended:  # RabbitMQ and NATS let it break the connection: the victim comes back
+    if b"marker" not in heard:  # RabbitMQ and NATS let it break the connection: the victim comes back
         victim.close()
-        victim = join(VICTIM, client_id=VICTIM, clean=False)
-        victim.subscribe(f"dabyl/v1/{VICTIM}/receipt")
-    center.publish(f"dabyl/v1/{VICTIM}/receipt", b"marker")
-    victim.until(b"marker")
+        back = join(VICTIM, client_id=VICTIM, clean=False)
+        back.subscribe(f"dabyl/v1/{VICTIM}/receipt")
+        center.publish(f"dabyl/v1/{VICTIM}/receipt", b"marker")
+        heard += back.until(b"marker")
     if yard.engine != "nats" or not clean:  # NATS lets it discard the session too, which costs what was under way
-        assert victim.received == [b"for the victim", b"marker"]
+        assert list(dict.fromkeys(heard)) == [b"for the victim", b"marker"]
     assert attacking.received == []
 
 

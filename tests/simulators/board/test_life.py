@@ -163,7 +163,10 @@ def test_no_board_outlives_its_host(firmware: Firmware, number: signal.Signals) 
         "asyncio.run(main())\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", host, os.fspath(folder)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ["/usr/bin/nohup", sys.executable, "-c", host, os.fspath(folder)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     ) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
