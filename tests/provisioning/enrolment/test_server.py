@@ -1,6 +1,8 @@
 """The office on HTTPS, asked by curl with requests of OpenSSL, and by those who mean no good."""
 
+import base64
 import contextlib
+import random
 import socket
 import ssl
 import subprocess
@@ -169,6 +171,34 @@ def test_who_says_nothing_or_too_much_holds_nobody_up(running: Running, monkeypa
     while running.server._held and time.monotonic() < deadline:
         time.sleep(0.02)
     assert running.curl("cacerts")[0] == 200
+
+
+def test_garbage_is_no_defect(running: Running, capfd: pytest.CaptureFixture[str]) -> None:
+    seeded = random.Random(6)
+    request = base64.b64encode(running.town.request())
+    good = (
+        b"POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: a\r\nAuthorization: Basic c29zLTE6QUFBQQ==\r\n"
+        b"Content-Type: application/pkcs10\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+        % (len(request), request)
+    )
+    for _ in range(60):
+        changed = bytearray(good)
+        for _ in range(seeded.randint(1, 4)):
+            at = seeded.randrange(len(changed))
+            if seeded.random() < 0.5:
+                changed[at] = seeded.randrange(256)
+            else:
+                del changed[at : at + seeded.randint(1, 9)]
+        with running.connected() as connection, contextlib.suppress(OSError):
+            connection.sendall(bytes(changed))
+            connection.settimeout(0.05)
+            connection.recv(100)
+    with socket.create_connection(("127.0.0.1", running.port), 10) as raw:
+        raw.sendall(bytes(seeded.randrange(256) for _ in range(300)))
+    assert running.curl("cacerts")[0] == 200
+    said = capfd.readouterr().err
+    assert "defect" not in said
+    assert "Traceback" not in said
 
 
 def test_nothing_is_left_open(running: Running) -> None:
