@@ -80,6 +80,11 @@ def badge(seconds: int, out: pathlib.Path, size: str, broken: str, seed: int, as
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     click.echo(json.dumps(found) if as_json else _table(found))
+    if found["missing_frames"] and broken == "none":
+        click.echo(
+            f"This machine was too slow for the simulated encoder: {found['missing_frames']} frames are missing.",
+            err=True,
+        )
     return 0 if found["complete"] else 1
 
 
