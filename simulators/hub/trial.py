@@ -90,7 +90,7 @@ async def perform(
     if broken is not None:
         await _mend(scene, broken)
     try:
-        seen = presses - unseen(done.presses, _looks(scene)).total()
+        seen = presses - len(unseen(done.presses, _looks(scene)))
         await scene.until(lambda: presses_verified(_alarms(scene)) >= seen, "", DRAINED_S)
         await scene.until(lambda: _line_faults(scene.consumer.events()) == _wanted(done.cuts), "", HEALED_S)
     except DemoError:
@@ -117,14 +117,14 @@ async def _mend(scene: Scene, zone: int) -> None:
         return  # the account says it
 
 
-def unseen(presses: Sequence[Press], looks: Sequence[Sequence[int]]) -> collections.Counter[int]:
-    """By zone, the presses during which the hub did not look twice: this machine was too busy, or the agent dead."""
-    found: collections.Counter[int] = collections.Counter()
+def unseen(presses: Sequence[Press], looks: Sequence[Sequence[int]]) -> list[Press]:
+    """The presses during which the hub did not look twice: this machine was too busy, or the agent dead."""
+    found = []
     for press in presses:
         begins_ns = press.touched_ns + (SETTLE_MS + SAMPLE_MS) * 1_000_000
         ends_ns = press.touched_ns + round(press.held_ms * 1_000_000)
         if sum(begins_ns <= at_ns <= ends_ns for at_ns in looks[press.zone // CHANNELS]) < LOOKS:
-            found[press.zone] += 1
+            found.append(press)
     return found
 
 
@@ -161,10 +161,10 @@ def account(scene: Scene, done: Done) -> dict[str, Any]:
     if faults != _wanted(done.cuts):
         wrong.append(f"cut were {_wanted(done.cuts)}, told were {faults}")
     ids = collections.Counter(event["id"] for event in events)
-    alone_ns = [press.touched_ns for press in done.presses if press.alone]
-    made = collections.Counter(press.zone for press in done.presses)
     looks = _looks(scene)
     missed = unseen(done.presses, looks)
+    made = collections.Counter(press.zone for press in done.presses)
+    alone_ns = [press.touched_ns for press in done.presses if press.alone and press not in missed]
     handed = _times(alone_ns, [at_ns for at_ns, type_ in scene.sealed if type_.startswith("alarm.")])
     arrivals = {delivery.event["id"]: delivery for delivery in reversed(scene.consumer.deliveries)}
     arrived = _times(
@@ -177,8 +177,8 @@ def account(scene: Scene, done: Done) -> dict[str, Any]:
         "zones": len(scene.school.rig.zones),
         "presses": made.total(),
         "verified": sum(verified.values()),
-        "unseen": missed.total(),
-        "lost": (made - missed - verified).total(),
+        "unseen": len(missed),
+        "lost": (made - collections.Counter(press.zone for press in missed) - verified).total(),
         "duplicated": sum(count - 1 for count in ids.values()) + (verified - made).total(),
         "starts": scene.starts,
         "cuts": len(done.cuts),

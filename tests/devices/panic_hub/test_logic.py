@@ -167,6 +167,12 @@ def test_alarms_of_an_earlier_run_are_shown_until_their_receipts_and_never_escal
     assert one.lamps[-1] == "acknowledged"
 
 
+def test_a_receipt_for_what_an_earlier_run_had_told_completely_is_none_of_this_one(world: Make) -> None:
+    one = world()
+    one.receipt(9, 1, BOOT - 1)
+    assert one.lamps[-1] == "idle", "it may be an escalation's, which nobody closes"
+
+
 def test_a_receipt_for_one_zone_closes_no_other(world: Make) -> None:
     one = world()
     one.press(0)
