@@ -212,11 +212,11 @@ class Counting(Offloader):
     def offload(self, line: Line, cuts: int) -> None:
         """Pass after pass until nothing is left, with so many cuts."""
         draw = random.Random(SEED)
-        for _ in range(MOST_PASSES):
+        for number in range(MOST_PASSES):
             line.cut_after(draw.randrange(1_000, 800_000) if self.cuts < cuts else None)
             self.repeated = 0
             try:
-                self.pass_over(0)
+                self.pass_over(10 * number)
             except OffloadError:
                 self.cuts += 1
             self.most_repeated = max(self.most_repeated, self.repeated)

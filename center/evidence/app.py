@@ -113,7 +113,12 @@ class Application:
         if _method(request, headers) != "GET":
             raise RefusedError(405, "a receipt is fetched", {"Allow": "GET"})
         upload = tus.named(request.path_params["name"])
-        receipt = await run_in_threadpool(self._receipts.settle, device, upload)
+        try:
+            receipt = await run_in_threadpool(self._receipts.settle, device, upload)
+        except RefusedError as error:
+            if error.status == 409:  # what came is not what was signed: somebody should know
+                self._report.say("incident", str(error), device=device)
+            raise
         if receipt is None:
             return _answer(202, {"Retry-After": str(RETRY_S)}, "the segment's signed event has not come yet")
         return Response(receipt, 200, media_type='application/cose; cose-type="cose-sign1"')
@@ -161,6 +166,9 @@ class Application:
                 return _answer(503, {"Retry-After": str(RETRY_S)}, "the center has trouble: nothing was stored")
             except ClientDisconnect:
                 return _answer(400, {}, "cut off")  # nobody is there to read it
+            except Exception as error:  # noqa: BLE001  the last line of defence: a status, never a traceback
+                self._tell("failed", device, f"{type(error).__name__}: {str(error)[:300]}; please report this")
+                return _answer(500, {"Retry-After": str(RETRY_S)}, "the server failed: nothing was stored")
 
         return answer
 
@@ -177,7 +185,7 @@ class Application:
                 del self._busy[device]
 
     def _tell(self, what: str, device: str, text: str) -> None:
-        self._report.say(what, f"{device or 'a stranger'}: {text}")
+        self._report.refused(device, what, f"{device or 'a stranger'}: {text}")
 
 
 def _answer(status: int, headers: dict[str, str], text: str = "") -> Response:

@@ -1,6 +1,7 @@
 """The evidence server as a process: mutual TLS, HTTP by uvicorn, and what has to be done between requests."""
 
 import asyncio
+import logging
 import socket
 import ssl
 import sys
@@ -112,6 +113,7 @@ class EvidenceService:
                 ws="none",
                 lifespan="off",
                 log_config=None,
+                log_level=logging.CRITICAL,  # what clients do wrong is told them, not the log
                 access_log=False,
                 server_header=False,
                 date_header=False,
@@ -146,6 +148,7 @@ class EvidenceService:
                 if now >= crls_at:
                     crls_at = now + CRLS_S
                     self._lists = self._crls.changed() or self._lists
+                    self._report.flush()
                 if now >= expire_at:
                     expire_at = now + EXPIRE_S
                     await asyncio.to_thread(self._store.expire, time.time())

@@ -41,6 +41,8 @@ LEAST_MS, MOST_MS = 1_000, 300_000
 RETRY_AFTER_MAX_S = 3_600.0
 LOOK_S = 2.0
 """How often the spool is looked at when nothing else happens."""
+PARKED_S = 5.0
+"""A segment that has arrived before its signed event is asked for again after so long."""
 ASIDE_S = 3_600.0
 """A segment that the center will not take is offered again after so long. It is never deleted."""
 FORBIDDEN, FORBIDDEN_S = 403, 60.0
@@ -174,7 +176,11 @@ class Offloader:
                     break
                 try:
                     segment = Segment(path, path.with_suffix(".cose").read_bytes())
-                    kept += self._give(segment)
+                    if self._give(segment):
+                        kept += 1
+                        self._aside.pop(path, None)
+                    else:
+                        self._aside[path] = now_s + PARKED_S
                 except UntakenError as error:
                     self._aside[path] = now_s + ASIDE_S
                     self._tell("untaken", str(error))

@@ -1,6 +1,7 @@
 """The evidence server as a process: killed in the middle of uploads, it loses nothing that it has confirmed."""
 
 import contextlib
+import itertools
 import os
 import random
 import subprocess
@@ -55,7 +56,7 @@ def test_kill_9_loses_nothing_that_was_confirmed(site: Site, tmp_path: Path) -> 
     offloader = Offloader(
         ("127.0.0.1", site.port), files, badge.name, tmp_path, {key.kid: verifier(key.public_der)}.get, lambda *_: None, lambda: 500
     )  # fmt: skip
-    draw = random.Random(5)
+    draw, clock = random.Random(5), itertools.count(0, 10)
     for _ in range(KILLS):
         with server(site) as process:
             chunks = draw.randrange(1, 4)
@@ -72,13 +73,13 @@ def test_kill_9_loses_nothing_that_was_confirmed(site: Site, tmp_path: Path) -> 
             offloader._ask = dying  # type: ignore[method-assign,assignment]
             with contextlib.suppress(OffloadError):
                 while process.poll() is None:
-                    offloader.pass_over(0)
+                    offloader.pass_over(next(clock))
             offloader._ask = ask  # type: ignore[method-assign]
     with server(site):
         limit = time.monotonic() + 30
         while any(folder.glob("*.seg")):
             assert time.monotonic() < limit
-            offloader.pass_over(0)
+            offloader.pass_over(next(clock))
     offloader.stop()
     kept = site.store / badge.name / recording.hex()
     assert all((kept / f"{one.n:06d}.seg").read_bytes() == one.file for one in segments)

@@ -18,7 +18,7 @@ from center.evidence.manifests import Manifests
 from center.evidence.receipts import Receipts
 from center.evidence.store import Limits, Store
 from center.report import Report
-from tests.center.evidence.site import Site, random_segment
+from tests.center.evidence.site import Segment, Site, random_segment
 from tests.center.evidence.test_store import upload_of
 from tests.center.scripted import Device
 
@@ -34,8 +34,8 @@ class Desk:
         self.said = io.StringIO()
         report = Report(self.said, as_json=False)
         self.store = Store(folder, Limits(keep_free=1))
-        manifests = Manifests(database, self.store, roots, report)
-        receipts = Receipts(self.store, manifests, site.pki.signer("center-1"), "center-1")
+        self.manifests = Manifests(database, self.store, roots, report)
+        receipts = Receipts(self.store, self.manifests, site.pki.signer("center-1"), "center-1")
         door = Door(database, roots, lambda: ())
         self.app = Application(door, self.store, receipts, report, lambda: site.pki.now_ms, body_s=0.2)
         self.leaf = chain_from_pem(site.pki.issued[badge.name].chain_pem, badge.name)[0]
@@ -129,3 +129,24 @@ def test_a_full_disk_is_507_and_leaves_what_is_there(
     assert "would stay free" in desk.said.getvalue()
     monkeypatch.undo()
     assert asyncio.run(desk.patch(segment.name, in_turn(part(segment.file, more=False)))) == 204
+
+
+def test_what_nobody_thought_of_is_500_and_told(desk: Desk, badge: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> int:
+        raise ValueError("nobody thought of this")
+
+    monkeypatch.setattr(desk.store, "offset", broken)
+    assert asyncio.run(desk.ask("HEAD", f"/evidence/{random_segment().name}", {}, in_turn())) == 500
+    assert f"{badge.name}: ValueError: nobody thought of this; please report this" in desk.said.getvalue()
+
+
+def test_a_file_that_was_signed_differently_is_an_incident(desk: Desk, site: Site, badge: Device) -> None:
+    signed = random_segment(length=500)
+    other = Segment(signed.recording, signed.n, bytes(500))
+    site.signs(badge, signed)
+    while desk.manifests.follow():
+        pass
+    desk.store.create(badge.name, upload_of(other))
+    desk.store.append(badge.name, upload_of(other), 0, other.file)
+    assert asyncio.run(desk.ask("GET", f"/evidence/{other.name}/receipt", {}, in_turn())) == 409
+    assert f"incident: {badge.name} has signed another file" in desk.said.getvalue()

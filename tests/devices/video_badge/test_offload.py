@@ -9,7 +9,7 @@ import random
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -46,6 +46,18 @@ def badge(site: Site) -> Device:
     return site.badge(f"video-{next(_NUMBERS):04}")
 
 
+class Asking(Offloader):
+    """Counts its requests."""
+
+    asked = 0
+
+    def _ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        self.asked += 1
+        return super()._ask(method, path, headers, body)
+
+
 class Spool:
     """A badge's spool, and what its offloader tells."""
 
@@ -72,7 +84,7 @@ class Spool:
         self.segments.append(segment)
         return path
 
-    def offloader(self, port: int | None = None) -> Offloader:
+    def offloader(self, port: int | None = None) -> "Asking":
         pki = self.site.pki
         signer = pki.signer("center-1")
         table = {signer.kid: verifier(signer.public_der)}
@@ -82,7 +94,7 @@ class Spool:
             str(pki.directory / f"{self.badge.name}.key"),
         )
         draw = random.Random(1)
-        made = Offloader(
+        made = Asking(
             ("127.0.0.1", port or self.site.port),
             files,
             self.badge.name,
@@ -114,7 +126,7 @@ def spool(site: Site, badge: Device, tmp_path: Path) -> Iterator[Spool]:
 def until_empty(offloader: Offloader, spool: Spool, passes: int = 400) -> int:
     """Passes until nothing is left; how many failed."""
     failed = 0
-    for now in range(passes):
+    for now in range(0, 10 * passes, 10):
         with contextlib.suppress(OffloadError):
             offloader.pass_over(now)
             if not spool.files():
@@ -132,13 +144,21 @@ def test_what_is_receipted_is_deleted_and_nothing_before(serving: Site, spool: S
     unsigned = first.with_name("000003.seg")
     unsigned.write_bytes(b"still being written")
     offloader = spool.offloader()
-    for now in range(3):
+    asked = []
+    for now in (0, 1, offload.PARKED_S - 0.1, offload.PARKED_S):
+        before = offloader.asked
         assert offloader.pass_over(now) == 0
+        asked.append(offloader.asked - before)
+    assert asked[1:3] == [0, 0]  # what waits for its event is left alone for a while
+    assert asked[3] == 6
     assert len(spool.files()) == 5
 
     serving.hears(*spool.unheard)
-    while len(spool.files()) > 1:
-        offloader.pass_over(4)
+    for now in range(10, 4_000, 10):
+        offloader.pass_over(now)
+        if len(spool.files()) == 1:
+            break
+        threading.Event().wait(0.01)
     assert spool.files() == ["000003.seg"]
     assert spool.all_kept()
     assert [what for what, _ in spool.told] == ["kept", "kept"]
@@ -150,10 +170,10 @@ def test_it_goes_on_where_it_was_cut(serving: Site, spool: Spool) -> None:
     draw = random.Random(7)
     with Cutting(serving.port) as line:
         offloader = spool.offloader(line.port)
-        for _ in range(12):
+        for now in range(0, 120, 10):
             line.cut_after(draw.randrange(2_000, 2 * offload.CHUNK))
             with contextlib.suppress(OffloadError):
-                offloader.pass_over(0)
+                offloader.pass_over(now)
         line.mend()
         until_empty(offloader, spool)
     assert spool.all_kept()
@@ -276,9 +296,11 @@ def test_a_file_that_its_card_has_changed_is_kept_and_told(serving: Site, spool:
     spool.put(bad).write_bytes(bytes(5_000))
     spool.put(short).write_bytes(short.file[:100])
     offloader = spool.offloader()
-    for _ in range(3):
-        offloader.pass_over(0)
-        threading.Event().wait(0.3)
+    for now in range(0, 4_000, 10):
+        offloader.pass_over(now)
+        if len(spool.files()) == 4:
+            break
+        threading.Event().wait(0.01)
     assert spool.files() == ["000002.cose", "000002.seg", "000003.cose", "000003.seg"]
     assert [what for what, text in spool.told if "damaged" in text] == ["untaken", "untaken"]
 
@@ -288,7 +310,7 @@ def test_a_segment_that_was_signed_differently_is_kept(serving: Site, spool: Spo
     serving.signs(spool.badge, random_segment(1, 700, recording))
     spool.put(random_segment(1, 900, recording), heard=False)
     offloader = spool.offloader()
-    for now in range(100):
+    for now in range(0, 3_000, 10):
         offloader.pass_over(now)
         if spool.told:
             break
@@ -330,6 +352,7 @@ def test_its_thread_goes_on_by_itself_after_failures(
     serving: Site, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(offload, "LOOK_S", 0.02)
+    monkeypatch.setattr(offload, "PARKED_S", 0.02)
     monkeypatch.setattr(offload, "LEAST_MS", 20)
     monkeypatch.setattr(offload, "MOST_MS", 100)
     spool.put(random_segment())
