@@ -22,7 +22,7 @@ At the operations center
 
 For installers
   authority           root and issuing certificate authority, device certificates, revocation
-  provision broker    a message broker's configuration: Mosquitto, RabbitMQ, NATS, EMQX
+  provision           from blank boards to pressed buttons: leads you; tables, cable, network, labels, brokers, doctor
 
 To see it work
   demo                broker, center and two simulated buttons; press them and watch
