@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import click
@@ -10,7 +10,7 @@ import click
 from agent.keys.errors import KeysError
 from provisioning.authority.errors import AuthorityError, PassphraseError
 from provisioning.batch import translated
-from provisioning.bench import opened
+from provisioning.bench import TREE, opened
 from provisioning.cable.contents import Bundle
 from provisioning.cable.enrolment import Bench, enrol
 from provisioning.cable.ports import boards
@@ -18,6 +18,7 @@ from provisioning.cable.prompt import Prompt
 from provisioning.cli.common import Telling, Told, asked_passphrase
 from provisioning.cli.person import Person
 from provisioning.errors import CableError, ProvisionError, SetupError
+from provisioning.firmware.modules import kinds
 from provisioning.inventory.errors import InventoryError
 from provisioning.inventory.record import REVOKED, VERIFIED, Device
 from provisioning.messages import LANGUAGES, text, wished
@@ -32,13 +33,18 @@ def guide(installation: Path, passphrase: str | None, port: str | None, asked: s
     try:
         with contextlib.ExitStack() as stack:
             bench, firmware = _opened(stack, installation, passphrase, language)
-            left = [one for one in bench.inventory.devices() if one.state != REVOKED and not one.has_reached(VERIFIED)]
+            left = [one for one in bench.inventory.devices() if _is_left(one, kinds(TREE))]
             return _all(bench, firmware, left, Person(language, _boards(port)), language)
     except ProvisionError as error:
         raise Told(error, language) from None
     except (KeyboardInterrupt, click.Abort):
         click.echo("\n" + text(language, "guide.stopped"), err=True)
         return 1
+
+
+def _is_left(device: Device, boards: Collection[str]) -> bool:
+    """Whether it comes on a cable and is not done; devices on Linux enrol over the network."""
+    return device.kind in boards and device.state != REVOKED and not device.has_reached(VERIFIED)
 
 
 def _language() -> str:

@@ -1,19 +1,23 @@
 """A board is enrolled over the cable; the cable is pulled at every step; boards and names that do not fit are refused."""
 
+import contextlib
 import dataclasses
 import hashlib
 import pathlib
+import resource
+from collections.abc import Callable, Iterator
 
 import pytest
 from cryptography import x509
 
+from provisioning.authority.errors import AuthorityStateError
 from provisioning.batch import run
 from provisioning.cable.board import Board
 from provisioning.cable.contents import Bundle
 from provisioning.cable.enrolment import STEPS, enrol
 from provisioning.cable.prompt import Prompt
 from provisioning.errors import CableError, ContactError, InputError, ProvisionError, SetupError
-from provisioning.inventory.errors import UnknownDeviceError
+from provisioning.inventory.errors import InventoryFileError, UnknownDeviceError
 from provisioning.inventory.record import ENROLLED, PLANNED, VERIFIED, Device
 from tests.provisioning.conftest import Steps, Works
 
@@ -201,3 +205,27 @@ def test_a_batch_leaves_alone_what_is_finished(works: Works) -> None:
     assert outcome.registered
     assert not outcome.resumed
     assert outcome.at_ms == known.times[VERIFIED]
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[Callable[[], None]]:
+    """What makes every disk of this process full, until the block ends."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_laptop_whose_disk_is_full_issues_nothing_half_and_the_next_run_finishes(works: Works) -> None:
+    works.plan("sos-13")
+    with full_disk() as fill, pytest.raises(AuthorityStateError):
+        works.enrol("sos-13", Steps("certificate", fill))
+    assert works.good("sos-13") == []
+    with full_disk() as fill, pytest.raises(InventoryFileError):
+        works.enrol("sos-13", Steps("verify", fill))
+    assert works.bench.inventory.get("sos-13").state == PLANNED
+    (issued,) = works.good("sos-13")
+    works.enrol("sos-13")
+    assert works.bench.inventory.get("sos-13").certificates == (issued,)
+    assert works.good("sos-13") == [issued]
