@@ -206,7 +206,9 @@ class PanicHub:
         zone = self._zones[index]
         effects: list[Effect] = []
         for level, at_ms in zone.presses(gestures):
-            test = self._readiness.press(now_ms) if index == self._tested else []
+            # While an alarm is open anywhere no press is a test: whoever tests may be calling now.
+            may_test = index == self._tested and self._state() is None
+            test = self._readiness.press(now_ms) if may_test else []
             if test:
                 zone.gestures.forget()
                 effects += self._told(test, zone)

@@ -227,11 +227,20 @@ def test_a_user_test_is_of_one_zone_and_a_press_elsewhere_is_an_alarm(world: Mak
         assert not result["ok"]
     one.arm(0)
     assert one.lamps[-1] == "test-armed"
-    one.press(1)
     one.press(0)
     ((data, _seq),) = one.named("test.passed")
     assert data == {"by": "user", **PLACES[0]}
+    one.arm(0)
+    one.press(1)
+    assert [data["zone"] for data, _seq in one.named("alarm.raised")] == ["Gym"]
+
+
+def test_a_press_while_another_zone_calls_is_no_test_any_more(world: Make) -> None:
+    one = world()
+    one.arm(0)
+    one.press(1)
     one.press(0)
+    assert one.named("test.passed") == []
     assert [data["zone"] for data, _seq in one.named("alarm.raised")] == ["Gym", "Reception"]
 
 

@@ -120,7 +120,7 @@ class World:
 
     def press(self, zone: int, held_ms: int = 60) -> None:
         if self.readable(zone):
-            if self.armed == zone and self.now < self.armed_until:
+            if self.armed == zone and self.now < self.armed_until and self.hub._state() is None:
                 self.tests[zone] += 1
                 self.armed = None
             else:
