@@ -20,7 +20,7 @@ from center.evidence.errors import EvidenceError
 from center.evidence.fragments import Run, TrackHead
 from center.evidence.movie import Movie
 from center.evidence.recording import Recording
-from center.evidence.segment import judge_segment
+from center.evidence.segment import UNTOLD_US, judge_segment
 from center.evidence.timeline import ALTERED
 from center.evidence.trust import Trust
 from center.evidence.verify import unchained
@@ -127,20 +127,16 @@ def as_json(clip: Clip) -> dict[str, object]:
 
 
 def _wished(recording: Recording, wish: Wish) -> list[int]:
-    """The numbers of the segments that hold any of the wished time, by their signed times."""
-    begin_ms = _begin_ms(recording, min(recording.told, default=0))
+    """The numbers of the segments that hold any of the wished time, as `verify` counts it: by their lengths, for clocks are set."""
     wished: list[int] = []
-    for n in sorted(recording.told):
-        known = recording.told[n].manifest.contents
-        if (
-            known is None
-        ):  # found after the power went: nobody signed its times, it is the last or stands between others
-            if wished or wish.begin_s <= 0:
-                wished.append(n)
-            continue
-        at_s = (known.at - begin_ms) / 1000
-        if at_s < wish.end_s and at_s + known.duration_ms / 1000 > wish.begin_s:
+    at_s = 0.0
+    for n in range(1, max(recording.told, default=0) + 1):
+        told = recording.told.get(n)
+        known = told.manifest.contents if told is not None else None
+        end_s = at_s + (known.duration_ms / 1000 if known is not None else UNTOLD_US / 1_000_000)
+        if told is not None and at_s < wish.end_s and end_s > wish.begin_s:
             wished.append(n)
+        at_s = end_s
     return wished
 
 

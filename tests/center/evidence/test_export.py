@@ -12,14 +12,16 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from agent.keys.chain import load_roots
-from center.evidence import content_credentials, custody, fragments
+from center.evidence import content_credentials, custody, fragments, movie
 from center.evidence.cli import main
 from center.evidence.clip import verify_clip
 from center.evidence.content_credentials import CredentialsError, Exporter
 from center.evidence.errors import EvidenceError
 from center.evidence.export import NotProvenError, Wish, export
+from center.evidence.fragments import Run
 from center.evidence.timeline import PROVEN
 from center.evidence.trust import Trust
+from devices.video_badge.manifest import digest
 from tests.center.evidence.exported import Exported
 from tests.center.scripted import Pki
 from tests.devices.video_badge.footage import FPS, UNIX_MS, footage, played
@@ -65,6 +67,16 @@ def exporter(archive: Pki) -> Exporter:
 def packets(mp4: bytes) -> list[tuple[str, bytes]]:
     with av.open(io.BytesIO(mp4), mode="r") as container:
         return [(packet.stream.type, bytes(packet)) for packet in container.demux() if packet.size]
+
+
+def begins(mp4: bytes) -> dict[str, float]:
+    """When each track begins, in seconds."""
+    found: dict[str, float] = {}
+    with av.open(io.BytesIO(mp4), mode="r") as container:
+        for packet in container.demux():
+            if packet.size and packet.pts is not None:
+                found.setdefault(packet.stream.type, float(packet.pts * packet.time_base))
+    return found
 
 
 def test_a_clip_holds_every_sample_and_plays(recorded: Exported, trust: Trust, tmp_path: Path) -> None:
@@ -157,6 +169,45 @@ def test_what_is_not_what_was_signed_is_not_exported(recorded: Exported, trust: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dir"]
     assert not (recorded.inner / custody.NAME).exists()
     assert export(recorded.load(trust), trust, recorded.private, out, Wish("me", "", 4.5)).segments == (3,)
+
+
+def test_what_was_saved_from_a_lost_supply_is_exported_up_to_there(
+    recorded: Exported, trust: Trust, tmp_path: Path
+) -> None:
+    torn = recorded.path(3).read_bytes()
+    recorded.path(3).unlink()
+    recorded.prev = digest(recorded.manifests[1].data())
+    recorded.keep(3, torn[: len(torn) * 2 // 3], recorded.manifests[2].key, None, last=True)
+
+    clip = export(recorded.load(trust), trust, recorded.private, tmp_path / "clip.mp4", Wish("me"))
+    shown = played((tmp_path / "clip.mp4").read_bytes()).numbers
+    assert clip.segments == (1, 2, 3)
+    assert 4 * FPS < len(shown) < 6 * FPS
+    assert shown == list(range(len(shown)))
+
+
+def test_a_file_of_more_than_4_gib_has_a_wide_index(
+    recorded: Exported, trust: Trust, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(movie, "_CHUNK_64", 100_000)  # in place of 4 GiB
+    export(recorded.load(trust), trust, recorded.private, tmp_path / "clip.mp4", Wish("me"))
+    data = (tmp_path / "clip.mp4").read_bytes()
+    assert b"co64" in data[:20_000]
+    assert b"stco" not in data[:20_000]
+    assert played(data).numbers == list(range(SECONDS * FPS))
+
+
+def test_sound_that_begins_later_still_does(original: Exported) -> None:
+    """A track's first sample stands where it stood, also if it is not the film's first."""
+    whole = fragments.read(original.plain[0])
+    late = [
+        Run(run.track, run.offset, tuple((time + 24_000 * (run.track == 1), *rest) for time, *rest in run.samples))  # type: ignore[misc]
+        for run in whole.runs
+    ]
+    film = movie.Movie(whole.tracks, late)
+    data = film.header() + b"".join(original.plain[0][run.offset : run.offset + run.size] for run in late)
+    now, before = begins(data), begins(original.plain[0])
+    assert now["audio"] - now["video"] == pytest.approx(before["audio"] - before["video"] + 0.5, abs=0.001)
 
 
 def test_another_s_key_exports_nothing(recorded: Exported, trust: Trust, tmp_path: Path) -> None:
