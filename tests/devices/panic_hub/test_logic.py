@@ -244,6 +244,16 @@ def test_a_press_while_another_zone_calls_is_no_test_any_more(world: Make) -> No
     assert [data["zone"] for data, _seq in one.named("alarm.raised")] == ["Gym", "Reception"]
 
 
+def test_a_test_press_counts_towards_no_gesture(world: Make) -> None:
+    one = world()
+    one.arm(0)
+    for _ in range(3):
+        one.press(0)
+    assert [data["level"] for data, _seq in one.named("alarm.raised") + one.named("alarm.escalated")] == [
+        "assist-pending"
+    ] * 2
+
+
 def test_a_user_test_without_a_press_fails_for_its_zone(world: Make) -> None:
     one = world()
     one.command("user-test", zone="Gym", seconds=5)
