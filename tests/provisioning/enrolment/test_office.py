@@ -131,8 +131,10 @@ def test_a_revoked_certificate_key_or_device_is_never_renewed(town: Town) -> Non
     second = town.office.enrol(HERE, "sos-1", town.claim(), town.request(key="second"))
     with Inventory(town.inventory) as inventory:
         inventory.revoke("sos-1", NOW_MS)
+    issued = len(town.authority.issued())
     with pytest.raises(NotAllowedError, match="sos-1 is revoked"):
         town.office.renew(HERE, second, town.request(key="third"))
+    assert len(town.authority.issued()) == issued
 
 
 def test_only_devices_renew_and_only_their_own_name(town: Town, tmp_path: Path) -> None:
@@ -143,7 +145,7 @@ def test_only_devices_renew_and_only_their_own_name(town: Town, tmp_path: Path) 
         town.office.renew(HERE, None, town.request(key="new"))
     asked = pem.encoded("CERTIFICATE REQUEST", town.request("center-1", key="center"))
     center = read(pem.blocks(town.authority.issue_center(asked, "center-1", NOW_MS).chain_pem, 2)[0][1], "it")
-    with pytest.raises(NotAllowedError):
+    with pytest.raises(NotAllowedError, match="a device is needed"):
         town.office.renew(HERE, center.der, town.request("center-1", key="center"))
     stranger = Authority.create(tmp_path / "stranger", "Test", NOW_MS)
     asked = pem.encoded("CERTIFICATE REQUEST", town.request(key="key"))
@@ -159,6 +161,15 @@ def test_a_device_outside_of_the_inventory_is_not_renewed(town: Town) -> None:
     issued = pem.blocks(town.authority.issue_device(asked, "sos-8", NOW_MS).chain_pem, 2)[0][1]
     with pytest.raises(NotAllowedError, match="not in the inventory"):
         town.office.renew(HERE, issued, town.request("sos-8", key="new"))
+
+
+def test_a_certificate_that_the_register_does_not_have_is_not_renewed(town: Town) -> None:
+    log = town.folder / "ca" / "audit.jsonl"
+    backup = log.read_bytes()
+    first = enrolled(town)
+    log.write_bytes(backup)
+    with pytest.raises(NotAllowedError, match="not in the authority's register"):
+        town.office.renew(HERE, first, town.request(key="new"))
 
 
 def test_one_device_does_not_fill_the_register(town: Town) -> None:
