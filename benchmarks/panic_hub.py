@@ -46,7 +46,7 @@ def short_presses(presses: int) -> dict[str, int]:
 
 def measure(context: Context) -> list[Figure]:
     """Press."""
-    count = context.count(1400, 70)
+    count = context.count(700, 70)
     context.say(f"{count} presses of {PRESS_MS} ms on simulated time")
     short = short_presses(count)
     presses = context.count(200, 12)
