@@ -51,7 +51,7 @@ SETTINGS: dict[str, tuple[type[Any], Any, int | None, int | None, str]] = {
     "io_port": (str, "/dev/ttyUSB0", 1, 128, "Modbus modules: 1 the lamps' supply relay, 2 the lamps' currents"),
     "farside_port": (str, "", 0, 128, "link to a second unit on the far side"),
     "watch_left_mm": (int, -2000, -6000, 0, "left edge of the area watched, as seen from the tracking radar"),
-    "watch_right_mm": (int, 2000, 0, 6000, "right edge of it"),
+    "watch_right_mm": (int, 1000, 0, 6000, "right edge of it: 0.7 m beyond the kerb, short of the vehicles"),
     "watch_near_mm": (int, 300, 0, 5000, "near edge of it"),
     "watch_far_mm": (int, 5000, 500, 8000, "far edge of it"),
     "lamp_min_ma": (int, 300, 10, 20000, "least current of a lamp that is on and well"),

@@ -46,7 +46,7 @@ WEIGHTS = {
     # Sees those who stand still, but also passers-by behind the area and branches: never enough against a tracker that sees nobody.
     "presence": Weight(600, 500, True),
     # Sees warmth that moves. Below 0 degrees its yes stays sure while wind, sun on snow and engines claim too (field trials found fewer
-    # than half of such calls right), so alone it takes 2.5 s against a tracker. It is blind to who stands still, so its no is worth
+    # than half of such calls right), so alone it takes 3 s against a tracker. It is blind to who stands still, so its no is worth
     # little.
     "pir": Weight(1100, 500, False),
 }
@@ -58,7 +58,7 @@ class Tuning:
 
     Args:
         weights: sensor -> what its word is worth.
-        call: points at which somebody is there: 0.4 s of tracker and PIR, 0.7 s of a tracker alone, 1.1 s of it against a PIR.
+        call: points at which somebody is there: 0.5 s of tracker and PIR, 0.9 s of a tracker alone, 1.3 s of it against a PIR.
         keep: at which nobody is there any more; half, so that one missed look does not end a detection.
         most: the score's top; half more than ``call``, so that nobody is there about a second after all sensors say so.
         stale_ms: ten looks of the tracker.
@@ -68,9 +68,9 @@ class Tuning:
     """
 
     weights: Mapping[str, Weight] = dataclasses.field(default_factory=lambda: WEIGHTS)
-    call: int = 1000
-    keep: int = 500
-    most: int = 1500
+    call: int = 1200
+    keep: int = 600
+    most: int = 1800
     stale_ms: int = 1000
     contradicted_ms: int = 120_000
     settled_ms: int = 5000

@@ -17,7 +17,7 @@ from devices.common.readiness import Readiness
 from devices.crosswalk.counts import Counts
 from devices.crosswalk.daylight import Daylight
 from devices.crosswalk.machine import Crossing, Effect
-from devices.crosswalk.nonyield import Approach, NonYield
+from devices.crosswalk.nonyield import Approach, Kerb, NonYield
 from devices.crosswalk.pedestrian_button import PedestrianButton
 from devices.crosswalk.settings import completed
 from devices.sensors.readings import Charge, Health, LampCurrent, Motion, Presence, Reading, Speed, Status, Targets
@@ -38,6 +38,7 @@ class Crosswalk:
         self._daylight = Daylight(whole["night_by"])
         self._counts = Counts(now_ms)
         self._nonyield = NonYield(whole)
+        self._kerb = Kerb(whole)
         self._area: tuple[int, int, int, int] = (
             whole["watch_left_mm"],
             whole["watch_right_mm"],
@@ -136,9 +137,10 @@ class Crosswalk:
 
     def _reading(self, reading: Reading, now_ms: int) -> list[Effect]:
         if isinstance(reading, Targets):
-            inside = sum(1 for target in reading.targets if self._watched(target.x_mm, target.y_mm))
-            self._most_seen = max(self._most_seen, inside)
-            return self._crossing.claim("tracker", inside > 0, now_ms)
+            inside = [target.x_mm for target in reading.targets if self._watched(target.x_mm, target.y_mm)]
+            self._most_seen = max(self._most_seen, len(inside))
+            self._kerb.look(inside, now_ms)
+            return self._crossing.claim("tracker", bool(inside), now_ms)
         if isinstance(reading, Presence):
             near = (reading.moving or reading.still) and reading.distance_mm <= self._area[3]
             return self._crossing.claim("presence", near, now_ms)
@@ -148,7 +150,8 @@ class Crosswalk:
             return self._crossing.lamp(reading.lamp, reading.ma, now_ms)
         if isinstance(reading, Speed) and reading.towards:
             crossing = self._crossing
-            return self._approached(self._nonyield.look(reading.mm_s, crossing.pedestrian, crossing.lit, now_ms))
+            waits = crossing.pedestrian and self._kerb.occupied(now_ms)
+            return self._approached(self._nonyield.look(reading.mm_s, waits, crossing.lit, now_ms))
         if isinstance(reading, Charge):
             if reading.panel_mv is not None:
                 self._daylight.panel(reading.panel_mv, now_ms)

@@ -4,14 +4,16 @@ A Doppler radar gives the speed of the strongest thing that comes and no place. 
 crossing, where the vehicle leaves the beam, so going back from there each reading adds its way. What is told is *indicative*: two
 vehicles in close file are one approach, and a radar is no calibrated instrument. No picture, no plate, no identity.
 
-It observes only what it can vouch for: a vehicle that was ever at or below the limit in the zone gave way; one that was in the zone
-while the pedestrian came or went is not told; one that stops fades out of the radar before the crossing, with a last speed below the
+It observes only what it can vouch for. The pedestrian is at the near kerb, as far as a tracker is there to say so: the sensors see for
+some seconds more who has crossed and walks away. A vehicle that was ever at or below the limit in the zone gave way; one that was in the
+zone while the pedestrian came or went is not told; one that stops fades out of the radar before the crossing, with a last speed below the
 limit.
 """
 
 import dataclasses
+import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 GAP_MS = 600
@@ -20,6 +22,29 @@ READINGS_MIN = 3
 """Fewer are clutter."""
 READINGS_MAX = 256
 """An approach at 10 km/h from 100 m takes 36 s; of a longer one only the end matters."""
+
+
+KERB_MM = 2000
+"""The part of the watched area that is nearest to the road: who wants to cross stands there."""
+STANDS_MS = 5000
+"""A tracker loses who stands still; so long he is taken to be where he was seen last."""
+
+
+class Kerb:
+    """Whether somebody is at the kerb. ``settings`` are completed ones; without a tracker nobody can say, and whoever is there counts."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._from_mm = settings["watch_right_mm"] - KERB_MM
+        self._until_ms: int | None = None if settings["tracker_port"] else sys.maxsize
+
+    def look(self, places_mm: Sequence[int], now_ms: int) -> None:
+        """Take how far to the right the tracker sees people in the watched area."""
+        if places_mm:
+            self._until_ms = now_ms + STANDS_MS if max(places_mm) >= self._from_mm else None
+
+    def occupied(self, now_ms: int) -> bool:
+        """Whether somebody is there."""
+        return self._until_ms is not None and now_ms < self._until_ms
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

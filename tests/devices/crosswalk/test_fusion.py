@@ -53,17 +53,17 @@ class Crossing:
 @pytest.mark.parametrize(
     ("fitted", "claims", "after_ms"),
     [
-        (BOTH, {"tracker": True, "pir": True}, 400),
-        (BOTH, {"tracker": True}, 1112),
-        (BOTH, {"pir": True}, 2500),
-        (("tracker",), {"tracker": True}, 715),
-        (("pir",), {"pir": True}, 910),
-        (("presence",), {"presence": True}, 1667),
-        (("tracker", "presence", "pir"), {"tracker": True, "presence": True, "pir": True}, 323),
-        (("tracker", "presence", "pir"), {"tracker": True, "pir": True}, 500),
-        (("tracker", "presence", "pir"), {"tracker": True, "presence": True}, 667),
-        (("tracker", "presence", "pir"), {"presence": True, "pir": True}, 1000),
-        (("tracker", "presence", "pir"), {"tracker": True}, 2500),
+        (BOTH, {"tracker": True, "pir": True}, 480),
+        (BOTH, {"tracker": True}, 1334),
+        (BOTH, {"pir": True}, 3000),
+        (("tracker",), {"tracker": True}, 858),
+        (("pir",), {"pir": True}, 1091),
+        (("presence",), {"presence": True}, 2000),
+        (("tracker", "presence", "pir"), {"tracker": True, "presence": True, "pir": True}, 388),
+        (("tracker", "presence", "pir"), {"tracker": True, "pir": True}, 600),
+        (("tracker", "presence", "pir"), {"tracker": True, "presence": True}, 800),
+        (("tracker", "presence", "pir"), {"presence": True, "pir": True}, 1200),
+        (("tracker", "presence", "pir"), {"tracker": True}, 3000),
         (("tracker", "presence", "pir"), {"pir": True}, None),
         (("tracker", "presence", "pir"), {"presence": True}, None),
     ],
@@ -84,7 +84,7 @@ def test_nobody_is_there_any_more_about_a_second_after_all_say_so() -> None:
     crossing.say(tracker=False, pir=False)
     left_ms = crossing.now
     crossing.pass_ms(5000)
-    assert crossing.detected[-1] == (left_ms + 834, False)
+    assert crossing.detected[-1] == (left_ms + 1000, False)
     assert crossing.fusion.confidence == 0
 
 
@@ -109,13 +109,13 @@ def test_a_sensor_in_fault_is_left_out_and_heals(health: str) -> None:
     assert crossing.fusion.faults() == {"tracker": health}
     assert crossing.fusion.believed() == {"tracker": None, "pir": False}
     crossing.say(pir=True)
-    assert crossing.until_detected() == 910, "the PIR alone, without the tracker's no"
+    assert crossing.until_detected() == 1091, "the PIR alone, without the tracker's no"
     crossing.say(pir=False)
     crossing.pass_ms(5000)
     crossing.fusion.judge("tracker", "well", crossing.now)
     crossing.say(tracker=True)
     assert crossing.fusion.faults() == {}
-    assert crossing.until_detected() == 1112
+    assert crossing.until_detected() == 1334
 
 
 def test_a_yes_of_a_sensor_that_fails_upholds_nothing() -> None:
@@ -181,12 +181,12 @@ def test_a_blind_sensor_is_found_by_what_it_missed_and_heals_when_it_sees() -> N
         crossing.pass_ms(5000)
     assert crossing.fusion.faults() == {"pir": BLIND}
     crossing.say(tracker=True)
-    assert crossing.until_detected() == 715, "its no does not count any more"
+    assert crossing.until_detected() == 858, "its no does not count any more"
     crossing.say(tracker=False)
     crossing.pass_ms(5000)
     crossing.say(pir=True)
     assert crossing.fusion.faults() == {}
-    assert crossing.until_detected() == 2500
+    assert crossing.until_detected() == 3000
 
 
 def test_one_claim_in_time_makes_a_sensor_seeing() -> None:

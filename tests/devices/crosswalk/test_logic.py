@@ -13,6 +13,7 @@ from tests.devices.crosswalk.conftest import FLASHES, Make
 
 KERB = (200, 1500)
 AWAY = (200, 5500)
+BEHIND = (-1500, 1500)
 DAY_MS = 86_400_000
 
 
@@ -51,17 +52,17 @@ def test_a_pedestrian_who_waits_is_seen_and_has_the_time_to_cross_after_the_last
     crossing = make()
     crossing.look(for_ms=2000)
     crossing.pir(1)
-    crossing.look(KERB, for_ms=400)
+    crossing.look(KERB, for_ms=500)
     assert crossing.outputs["beacon"] == "ia-21"
     crossing.look(KERB, for_ms=60_000)
     assert crossing.outputs["beacon"] == "ia-21"
     crossing.pir(0)
-    crossing.look(for_ms=900)
+    crossing.look(for_ms=1100)
     left = crossing.now
     crossing.look(for_ms=20_000)
     ended = [at for name, at in crossing.times if name == "crossing.ended"]
     assert len(ended) == 1
-    assert left - 900 + FLASHES <= ended[0] <= left + FLASHES
+    assert left - 1100 + FLASHES <= ended[0] <= left + FLASHES
     assert [data["by"] for data in crossing.told("crossing.started")] == ["detection"]
 
 
@@ -372,6 +373,41 @@ def test_a_vehicle_that_does_not_give_way_is_observed(make: Make) -> None:
     assert "pedestrian" not in violation
 
 
+@pytest.mark.parametrize(
+    ("places", "observed"),
+    [
+        ([[KERB]], True),
+        ([[]], True),  # stands still: lost by the tracker, taken to be where he was
+        ([[BEHIND]], False),  # walks away from the road
+        ([[BEHIND], []], False),
+        ([[BEHIND, KERB]], True),  # another is still there
+        ([[BEHIND], [KERB]], True),
+    ],
+)
+def test_only_who_is_at_the_kerb_is_not_given_way_to(
+    make: Make, places: list[list[tuple[int, int]]], observed: bool
+) -> None:
+    crossing = make()
+    crossing.pir(1)
+    crossing.look(KERB, for_ms=3000)
+    for place in places:
+        crossing.look(*place)
+    for _ in range(20):
+        crossing.set("speed", Speed(crossing.now, 14_000, True))
+        crossing.look(*places[-1])
+    crossing.look(KERB, for_ms=1000)
+    assert bool(crossing.told("violation.observed")) == observed
+
+
+def test_without_a_tracker_whoever_is_there_is_to_be_given_way(make: Make) -> None:
+    crossing = make({"tracker_port": ""})
+    crossing.pir(1)
+    crossing.pass_ms(3000)
+    crossing.drive([14_000] * 20)
+    crossing.pass_ms(1000)
+    assert len(crossing.told("violation.observed")) == 1
+
+
 def test_a_vehicle_that_goes_away_is_none_of_its_business(make: Make) -> None:
     crossing = make()
     crossing.pir(1)
@@ -403,7 +439,7 @@ def test_a_time_that_goes_back_does_no_harm(make: Make, times: tuple[int, int]) 
     for at_ms in times:
         crossing.take(crossing.logic.input("pir", Motion(at_ms, True), at_ms))
     crossing.now = 5000
-    crossing.pass_ms(909)
+    crossing.pass_ms(1090)
     assert crossing.outputs["beacon"] == "off"
     crossing.pass_ms(1)
     assert crossing.outputs["beacon"] == "ia-21"
