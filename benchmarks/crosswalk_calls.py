@@ -8,9 +8,13 @@ the people who came to a dark beacon and crossed.
 The crossing has the least that one can have: a tracking radar and an infrared sensor on each side, settings as delivered.
 """
 
+import concurrent.futures
+import functools
+import os
 import pathlib
+import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from benchmarks.figures import Detail, Figure, percentile, table
 from benchmarks.scene import Context
@@ -20,7 +24,7 @@ from simulators.street.truth import Verdict, judge
 from simulators.street.weather import WINTER
 from simulators.street.world import Plan
 
-TUNING, FIGURE = 1000, 2000
+TUNING, FIGURE = 1000, 5000
 """First seeds of the two families."""
 USUAL = ("clear", "clear", "hot", "wind", "rain", "clear")
 COLD = WINTER * 2
@@ -28,16 +32,31 @@ GROUPS_H = 100.0
 FALSE_PERCENT, MISSED_PERCENT = 5.0, 2.0
 
 
-def verdict_of(folder: pathlib.Path, plans: Iterable[Plan], minutes: int) -> Verdict:
-    """Record these streets, replay them, and judge the calls."""
-    whole = Verdict(0, 0, 0, 0, 0, 0, 0, 0, ())
-    for plan in plans:
-        path = folder / f"{plan.weather}-{plan.seed}.jsonl.gz"
-        record(path, plan, settings_for(plan, MINIMUM), minutes * 60_000)
-        replayed = replay(path)
-        path.unlink()
-        whole += judge(replayed.truth, replayed.calls)
-    return whole
+def verdict_of(folder: pathlib.Path, minutes: int, plan: Plan) -> Verdict:
+    """Record a street, replay it, and judge the calls."""
+    path = folder / f"{plan.weather}-{plan.seed}.jsonl.gz"
+    record(path, plan, settings_for(plan, MINIMUM), minutes * 60_000)
+    replayed = replay(path)
+    path.unlink()
+    return judge(replayed.truth, replayed.calls)
+
+
+def verdicts(say: Callable[[str], None], first_seed: int, minutes: int, directory: pathlib.Path | None) -> list[Figure]:
+    """Both shares over a family of seeds, the winter apart, a street on each processor at a time."""
+    usual, cold = plans(first_seed, USUAL), plans(first_seed + 100, COLD)
+    with (
+        tempfile.TemporaryDirectory(dir=directory) as folder,
+        concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool,
+    ):
+        judged = pool.map(functools.partial(verdict_of, pathlib.Path(folder), minutes), usual + cold)
+        whole = [Verdict(0, 0, 0, 0, 0, 0, 0, 0, ())] * 2
+        for number, (plan, verdict) in enumerate(zip(usual + cold, judged, strict=True), 1):
+            whole[plan in cold] += verdict
+            say(f"{number} of {len(usual + cold)} streets of {minutes} minutes recorded and replayed")
+    return [
+        *figures("crosswalk_calls", whole[0], FALSE_PERCENT, MISSED_PERCENT),
+        *figures("crosswalk_calls.winter", whole[1], None, None),
+    ]
 
 
 def plans(first_seed: int, weathers: Sequence[str]) -> list[Plan]:
@@ -70,17 +89,7 @@ def figures(name: str, verdict: Verdict, false_at_most: float | None, missed_at_
 
 def measure(context: Context) -> list[Figure]:
     """The figure's family, the winter apart and without a target."""
-    minutes = context.count(60, 10)
-    with tempfile.TemporaryDirectory(dir=context.directory) as folder:
-        place = pathlib.Path(folder)
-        context.say(f"{len(USUAL)} streets of {minutes} minutes, recorded and replayed")
-        usual = verdict_of(place, plans(FIGURE, USUAL), minutes)
-        context.say(f"{len(COLD)} streets in winter")
-        winter = verdict_of(place, plans(FIGURE + 100, COLD), minutes)
-    return [
-        *figures("crosswalk_calls", usual, FALSE_PERCENT, MISSED_PERCENT),
-        *figures("crosswalk_calls.winter", winter, None, None),
-    ]
+    return verdicts(context.say, FIGURE, context.count(60, 10), context.directory)
 
 
 def _percent(part: int, whole: int) -> float:
@@ -88,7 +97,4 @@ def _percent(part: int, whole: int) -> float:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        found = figures("tuning", verdict_of(pathlib.Path(made), plans(TUNING, USUAL), 60), None, None)
-        found += figures("tuning.winter", verdict_of(pathlib.Path(made), plans(TUNING + 100, COLD), 60), None, None)
-    print(table(found))
+    print(table(verdicts(lambda text: print(text, file=sys.stderr, flush=True), TUNING, 60, None)))

@@ -6,6 +6,7 @@ The streets are empty: what happens is the benchmark's doing. Agents run under t
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import shutil
@@ -32,10 +33,11 @@ FIFO = 10
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Crossing:
-    """One crossing with its controller."""
+    """One crossing with its controller. ``lights`` are the instants (ns of CLOCK_MONOTONIC) at which a lamp began to give light."""
 
     device: Device
     street: Street
+    lights: list[int]
 
     def start(self, *, realtime: bool) -> Child:
         """Its agent, started; returns once it has its pins."""
@@ -89,8 +91,8 @@ def realtime_allowed() -> bool:
 
 
 @contextlib.contextmanager
-def crossings(context: Context, count: int) -> Iterator[list[Crossing]]:
-    """So many crossings, their agents not started; a broker runs, no center."""
+def crossings(context: Context, count: int, **settings: object) -> Iterator[list[Crossing]]:
+    """So many crossings with these settings, their agents not started; a broker runs, no center."""
     names = [f"crossing-{number:02}" for number in range(1, count + 1)]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="c", dir=context.directory))
     try:
@@ -99,9 +101,14 @@ def crossings(context: Context, count: int) -> Iterator[list[Crossing]]:
             for seed, name in enumerate(names):
                 (folder / name).mkdir()
                 plan = Plan(seed=seed, groups_h=NOBODY, vehicles_h=NOBODY)
-                street = running.enter_context(Street(folder / name, plan))
-                device = stage.site.add_device(name, kind="crosswalk", settings=street.settings)
-                made.append(Crossing(device, street))
+                lights: list[int] = []
+                street = running.enter_context(Street(folder / name, plan, flashed=functools.partial(_add, lights)))
+                device = stage.site.add_device(name, kind="crosswalk", settings={**street.settings, **settings})
+                made.append(Crossing(device, street, lights))
             yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _add(lights: list[int], _lamp: str, at_ns: int) -> None:
+    lights.append(at_ns)

@@ -57,12 +57,13 @@ class Street:
         flashed: Callable[[str, int], None] = lambda _lamp, _at_ns: None,
     ) -> None:
         self._folder = folder
-        self._began_ns = 0
+        self.began_ns = 0
+        """When its time began, of CLOCK_MONOTONIC."""
         self._fitted = fitted
         self.rig = Rig(
             World(plan, self._pressed),
             self._settings_of(plan),
-            lambda lamp, at_ms: flashed(lamp, self._began_ns + round(at_ms * 1_000_000)),
+            lambda lamp, at_ms: flashed(lamp, self.began_ns + round(at_ms * 1_000_000)),
         )
         self._lines: dict[str, Pty] = {}
         self._lock = threading.RLock()
@@ -87,7 +88,7 @@ class Street:
             self._folder / "board", contacts={BUTTON_PIN: BUTTON, PIR_PIN: MOTION}, seed=self.rig.world.plan.seed
         )
         self._lines = {name: Pty(self._path(name)) for name in self._fitted}
-        self._began_ns = time.monotonic_ns()
+        self.began_ns = time.monotonic_ns()
         self._thread.start()
 
     def stop(self) -> None:
@@ -134,7 +135,7 @@ class Street:
         return self._folder / name
 
     def _now_ms(self) -> float:
-        return (time.monotonic_ns() - self._began_ns) / 1_000_000
+        return (time.monotonic_ns() - self.began_ns) / 1_000_000
 
     def _pressed(self, side: int, at_ms: int) -> None:
         if side < 0:
@@ -183,7 +184,7 @@ class Street:
                 continue
             for change in _after(self._seen.get(name), self.board.history(pin)):
                 self._seen[name] = change
-                self.rig.drive(name, change.duty, (change.since_ns - self._began_ns) / 1_000_000)
+                self.rig.drive(name, change.duty, (change.since_ns - self.began_ns) / 1_000_000)
 
 
 def _after(seen: Output | None, history: Sequence[Output]) -> list[Output]:
