@@ -13,7 +13,7 @@ from center.evidence.errors import EvidenceError
 from center.evidence.recording import Recording
 from center.evidence.signing import Judgement, judge
 from center.evidence.stream import Clip, Piece, read_clip
-from center.evidence.timeline import ALTERED, MISSING, PROVEN, Span, Verdict, seconds
+from center.evidence.timeline import ALTERED, MISSING, PROVEN, Span, Verdict, seconds, untaken
 from center.evidence.trust import Trust
 from devices.video_badge.stream import content
 from devices.video_badge.stream.content import TrackContent
@@ -54,6 +54,8 @@ def clip_spans(clip: Clip, judged: Judgement, full: dict[int, str]) -> Iterator[
         shown = min(lasts, usual) if hole else lasts
         why = "; ".join(filter(None, (judged.faults.get(number), full.get(number))))
         yield Span(at, at + shown, ALTERED if why else PROVEN, why, pictures_only=number not in full)
+        if not hole:
+            yield from untaken([(at, lasts)], usual)
         at += shown
         if hole:
             gap = max(hole.lasts_us, lasts - shown, 1)

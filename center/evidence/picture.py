@@ -1,6 +1,7 @@
 """The timeline of verdicts for people: as a picture (PNG) and as a page (HTML) that needs nothing else.
 
-Colours that people with colour blindness tell apart, and patterns with them: what is altered is hatched, what is missing is empty.
+Colours that people with colour blindness tell apart, and patterns with them: what is altered is hatched, what is missing is empty; a proven
+second of which there is something to say has a dark foot.
 """
 
 import html as markup
@@ -63,7 +64,7 @@ _STYLE = (
     ".legend span{display:inline-block;width:1.4em;height:1em;border:1px solid #1a1a1a;margin:0 .4em 0 1.2em;vertical-align:-.1em}"
     f".proven{{background:{COLOURS[PROVEN]}}}.missing{{background:{COLOURS[MISSING]}}}"
     f".altered{{background:repeating-linear-gradient(45deg,{COLOURS[ALTERED]} 0 4px,#fff 4px 6px)}}"
-    ".note,.scale{color:#555}"
+    ".remark{box-shadow:inset 0 -.7rem #1a1a1a}.note,.scale{color:#555}"
 )
 
 
@@ -104,6 +105,9 @@ def _row(draw: ImageDraw.ImageDraw, verdict: Verdict, top: int, font: ImageFont.
             runs.append((column, column + 1, worst[column].verdict))
     for begin, end, what in runs:
         _cell(draw, (begin, bar, end - 1, bar + _BAR), what)
+    for column, second in worst.items():
+        if second.verdict == PROVEN and second.why:
+            draw.line((column, bar + _BAR - 9, column, bar + _BAR), fill=_INK)
     draw.rectangle((_MARGIN, bar, _WIDTH - _MARGIN, bar + _BAR), outline=_INK)
     for second_at, text in _scale(count):
         x = _MARGIN + second_at * width // max(count, 1)
@@ -129,8 +133,9 @@ def _section(verdict: Verdict) -> str:
         span = f"{clock(first.number)} to {clock(last.number + 1)}"
         told = f"{span} {first.verdict}{': ' + why if why else ''}"
         long = last.number + 1 - first.number
-        cells.append(f'<i class="{first.verdict}" style="flex-grow:{long}" title="{told}"></i>')
-        if first.verdict != PROVEN and len(rows) < _MOST_TOLD:
+        remark = " remark" if first.verdict == PROVEN and first.why else ""
+        cells.append(f'<i class="{first.verdict}{remark}" style="flex-grow:{long}" title="{told}"></i>')
+        if (first.verdict != PROVEN or first.why) and len(rows) < _MOST_TOLD:
             rows.append(f"<tr><td>{span}</td><td>{first.verdict}</td><td>{why}</td></tr>")
     notes = "".join(f'<p class="note">{markup.escape(note)}</p>' for note in verdict.notes)
     return (

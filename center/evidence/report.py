@@ -36,7 +36,7 @@ def all_proven(verdicts: Sequence[Verdict]) -> bool:
 
 
 def as_text(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """Lines for a person: each recording, the stretches that are not proven, and what else is to be known."""
+    """Lines for a person: each recording, the stretches of which there is something to say, and what else is to be known."""
     for verdict in verdicts:
         word = "all proven" if verdict.proven else "NOT all proven"
         sums = ", ".join(f"{verdict.total_s(one):g} s {one}" for one in (PROVEN, ALTERED, MISSING))
@@ -46,7 +46,7 @@ def as_text(verdicts: Sequence[Verdict]) -> Iterator[str]:
             if shown == _MOST_LINES:
                 yield "  …"
                 break
-            if first.verdict != PROVEN:
+            if first.verdict != PROVEN or first.why:
                 yield f"  {clock(first.number)} to {clock(last.number + 1)}  {first.verdict}: {'; '.join(first.why)}"
         if not verdict.opened:
             yield "  note: not opened; the encrypted files are proven. Give --custodian-key to look into them."

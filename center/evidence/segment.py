@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import accumulate
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
@@ -13,7 +14,7 @@ from center.evidence.errors import EvidenceError
 from center.evidence.recording import Told
 from center.evidence.signing import Judgement, judge
 from center.evidence.stream import Clip, NoClipError, read_clip
-from center.evidence.timeline import ALTERED, MISSING, PROVEN, Span
+from center.evidence.timeline import ALTERED, MISSING, PROVEN, Span, untaken
 from center.evidence.trust import Trust
 from devices.video_badge.manifest import Contents, Manifest
 from devices.video_badge.stream import content
@@ -33,11 +34,12 @@ class NotCustodianError(EvidenceError):
 
 @dataclass(slots=True)
 class Found:
-    """A segment's spans from its own zero, how long it lasts, and what else is to be told."""
+    """A segment's spans from its own zero, how long it lasts, what else is to be told, and how many pictures were never taken."""
 
     spans: list[Span]
     lasts_us: int
     notes: list[str] = field(default_factory=list)
+    untaken: int = 0
 
 
 def judge_segment(
@@ -48,6 +50,16 @@ def judge_segment(
     Raises:
         NotCustodianError: ``private`` is not the key that it is for.
     """
+    known = told.manifest.contents
+    found = _judged(data, told, device, trust, private)
+    if data is not None and known is not None:
+        _tell_untaken(known, found)
+    return found
+
+
+def _judged(
+    data: bytes | None, told: Told, device: str, trust: Trust, private: EllipticCurvePrivateKey | None
+) -> Found:
     manifest = told.manifest
     known = manifest.contents
     lasts = known.duration_ms * 1000 if known is not None else UNTOLD_US
@@ -67,6 +79,21 @@ def judge_segment(
     if same and sha256(plain).digest() == known.plain_sha256:
         return _as_signed(manifest, judged, lasts)
     return _changed(clip, judged, manifest.n, known, device)
+
+
+def _tell_untaken(known: Contents, found: Found) -> None:
+    """Where, by the signed times, the camera delivered nothing."""
+    try:
+        video = content.read(known.content).video
+    except StreamError:
+        return
+    steps = [step * 1_000_000 // video.ticks for count, step in video.runs for _ in range(count)]
+    pictures = list(zip(accumulate(steps, initial=0), steps, strict=False))
+    last = pictures[-1][0]
+    pictures[-1] = (last, max(steps[-1], known.duration_ms * 1000 - last))
+    usual = max(1, max(video.runs)[1] * 1_000_000 // video.ticks)
+    found.spans += untaken(pictures, usual)
+    found.untaken = sum(round(lasts / usual) - 1 for _, lasts in pictures if lasts > usual)
 
 
 def _plain(data: bytes, manifest: Manifest, private: EllipticCurvePrivateKey) -> bytes:

@@ -13,6 +13,7 @@ import av
 import av.error
 from av.container import InputContainer
 
+from center.evidence import boxes
 from center.evidence.errors import EvidenceError
 from devices.video_badge.stream import nal, sei
 from devices.video_badge.stream.content import parameters_digest
@@ -80,9 +81,11 @@ def read_clip(file: BinaryIO) -> Clip:
         NoClipError: it is no such file, or there is no H.264 in it, or too much.
     """
     try:
+        if boxes.is_mp4(file):
+            boxes.check(file)
         with av.open(file, mode="r", metadata_errors="replace", options=_UNDECODED) as container:
             return _Reader(container).clip()
-    except (av.error.FFmpegError, ValueError, OverflowError, StreamError) as error:
+    except (av.error.FFmpegError, ValueError, OverflowError, StreamError, boxes.BoxError) as error:
         raise NoClipError(f"no video that can be read: {str(error)[:200]}") from None
 
 
@@ -93,7 +96,7 @@ class _Reader:
                 f"a file of the format {container.format.name[:60]}: MP4, MKV, MPEG-TS and H.264 are read"
             )
         videos = list(container.streams.video)
-        if not videos or videos[0].codec_context.name != "h264":
+        if not videos or getattr(videos[0].codec_context, "name", "") != "h264":
             raise NoClipError("there is no H.264 video in the file")
         self._container = container
         self._video = videos[0]

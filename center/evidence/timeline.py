@@ -1,6 +1,6 @@
 """Verdicts over time: spans of a recording that are proven, altered or missing, and what that makes of each second."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 PROVEN = "proven"
@@ -11,6 +11,9 @@ MAX_SECONDS = 1_000_000
 """Of one recording: eleven days."""
 MAX_REASONS = 8
 """Told of one second."""
+HOLE_US = 500_000
+"""Longer than this without a picture, and something may have happened that nobody recorded."""
+UNTAKEN = "pictures were not taken"
 _WEIGHT = {PROVEN: 0, MISSING: 1, ALTERED: 2}
 _SLACK_US = 2000
 """What rounding may leave between two spans."""
@@ -67,6 +70,15 @@ class Verdict:
     def total_s(self, verdict: str) -> float:
         """How many seconds have this verdict, the last one by its true length."""
         return round(sum(one.lasts_us for one in self.seconds if one.verdict == verdict) / SECOND_US, 3)
+
+
+def untaken(pictures: Iterable[tuple[int, int]], usual_us: int) -> Iterator[Span]:
+    """Where the camera delivered nothing: nobody took pictures away, there never were any. Of each picture when it is shown and for how
+    long. A hole of more than ``HOLE_US`` is missing; a shorter one is told.
+    """
+    for begin, lasts in pictures:
+        if lasts > usual_us * 3 // 2:
+            yield Span(begin + usual_us, begin + lasts, MISSING if lasts - usual_us > HOLE_US else PROVEN, UNTAKEN)
 
 
 def seconds(spans: Iterable[Span]) -> list[Second]:

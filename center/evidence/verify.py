@@ -36,7 +36,7 @@ def verify_recording(recording: Recording, trust: Trust, private: EllipticCurveP
     """
     verdict = Verdict(recording.folder.name, recording.device, ended=recording.ended, opened=private is not None)
     spans: list[Span] = []
-    at = 0
+    at = untaken = 0
     before: Told | None = None
     for n in range(1, max(recording.told, default=0) + 1):
         told = recording.told.get(n)
@@ -51,6 +51,7 @@ def verify_recording(recording: Recording, trust: Trust, private: EllipticCurveP
             verdict.begin_ms = verdict.begin_ms or (known.at if known is not None else told.at_ms)
             found = judge_segment(recording.segment(n), told, recording.device, trust, private)
             lasts = found.lasts_us
+            untaken += found.untaken
             spans += [
                 Span(at + one.begin_us, at + one.end_us, one.verdict, one.why, one.pictures_only) for one in found.spans
             ]
@@ -64,6 +65,10 @@ def verify_recording(recording: Recording, trust: Trust, private: EllipticCurveP
     verdict.seconds = seconds(spans)
     for note in recording.notes:
         verdict.note(note)
+    if untaken:
+        verdict.note(
+            f"{untaken} pictures were never taken: by the badge's signed times its camera did not deliver them"
+        )
     if not recording.ended:
         verdict.note("its end is not signed: more may have been recorded")
     return verdict

@@ -23,7 +23,8 @@ from tests.center.scripted import Device
 from tests.devices.video_badge.footage import FPS, SOUND
 
 NAME = bytes(range(16))
-SEGMENT_FRAMES = 2 * FPS
+GOPS = 2
+"""In a segment."""
 
 
 class Exported:
@@ -47,7 +48,7 @@ class Exported:
     def _write(self, items: list[Item]) -> None:
         signer = MediaSigner(self.device.signer, self.device.certificates, Vendor("1", self.device.name, "dabyl"))
         pictures = [item for item in items if isinstance(item, Picture)]
-        begins = pictures[::SEGMENT_FRAMES]
+        begins = [picture for picture in pictures if picture.keyframe][::GOPS]
         for n, first in enumerate(begins, 1):
             end_us = begins[n].at_us if n < len(begins) else pictures[-1].at_us + 1_000_000 // FPS
             sealer = Sealer(self.custodian, self.recording, n, self.prev)

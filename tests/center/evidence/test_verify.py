@@ -282,6 +282,22 @@ def test_recovered_after_the_power_went(tmp_path: Path, badge: Device, trust: Tr
     assert not made.verdict(trust).proven
 
 
+@pytest.mark.parametrize(
+    ("untaken", "seen"), [(range(70, 88), "ppmppp"), (range(70, 76), "pppppp"), (range(119, 120), "pppppp")]
+)
+def test_pictures_that_the_camera_did_not_deliver(
+    tmp_path: Path, badge: Device, trust: Trust, items: list[Item], untaken: range, seen: str
+) -> None:
+    """Nobody took them away. Half a second without a picture is missing all the same, and a shorter hole is told."""
+    pictures = [item for item in items if isinstance(item, Picture)]
+    gone = {id(pictures[number]) for number in untaken}
+    made = Exported(tmp_path / "holes", badge, [item for item in items if id(item) not in gone])
+    for verdict in (made.verdict(trust), made.sealed_verdict(trust)):
+        assert letters(verdict) == seen
+        assert "pictures were not taken" in reasons(verdict, MISSING if "m" in seen else "proven")
+        assert any(note.startswith(f"{len(untaken)} pictures were never taken") for note in verdict.notes)
+
+
 def test_junk_beside(twin: Exported, trust: Trust) -> None:
     (twin.inner / "000004.cose").write_bytes(os.urandom(500))
     (twin.inner / "000009.seg").write_bytes(b"junk")
