@@ -119,7 +119,6 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "dabyl"
     sys_version = ""
-    timeout = IDLE_S
     server: Server
     connection: ssl.SSLSocket
 

@@ -139,7 +139,8 @@ def test_refusals_say_why_in_one_line(running: Running, capfd: pytest.CaptureFix
     assert running.curl("../../../etc/passwd", "--path-as-is")[0] == 404
     large = running.folder / "large"
     large.write_bytes(b"A" * 20_000)
-    assert running.post("simpleenroll", large, "-u", f"sos-1:{code}")[0] == 400
+    status, body = running.post("simpleenroll", large, "-u", f"sos-1:{code}")
+    assert (status, b"of at most 16384 bytes" in body) == (400, True)
     for _ in range(10):
         status, body = running.post("simpleenroll", request, "-u", "sos-1:AAAA-BBBB-CCCC-DDDD")
     assert status == 429
@@ -156,18 +157,28 @@ def test_a_certificate_of_another_authority_ends_the_handshake(running: Running,
     assert running.post("simplereenroll", running.request("new"), *shown)[0] == 0
 
 
-def test_who_says_nothing_or_too_much_holds_nobody_up(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "PER_ADDRESS_MAX", 3)
-    monkeypatch.setattr(server_module, "WHOLE_S", 1.0)
+@pytest.mark.parametrize("bound", ["IDLE_S", "WHOLE_S"])
+def test_who_says_nothing_is_cut_off(running: Running, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    for name in ("IDLE_S", "WHOLE_S"):
+        monkeypatch.setattr(server_module, name, 0.3 if name == bound else 60)
+    with socket.create_connection(("127.0.0.1", running.port), 20) as silent:
+        assert silent.recv(1) == b""
+    with running.connected() as slow:
+        slow.settimeout(20)
+        slow.sendall(b"POST /.well-known/est/simpleenroll HTTP/1.1\r\n")
+        with contextlib.suppress(OSError):  # reset or ended, but not waited for
+            assert slow.recv(1) == b""
+
+
+@pytest.mark.parametrize("bound", ["PER_ADDRESS_MAX", "CONNECTIONS_MAX"])
+def test_who_holds_many_connections_gets_no_more(running: Running, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    monkeypatch.setattr(server_module, bound, 3)
     with contextlib.ExitStack() as held:
-        silent = held.enter_context(socket.create_connection(("127.0.0.1", running.port), 10))
-        for line in (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n", b"POST /.well-known/est/simpleenroll HTTP/1.1\r\n"):
-            connection = held.enter_context(running.connected())
-            connection.sendall(line)
-        refused = held.enter_context(socket.create_connection(("127.0.0.1", running.port), 10))
-        assert refused.recv(1) == b""  # a fourth from one address
-        assert silent.recv(1) == b""  # cut after a while
-    deadline = time.monotonic() + 10
+        for _ in range(3):
+            held.enter_context(running.connected()).sendall(b"GET /")
+        refused = held.enter_context(socket.create_connection(("127.0.0.1", running.port), 5))
+        assert refused.recv(1) == b""
+    deadline = time.monotonic() + 20
     while running.server._held and time.monotonic() < deadline:
         time.sleep(0.02)
     assert running.curl("cacerts")[0] == 200
