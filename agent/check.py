@@ -32,7 +32,9 @@ def check(path: str, as_json: bool) -> int:
     except AgentError as error:
         _tell([str(error)], path, as_json)
         return error.exit_code
-    problems = [text for step in (_kind, _identity, _centers, _brokers, _state) for text in _of(step, settings)]
+    problems = [
+        text for step in (_kind, _identity, _renewal, _centers, _brokers, _state) for text in _of(step, settings)
+    ]
     _tell(problems, path, as_json)
     return 1 if problems else 0
 
@@ -66,6 +68,16 @@ def _identity(settings: "Config") -> "Iterator[str]":
             continue
         for problem in examine(chain, roots, "device", device, now_ms):
             yield f"{start.certificate_path(settings)}: {problem}"
+
+
+def _renewal(settings: "Config") -> "Iterator[str]":
+    """A certificate that cannot be replaced when it is due is better known today."""
+    if not settings.enrolment["server"]:
+        return
+    for name in ("key", "certificate"):
+        folder = os.path.dirname(settings.resolve(settings.keys[name]))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            yield f"{folder}: the agent cannot write here, so the {name} cannot be renewed; give the folder to the agent's user"
 
 
 def _centers(settings: "Config") -> "Iterator[str]":

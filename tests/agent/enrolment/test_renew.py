@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent import config, renewal
+from agent import check, config, renewal
 from agent.keys import credentials, pair, pem
 from agent.keys.file import FileKey
 from agent.keys.request import certificate_request
@@ -229,6 +229,20 @@ def test_an_agent_that_starts_after_a_fall_between_the_two_files_has_the_new_pai
     assert agent._signer.kid == FileKey.load(str(unit.key)).kid
     assert has_identity(unit)
     assert waiting(unit) == set()
+
+
+def test_a_folder_in_which_nothing_can_be_renewed_is_told_beforehand(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config.read(str(unit.folder / "agent.toml"))
+    assert list(check._renewal(settings)) == []
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != str(unit.key.parent))  # root may write anywhere
+    assert [text.split(";")[0] for text in check._renewal(settings)] == [
+        f"{unit.key.parent}: the agent cannot write here, so the {name} cannot be renewed"
+        for name in ("key", "certificate")
+    ]
+    settings.enrolment["server"] = ""
+    assert list(check._renewal(settings)) == []
 
 
 def test_two_at_once_do_not_meet(unit: Unit, capsys: pytest.CaptureFixture[str]) -> None:
