@@ -46,7 +46,7 @@ class Label:
 
 def sheet(labels: Sequence[Label], language: str) -> bytes:
     """The labels as PDF, row by row, as many pages as it takes. The same labels give the same bytes."""
-    _font()
+    register_font()
     target = io.BytesIO()
     canvas = Canvas(target, pagesize=A4, invariant=True)
     canvas.setTitle(text(language, "label.title"))
@@ -120,5 +120,6 @@ def _qr(canvas: Canvas, code: str) -> None:
 
 
 @functools.cache
-def _font() -> None:
+def register_font() -> None:
+    """Let PDFs use the font."""
     pdfmetrics.registerFont(TTFont(FONT, str(_FILE)))

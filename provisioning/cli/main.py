@@ -10,6 +10,7 @@ from provisioning.authority.errors import AuthorityError
 from provisioning.brokers.errors import BrokerError
 from provisioning.cli.batch import batch
 from provisioning.cli.broker import broker
+from provisioning.cli.commission import commission
 from provisioning.cli.common import common, is_terminal, passphrase
 from provisioning.cli.doctor import doctor
 from provisioning.cli.enrolment import claim, revoke, serve
@@ -83,15 +84,15 @@ def _provision(
 
 DAY = {
     "In the office, before": {
-        "batch": batch,
         "plan": plan,
         "inventory": show,
-        "claim": claim,
-        "labels": labels,
         "broker": broker,
+        "labels": labels,
+        "claim": claim,
         "serve": serve,
     },
-    "At the bench, each board": {"serial": serial},
+    "At the bench": {"serial": serial, "batch": batch},
+    "In the building": {"commission": commission},
     "Afterwards": {"doctor": doctor, "revoke": revoke},
 }
 for _part in DAY.values():

@@ -14,7 +14,7 @@ def label(number: int) -> Label:
 
 
 def test_the_font_has_every_letter_of_kazakh_and_russian() -> None:
-    labels._font()
+    labels.register_font()
     glyphs = pdfmetrics.getFont(FONT).face.charToGlyph  # type: ignore[attr-defined]  # TTFont
     alphabet = "абвгдеёжзийклмнопрстуфхцчшщъыьэюяәғқңөұүһі"
     assert all(ord(letter) in glyphs for letter in alphabet + alphabet.upper() + "№…—")

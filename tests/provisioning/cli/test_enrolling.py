@@ -143,6 +143,22 @@ def test_a_person_is_led_past_a_wrong_board_in_russian(
         terminal.until("Готово: 2, осталось: 0.")
         assert terminal.process.wait(MOST_S) == 0
         assert "Traceback" not in terminal.shown
+        terminal.close()
+        out = tmp_path / "out"
+        walk = [*dabyl(), "provision", "commission", "sos-2", *place, "--by", "Ә. Нұрлан", "--out", str(out)]
+        terminal = Terminal(walk, {**os.environ, "LANG": "kk_KZ.UTF-8", "LC_ALL": ""})
+        terminal.until("Қалғаны: 1")
+        hands.press(DEVICES[1])
+        terminal.until("sos-2: басуды орталық тексерді. Орны: Школа № 5, 212")
+        terminal.until("Шамы")
+        terminal.type("y\n")
+        terminal.until("Фотосурет")
+        terminal.type("212.jpg\n")
+        terminal.until("өтті 1, өтпеді 0, тексерілмеді 0")
+        assert terminal.process.wait(MOST_S) == 0
+        (entry,) = json.loads((out / "acceptance.json").read_text())["devices"]
+        assert (entry["result"], entry["photo"], entry["lamp"]) == ("passed", "212.jpg", True)
+        assert (out / "acceptance.pdf").read_bytes().startswith(b"%PDF")
     finally:
         terminal.close()
         (tmp_path / "shown.txt").write_text(terminal.shown)
