@@ -83,13 +83,9 @@ class Link(Carrier):
 
         Afterwards the files that the brokers' tables name are read again for every connection that is made.
         """
-        loop = asyncio.get_running_loop()
-        told: asyncio.Future[str] = loop.create_future()
+        told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._trial = certificate, key, told
-        if self._connection is not None and self.up:
-            self._connection.leave()
-            loop.call_later(LEAVE_MS / 1000, self._connection.close, "a new certificate is tried")
-        self.hurry()
+        self._make_way()
         return told
 
     def _name(self, broker: "dict[str, Any]") -> str:
@@ -118,6 +114,18 @@ class Link(Carrier):
             tls = context(broker["ca"], broker["certificate"], broker["key"])
             self._contexts[index] = tls
         await self._open(broker, tls)
+        if self._has_trial():  # it came while this connection was being made
+            self._make_way()
+
+    def _has_trial(self) -> bool:
+        return self._trial is not None
+
+    def _make_way(self) -> None:
+        """Leave the connection, if there is one, and have the next one soon."""
+        if self._connection is not None and self.up:
+            self._connection.leave()
+            asyncio.get_running_loop().call_later(LEAVE_MS / 1000, self._connection.close, "a new certificate is tried")
+        self.hurry()
 
     async def _open(self, broker: "dict[str, Any]", tls: "ssl.SSLContext") -> None:
         quality = self._clock.now()[1]

@@ -83,6 +83,28 @@ def test_one_is_tried_where_the_old_one_never_connects(play: Any, serve: Any, au
     play(scenario())
 
 
+def test_one_that_comes_while_the_old_one_connects_is_tried_next(play: Any, serve: Any, authority: Any) -> None:
+    async def scenario() -> None:
+        new = authority.leaf("new-five", "device", host="", server=False)
+        told: list[asyncio.Future[str]] = []
+
+        class Asking(Seeing):
+            async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                if not told:
+                    told.append(rig.link.try_identity(*new))
+                await super().__call__(reader, writer)
+
+        broker = Asking()
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            async with running(rig):
+                await rig.until(lambda: told and told[0].done())
+                assert told[0].result() == ""
+                assert broker.shown == ["pillar-017", "new-five"]
+
+    play(scenario())
+
+
 def test_a_broker_that_hangs_up_on_it_ends_the_trial_and_no_more(play: Any, serve: Any, authority: Any) -> None:
     async def scenario() -> None:
         broker = Seeing()
