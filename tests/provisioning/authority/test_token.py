@@ -2,14 +2,23 @@
 
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from agent.keys import pem
+from agent.keys.chain import load_roots, verify_chain
 from agent.keys.errors import HsmError
+from agent.keys.file import FileKey
+from agent.keys.request import certificate_request
 from provisioning.authority.authority import Authority
 from provisioning.authority.errors import PassphraseError
 from provisioning.authority_cli import main
+from provisioning.enrolment.office import Office, Policy
+from provisioning.inventory import claims
+from provisioning.inventory.inventory import Inventory
+from provisioning.inventory.record import Device
 from tests.agent.keys.softhsm import Token, initialised
 from tests.provisioning.authority.conftest import NOW_MS
 
@@ -75,3 +84,26 @@ def test_the_command_makes_the_key_in_the_token_and_takes_no_passphrase_for_it(
     assert main(["init", str(tmp_path / "other"), "--name", "Test", "--token", token.uri]) == 2
     assert "already" in capsys.readouterr().err
     assert "123456" not in (tmp_path / "ca" / "issuing.uri").read_text()
+
+
+def test_the_token_serves_the_threads_of_an_enrolment_office(
+    tmp_path: Path, token: Token, request_for: RequestFor
+) -> None:
+    authority = Authority.create(tmp_path / "ca", "Test", NOW_MS, token=token.uri)
+    inventory = tmp_path / "inventory.db"
+    names = [f"sos-{number}" for number in range(6)]
+    with Inventory(inventory) as opened:
+        opened.plan([Device(name, "sos-button", f"B-{name}") for name in names], NOW_MS)
+        codes = {name: claims.make(opened, name, NOW_MS) for name in names}
+    office = Office(authority, inventory, Policy(), lambda: NOW_MS)
+
+    def enrol(name: str) -> bytes:
+        signer = FileKey.generate(str(tmp_path / f"{name}.pem"))
+        request = pem.blocks(certificate_request(signer, name, f"B-{name}"), 1)[0][1]
+        return office.enrol("10.0.0.1", name, codes[name], request)
+
+    with ThreadPoolExecutor(6) as threads:
+        leaves = list(threads.map(enrol, names))
+    chains = [[leaf, office.authorities[0].der] for leaf in leaves]
+    roots = load_roots(authority.root_pem)
+    assert [verify_chain(chain, roots, NOW_MS).identity for chain in chains] == names
