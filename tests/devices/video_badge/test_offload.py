@@ -334,9 +334,12 @@ def test_the_line_belongs_to_a_pending_alarm(serving: Site, spool: Spool, monkey
 
 
 def test_a_renewed_certificate_counts_from_the_next_connection_on(serving: Site, spool: Spool) -> None:
-    spool.put(random_segment())
     own = serving.pki.directory / f"{spool.badge.name}.pem"
     offloader = spool.offloader()
+    spool.put(random_segment())
+    until_empty(offloader, spool)
+    offloader.stop()
+    spool.put(random_segment())
     good = own.read_text()
     own.write_text("renewal in the middle")
     with pytest.raises(OffloadError, match="not usable for TLS"):
