@@ -38,13 +38,13 @@ Report = Callable[[object], None]
 class _Recording:
     """One recording in progress."""
 
-    def __init__(self, trigger: str, signer: MediaSigner, zero_us: int) -> None:
+    def __init__(self, trigger: str, signer: MediaSigner) -> None:
         self.name = os.urandom(manifest.RECORDING_LENGTH)
         self.trigger = trigger
         self.signer = signer
-        self.zero_us = zero_us
-        self.last_us = zero_us  # the last picture that was taken
-        self.safe_us = zero_us  # the last one that is in the file
+        self.zero_us = 0  # the first picture
+        self.last_us = 0  # the last one that was taken
+        self.safe_us = 0  # the last one that is in the file
         self.gap_us = 0  # before a picture that is not yet in the file
         self.seen = False  # a picture
         self.n = 0
@@ -166,6 +166,8 @@ class Recorder:
             with self._lock:
                 self._waiting -= len(got.data)
             self._attend(got)
+        elif self._recording is not None and self._recording.segment is not None:
+            self._write(self._recording, self._recording.segment.flush())  # nothing comes that would push it
         self._look_at_room()
         return False
 
@@ -194,8 +196,7 @@ class Recorder:
             return
         items = self._ring.take()
         first = next((item for item in items if isinstance(item, Picture)), None)
-        zero_us = first.at_us if first is not None else _now_us()
-        self._recording = recording = _Recording(trigger, self._new_signer(), zero_us)
+        self._recording = recording = _Recording(trigger, self._new_signer())
         pre_ms = 0 if first is None else (self._last_us - first.at_us) // 1000
         self._report(Began(recording.name, trigger, pre_ms))
         for item in items:
@@ -241,14 +242,13 @@ class Recorder:
             if item.at_us - recording.last_us > GAP_US:
                 recording.gap_us = item.at_us - recording.last_us
             recording.last_us = item.at_us
-        if data:
-            self._write(recording, data)
+        self._write(recording, data)
 
     def _at_keyframe(self, recording: _Recording, picture: Picture) -> None:
         segment = recording.segment
         if segment is not None:
             half_us = 500_000 // self._fps
-            if picture.at_us - segment.begin_us < SEGMENT_US - half_us:
+            if picture.at_us - segment.begin_us < SEGMENT_US - half_us and segment.goes_on_with(picture):
                 self._write(recording, segment.flush())
                 if self._card.idle and recording.descriptor >= 0:
                     descriptor = os.dup(recording.descriptor)
@@ -323,12 +323,14 @@ class Recorder:
         def durable() -> None:
             _synced(descriptor)
             self._spool.keep_manifest(made)
-            self._spool.sync_names(made.recording)
+            self._spool.sync_names(made.recording, made.n)
             self._report(Stored(data))
 
         self._card.do(durable)
 
     def _write(self, recording: _Recording, data: bytes) -> None:
+        if not data:
+            return
         view = memoryview(data)
         try:
             while view:

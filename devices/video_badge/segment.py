@@ -18,6 +18,7 @@ from devices.video_badge.stream.media_signing import MediaSigner
 US = 1_000_000
 FRAGMENT_TICKS = VIDEO_TICKS // 5
 AAC_SAMPLES = 1024
+STALE_US = 400_000
 MOST_WAITING = 512
 """Sounds or positions that wait for a picture at most."""
 HIDDEN = (nal.SPS, nal.PPS, nal.DELIMITER)
@@ -109,7 +110,15 @@ class Segment:
         waiting: list[Sound] | list[Sentence] = self._sounds if isinstance(item, Sound) else self._sentences
         if item.at_us >= self._zero_us and len(waiting) < MOST_WAITING:
             waiting.append(item)  # type: ignore[arg-type]  # each list has its own kind
-        return b""
+        stale = bool(self._pictures) and item.at_us - self._pictures[0][0].at_us > STALE_US
+        return self._fragment(pad=True) if stale else b""  # no picture comes that would push those that wait
+
+    def goes_on_with(self, picture: Picture) -> bool:
+        """Whether a key frame has the parameter sets that the segment began with."""
+        try:
+            return parameters(picture.data) == self.parameters
+        except StreamError:
+            return False
 
     def flush(self) -> bytes:
         """The pictures that are held back, as a fragment of their own."""

@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 
+from agent.keys.secret_file import sync_directory
 from agent.wire import cbor, cose, event
 from agent.wire.errors import WireError
 from devices.video_badge.manifest import RECOVERED, Manifest, ManifestError
@@ -73,26 +74,23 @@ class Spool:
         """The recording is over, and said so. Raises OSError."""
         (self._path / recording.hex() / OPEN).unlink(missing_ok=True)
 
-    def sync_names(self, recording: bytes) -> None:
-        """Make the names in a recording's folder durable, and its own. Raises OSError."""
-        for folder in (self._path / recording.hex(), self._path):
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+    def sync_names(self, recording: bytes, n: int) -> None:
+        """Make the name of a segment durable, and with the first one that of its folder. Raises OSError."""
+        folder = self._path / recording.hex()
+        for path in (folder, self._path) if n == 1 else (folder,):
+            sync_directory(os.fspath(path))
 
     def keep_manifest(self, manifest: Manifest) -> None:
-        """Keep an event's data until it is signed. Raises OSError."""
+        """Keep an event's data until it is signed; a power cut may take it, and then the segment is recovered. Raises OSError."""
         path = self.path(manifest.recording, manifest.n, UNSIGNED)
-        _write(path, cbor.dumps(manifest.data()))
+        _write(path, cbor.dumps(manifest.data()), durable=False)
 
     def keep_signed(self, envelope: bytes) -> None:
         """Keep a signed event beside its segment, if that is still there. Raises OSError."""
         manifest = signed_manifest(envelope)
         if manifest is None or not self.path(manifest.recording, manifest.n, SEGMENT).exists():
             return
-        _write(self.path(manifest.recording, manifest.n, SIGNED), envelope)
+        _write(self.path(manifest.recording, manifest.n, SIGNED), envelope, durable=True)
         self.path(manifest.recording, manifest.n, UNSIGNED).unlink(missing_ok=True)
 
     def room(self) -> tuple[int, int]:
@@ -212,13 +210,14 @@ def _read(path: pathlib.Path) -> bytes:
         return file.read(MANIFEST_MAX)
 
 
-def _write(path: pathlib.Path, data: bytes) -> None:
-    """A whole file or none, durable but for its name."""
+def _write(path: pathlib.Path, data: bytes, *, durable: bool) -> None:
+    """A whole file or none; its name is not durable by this."""
     fresh = path.with_suffix(path.suffix + ".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, data)
-        os.fdatasync(descriptor)
+        if durable:
+            os.fdatasync(descriptor)
     finally:
         os.close(descriptor)
     fresh.replace(path)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pathlib
+import threading
 import time
 
 import pytest
@@ -13,10 +14,15 @@ from devices.video_badge.manifest import FIRST_PREV, Manifest
 from devices.video_badge.media import Item, Picture, Sound
 from devices.video_badge.reports import Began, Card, Ended, Frames, Gap, Room, Stored
 from devices.video_badge.seal import CHUNK
+from devices.video_badge.segment import parameters
 from devices.video_badge.stream import content
 from devices.video_badge.unseal import open_segment
+from simulators.camera import footage as camera
 from tests.devices.video_badge.conftest import Desk
-from tests.devices.video_badge.footage import BEGIN_US, SOUND, UNIX_MS, opened, played
+from tests.devices.video_badge.footage import BEGIN_US, FPS, SOUND, UNIX_MS, opened, played
+
+SIGNATURE = bytes.fromhex("005bc93f2d715e95ada4796f90877a6f")
+"""How a SEI of ONVIF Media Signing begins."""
 
 
 def recorded(desk: Desk, items: list[Item], by: str = "press") -> list[Manifest]:
@@ -62,6 +68,20 @@ def test_the_manifest_says_what_is_in_the_file(desk: Desk, film: list[Item]) -> 
         assert told.position is not None
 
 
+def test_every_fragment_ends_with_its_signature_and_parameter_sets_stand_in_the_header(
+    desk: Desk, film: list[Item]
+) -> None:
+    first = next(one for one in film if isinstance(one, Picture))
+    sps, pps = parameters(first.data)
+    for one in recorded(desk, film):
+        plain = opened(desk.folder, one, desk.custodian)
+        assert one.contents is not None
+        fragments = plain.count(b"moof")
+        assert fragments >= len(range(0, one.contents.frames, 6))
+        assert plain.count(SIGNATURE) == len(range(0, one.contents.frames, 6))
+        assert plain.count(sps) == plain.count(pps) == 1
+
+
 def test_segments_are_chained_and_the_last_one_says_so(desk: Desk, film: list[Item]) -> None:
     made = recorded(desk, film)
     assert [one.n for one in made] == [1, 2, 3, 4]
@@ -104,7 +124,89 @@ def test_whole_fragments_are_in_the_file_before_the_segment_ends(desk: Desk, fil
             [found] = desk.folder.glob("*/000001.seg")
             numbers = played(open_segment(found.read_bytes(), desk.custodian).plaintext).numbers
         time.sleep(0.01)
-    assert numbers == list(range(42)), f"seven fragments of six pictures each, in {path}"
+    assert numbers[:42] == list(range(42)), f"seven fragments of six pictures each, in {path}"
+
+
+def shown_in_first(desk: Desk, count: int) -> list[int | None]:
+    """The pictures in the first segment as it is on the disk, once there are so many, or after ten seconds."""
+    until = time.monotonic() + 10
+    numbers: list[int | None] = []
+    while len(numbers) < count and time.monotonic() < until:
+        for found in desk.folder.glob("*/000001.seg"):
+            if found.stat().st_size > CHUNK:
+                numbers = played(open_segment(found.read_bytes(), desk.custodian).plaintext).numbers
+        time.sleep(0.02)
+    return numbers
+
+
+def test_pictures_do_not_wait_in_memory_for_a_camera_that_stands_still(desk: Desk, film: list[Item]) -> None:
+    desk.recorder.start("button")
+    desk.take(film[: before(film, 1.5)])
+    for sound in (one for one in film[before(film, 1.5) :] if isinstance(one, Sound)):
+        desk.take([sound])
+        if desk.recorder._waiting > 10_000:
+            time.sleep(0.001)
+    desk.recorder.stop("press")
+    desk.until(lambda: bool(desk.all(Ended)))
+    [made] = desk.manifests()
+    assert made.contents is not None
+    plain = opened(desk.folder, made, desk.custodian)
+    fragments = plain.count(b"moof")
+    assert fragments == 9, "eight with pictures, the last of which was not full, and one with the rest of the sound"
+
+
+def test_what_is_held_back_is_written_when_nothing_comes_any_more(desk: Desk, film: list[Item]) -> None:
+    desk.recorder.start("button")
+    desk.take([one for one in film[: before(film, 1.5)] if isinstance(one, Picture)])
+    assert shown_in_first(desk, 45) == list(range(45))
+
+
+def test_another_size_of_picture_begins_another_segment(desk: Desk, film: list[Item]) -> None:
+    at = before(film, 1.0)
+    other = camera.footage(1.0, (320, 240), FPS, 200_000, begin_us=BEGIN_US + 1_000_000, unix_ms=UNIX_MS + 1000)
+    made = recorded(desk, [*film[:at], *other, *film[before(film, 2.0) :]])
+    known = [content.read(one.contents.content) for one in made if one.contents is not None]
+    assert len(made) == 5
+    assert known[0].parameters != known[1].parameters
+    assert [one.video.samples for one in known[:3]] == [30, 30, 60]
+
+
+def test_the_disk_is_synced_with_each_group_of_pictures(
+    desk: Desk, film: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, synced = os.fdatasync, []
+
+    def watched(descriptor: int) -> None:
+        synced.append(str(pathlib.Path(f"/proc/self/fd/{descriptor}").readlink()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", watched)
+    desk.recorder.start("button")
+    for second in range(4):
+        desk.take(film[before(film, second) : before(film, second + 1)])
+        desk.until(lambda second=second: len(desk.all(Frames)) > second and desk.recorder._card.idle)  # type: ignore[misc]
+    desk.recorder.stop("press")
+    desk.until(lambda: bool(desk.all(Ended)))
+    assert sum(one.endswith("000001.seg") for one in synced) == 2, "in the middle, and at its end"
+
+
+def test_a_segment_is_told_only_once_it_is_on_the_disk(
+    desk: Desk, film: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = threading.Event()
+    sync = os.fdatasync
+
+    def held(descriptor: int) -> None:
+        assert slow.wait(20)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", held)
+    desk.recorder.start("button")
+    desk.take(film)
+    desk.until(lambda: sum(one.count for one in desk.all(Frames)) >= 200)
+    assert desk.all(Stored) == [], "and the recorder has not waited for it"
+    slow.set()
+    desk.until(lambda: len(desk.all(Stored)) >= 3)
 
 
 def test_frames_that_the_camera_lost_are_counted_and_a_long_gap_is_told(desk: Desk, film: list[Item]) -> None:
