@@ -148,10 +148,8 @@ class Crosswalk:
             return self._crossing.claim("pir", reading.active, now_ms)
         if isinstance(reading, LampCurrent):
             return self._crossing.lamp(reading.lamp, reading.ma, now_ms)
-        if isinstance(reading, Speed) and reading.towards:
-            crossing = self._crossing
-            waits = crossing.pedestrian and self._kerb.occupied(now_ms)
-            return self._approached(self._nonyield.look(reading.mm_s, waits, crossing.lit, now_ms))
+        if isinstance(reading, Speed):
+            return self._vehicle(reading, now_ms)
         if isinstance(reading, Charge):
             if reading.panel_mv is not None:
                 self._daylight.panel(reading.panel_mv, now_ms)
@@ -183,6 +181,13 @@ class Crosswalk:
     def _press(self, by: str, now_ms: int) -> list[Effect]:
         self._counts.add("presses")
         return self._crossing.press(by, now_ms)
+
+    def _vehicle(self, speed: Speed, now_ms: int) -> list[Effect]:
+        if not speed.towards:
+            self._nonyield.away(speed.magnitude)
+            return []
+        waits = self._crossing.pedestrian and self._kerb.occupied(now_ms)
+        return self._approached(self._nonyield.look(speed.mm_s, waits, self._crossing.lit, now_ms, speed.magnitude))
 
     def _approached(self, approach: Approach | None) -> list[Effect]:
         if approach is None:

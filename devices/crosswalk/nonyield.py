@@ -7,7 +7,8 @@ vehicles in close file are one approach, and a radar is no calibrated instrument
 It observes only what it can vouch for. The pedestrian is at the near kerb, as far as a tracker is there to say so: the sensors see for
 some seconds more who has crossed and walks away. A vehicle that was ever at or below the limit in the zone gave way; one that was in the
 zone while the pedestrian came or went is not told; one that stops fades out of the radar before the crossing, with a last speed below the
-limit.
+limit; one that a stronger echo, of a vehicle that goes away, hides from the radar was lost and not at the crossing; and one of which less
+than the zone was seen may have been slow before.
 """
 
 import dataclasses
@@ -55,6 +56,7 @@ class Look:
     mm_s: int
     pedestrian: bool
     lit: bool
+    magnitude: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,17 +74,24 @@ class NonYield:
         self._limit_mm_s = settings["nonyield_mm_s"]
         self._zone_mm = settings["zone_mm"]
         self._looks: deque[Look] = deque(maxlen=READINGS_MAX)
+        self._hidden = False
 
     @property
     def due_at_ms(self) -> int | None:
         """When the present approach is over, if nothing more comes."""
         return self._looks[-1].at_ms + GAP_MS if self._looks else None
 
-    def look(self, mm_s: int, pedestrian: bool, lit: bool, now_ms: int) -> Approach | None:
-        """Take the speed of a coming vehicle; returns the approach before it, if that is over."""
+    def look(self, mm_s: int, pedestrian: bool, lit: bool, now_ms: int, magnitude: int = 0) -> Approach | None:
+        """Take speed and echo of a coming vehicle; returns the approach before it, if that is over."""
         over = self.tick(now_ms)
-        self._looks.append(Look(now_ms, mm_s, pedestrian, lit))
+        self._looks.append(Look(now_ms, mm_s, pedestrian, lit, magnitude))
+        self._hidden = False
         return over
+
+    def away(self, magnitude: int) -> None:
+        """Take the echo of a vehicle that goes away: the radar shows the strongest one only."""
+        if self._looks and (magnitude == 0 or magnitude >= self._looks[-1].magnitude):
+            self._hidden = True
 
     def tick(self, now_ms: int) -> Approach | None:
         """The approach that is over by now."""
@@ -91,22 +100,23 @@ class NonYield:
             return None
         looks = list(self._looks)
         self._looks.clear()
-        if len(looks) < READINGS_MIN:
+        if len(looks) < READINGS_MIN or self._hidden:
             return None
         zone = self._in_zone(looks)
         violation = None
-        if len(zone) > 1 and all(look.pedestrian and look.mm_s > self._limit_mm_s for look in zone):
+        if zone and all(look.pedestrian and look.mm_s > self._limit_mm_s for look in zone):
             violation = self._told(zone, now_ms)
         return Approach(max(look.mm_s for look in looks), violation)
 
     def _in_zone(self, looks: list[Look]) -> list[Look]:
+        """The readings in the zone, none if it was not seen as a whole."""
         way_um = 0
         first = len(looks) - 1
         while first > 0 and way_um < self._zone_mm * 1000:
             before, after = looks[first - 1], looks[first]
             way_um += (before.mm_s + after.mm_s) * (after.at_ms - before.at_ms) // 2
             first -= 1
-        return looks[first:]
+        return looks[first:] if way_um >= self._zone_mm * 1000 else []
 
     def _told(self, zone: list[Look], now_ms: int) -> dict[str, object]:
         lit = {look.lit for look in zone}

@@ -43,9 +43,10 @@ PORTS = {
 }
 POWER = (
     ("Battery 12 V +", "fuse", 40),
-    ("Relay 1 of module 1", "its contact, normally open", 250),
-    ("Transducers", "left, right: loops to module 2", 460),
-    ("Lamp drivers", "left, right: inputs from the header", 690),
+    ("Relay 1 of module 1", "its contact, normally open", 230),
+    ("Transducers", "left, right: loops to module 2", 440),
+    ("Lamp drivers", "left, right: inputs from the header", 640),
+    ("Lamps", "left, right", 870),
 )
 BLUE, ORANGE = "#1f66b0", "#c0501a"
 ROW, TOP = 50, 84
@@ -77,22 +78,30 @@ def wiring_svg() -> str:
             f"<text x='36' y='{middle + 13}' fill='#d5ecdf'>{below}</text>",
             f"<circle cx='240' cy='{middle}' r='6' fill='#e6c34a' stroke='{INK}'/>",
             f"<path d='M247 {middle} H640' stroke='{colour}' stroke-width='3'/>",
+            _arrow(*((248, 1) if colour == BLUE else (639, -1)), middle, colour),
             f"<text x='443' y='{middle - 8}' fill='{INK}' text-anchor='middle'>{escape(wire)}</text>",
             f"<rect x='640' y='{middle - 18}' width='350' height='36' rx='6' fill='#eef1f4' stroke='{QUIET}'/>",
             f"<text x='654' y='{middle + 5}' fill='{INK}' font-weight='bold'>{escape(part)}</text>",
         ]
     middle = foot + 50
-    lines.append(f"<path d='M40 {middle} H970' stroke='{ORANGE}' stroke-width='5'/>")
-    for (part, below, x), end in zip(POWER, (*(x for *_, x in POWER[1:]), 970), strict=True):
+    for (part, below, x), end in zip(POWER, (*(x for *_, x in POWER[1:]), 1000), strict=True):
         width = end - x - 30
         lines += [
             f"<rect x='{x}' y='{middle - 24}' width='{width}' height='48' rx='6' fill='#fdf1e3' stroke='{ORANGE}'/>",
             f"<text x='{x + 10}' y='{middle - 4}' fill='{INK}' font-weight='bold'>{escape(part)}</text>",
             f"<text x='{x + 10}' y='{middle + 14}' fill='{QUIET}' font-size='9'>{escape(below)}</text>",
         ]
+        if end < 1000:
+            lines.append(f"<path d='M{x + width} {middle} H{end}' stroke='{ORANGE}' stroke-width='5'/>")
+            lines.append(_arrow(end - 1, -1, middle, ORANGE))
     words = "The lamps' supply: without a pulse every 0.7 s the contact opens, whatever the drivers are told."
     lines.append(f"<text x='40' y='{middle + 52}' fill='{INK}'>{escape(words)}</text>")
     return "\n".join([*lines, "</svg>", ""])
+
+
+def _arrow(tip: int, back: int, middle: int, colour: str) -> str:
+    """An arrowhead at ``tip``; ``back`` 1 points to the left, -1 to the right."""
+    return f"<path d='M{tip} {middle} l{15 * back} -7 v14 Z' fill='{colour}'/>"
 
 
 def example_toml() -> str:

@@ -133,6 +133,7 @@ def _counted(run: Run, until_ms: int) -> None:
 def _table(told: Mapping[str, Any]) -> str:
     rows = dict(told)
     for name in ("detection_to_lamp_ms", "detection_to_far_side_ms"):
-        rows[name] = ", ".join(f"{part} {value}" for part, value in told[name].items())
+        spread = told[name]
+        rows[name] = ", ".join(f"{part} {value}" for part, value in spread.items()) if spread["n"] else "none"
     rows["faults"] = ", ".join(f"{name} {state}" for name, state in told["faults"].items()) or "none"
     return "\n".join(f"{name.replace('_', ' '):<26}{value}" for name, value in rows.items())

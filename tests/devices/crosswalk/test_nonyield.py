@@ -71,6 +71,36 @@ def test_it_says_what_the_beacon_did(lit: tuple[int, int], word: str) -> None:
     assert done.violation["beacon"] == word
 
 
+@pytest.mark.parametrize(("echo", "observed"), [(40, True), (50, False), (9000, False), (0, False)])
+def test_a_vehicle_that_a_stronger_echo_hides_was_not_at_the_crossing(echo: int, observed: bool) -> None:
+    observer = NonYield(completed({}))
+    for at_ms in range(0, 3000, 100):
+        observer.look(14_000, True, True, at_ms, 50)
+    observer.away(echo)
+    done = observer.tick(2900 + GAP_MS)
+    assert (done is not None and done.violation is not None) == observed
+
+
+def test_a_vehicle_that_comes_out_again_is_the_same_one() -> None:
+    observer = NonYield(completed({}))
+    for at_ms in range(0, 2000, 100):
+        observer.look(14_000, True, True, at_ms, 50)
+    observer.away(9000)
+    assert observer.look(14_000, True, True, 2400, 70) is None
+    done = observer.tick(2400 + GAP_MS)
+    assert done is not None
+    assert done.violation is not None
+
+
+def test_one_of_which_less_than_the_zone_was_seen_is_not_told() -> None:
+    done = approach([14_000] * 11)
+    assert done is not None
+    assert done.violation is None
+    done = approach([14_000] * 12)
+    assert done is not None
+    assert done.violation is not None
+
+
 def test_a_gap_parts_two_vehicles() -> None:
     observer = NonYield(completed({}))
     for at_ms in range(0, 3000, 100):
