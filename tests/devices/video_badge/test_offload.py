@@ -338,7 +338,7 @@ def test_a_renewed_certificate_counts_from_the_next_connection_on(serving: Site,
     offloader = spool.offloader()
     spool.put(random_segment())
     until_empty(offloader, spool)
-    offloader.stop()
+    offloader._hang_up()
     spool.put(random_segment())
     good = own.read_text()
     own.write_text("renewal in the middle")
