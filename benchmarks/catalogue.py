@@ -17,6 +17,7 @@ from benchmarks import (
     crosswalk_flash,
     crosswalk_kill,
     crosswalk_latency,
+    crosswalk_realtime,
     crosswalk_states,
     evidence,
     idle,
@@ -128,6 +129,7 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
         "false and missed calls of the crosswalk on recorded streets, the winter apart",
     ),
     "crosswalk-latency": (crosswalk_latency.measure, "detection to light, on this side and the far one"),
+    "crosswalk-realtime": (crosswalk_realtime.measure, "the same in real time, with unmodified agents"),
     "crosswalk-states": (
         crosswalk_states.measure,
         "every reachable state of the crosswalk's machine, in bounded worlds",
