@@ -188,28 +188,34 @@ class Agent(Device):
             self._note_floor()
 
     async def _renew(self) -> None:
-        """Renew the certificate in time. What does so is loaded only then."""
-        config = self._config
-        key, certificate = config.resolve(config.keys["key"]), config.resolve(config.keys["certificate"])
         wait_s: float = RENEWAL_FIRST_S
         while True:
             await asyncio.sleep(wait_s)
             wait_s = RENEWAL_EVERY_S * (500 + _random()) / 1000
-            now_ms = self._clock.now()[0]
             try:
-                due = now_ms >= due_ms(load_chain(certificate)[0])
+                await self._renew_if_due()
             except KeysError as error:
-                self._log.error("whether the certificate is due is not known", reason=str(error))
-                continue
-            if not due:
-                continue
-            from agent.renewal import renewed  # noqa: PLC0415  most of the time nobody needs it
+                self._log.error("the certificate is not looked after", reason=str(error))
 
-            found = await renewed(config.path, key, certificate, self._link, self._log, now_ms)
-            if found is not None and not config.keys["signing"]:
-                self._signer, self._certificates = found
-                self._sealer.signer = self._signer
-                self._link.announce()
+    async def _renew_if_due(self) -> None:
+        """Renew the certificate in time. What does so is loaded only then. Raises KeysError."""
+        config = self._config
+        key, certificate = config.resolve(config.keys["key"]), config.resolve(config.keys["certificate"])
+        signing = config.resolve(config.keys["signing_certificate"] or certificate)
+        now_ms = self._clock.now()[0]
+        if now_ms < min(due_ms(load_chain(path)[0]) for path in (certificate, signing)):
+            return
+        from agent.renewal import renewed  # noqa: PLC0415  most of the time nobody needs it
+
+        found = await renewed(config.path, key, certificate, self._link, self._log, now_ms)
+        if found is None:
+            return
+        if config.keys["signing"]:
+            self._certificates = load_chain(signing)
+        else:
+            self._signer, self._certificates = found
+            self._sealer.signer = self._signer
+        self._link.announce()
 
     async def _watchdog(self, every_s: float) -> None:
         """Feed the watchdog while there is progress: the loop turns, and what is due to be sent does get sent."""

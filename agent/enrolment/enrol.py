@@ -57,6 +57,8 @@ def enrol(settings: Config, claim: Claim, *, server: str, board: str, replace: b
 def renew(settings: Config) -> None:
     """A new key and its certificate wait beside the old ones afterwards; whoever takes them tries them first.
 
+    The certificate of a token's signing key, if there is one, is renewed with them.
+
     Where the present certificate has ended already, the key stays: the center would believe nothing any more that it has signed meanwhile.
 
     Raises as ``enrol``.
@@ -68,10 +70,27 @@ def renew(settings: Config) -> None:
     with pair.held(key):
         pair.settle(key, certificate)
         root = _read(settings.resolve(settings.enrolment["ca"]))
+        if settings.keys["signing"] and settings.keys["signing_certificate"]:
+            _renew_signing(settings, office, root)
         signer = pair.same_key(key) if _has_ended(certificate) else pair.fresh_key(key)
         request = pem.blocks(certificate_request(signer, name), 1)[0][1]
         leaf = office.renew(root, certificate, key, request)
         pair.keep_certificate(certificate, _chain(leaf, office.authorities(root), root, name, signer.public_der))
+
+
+def _renew_signing(settings: Config, office: Server, root: str) -> None:
+    """A token keeps its key, which is no other with its new certificate: there is nothing to try."""
+    from agent.keys.hsm import Pkcs11Key  # noqa: PLC0415  only devices with a token have its library
+
+    name, (key, certificate) = settings.device["id"], files(settings)
+    path = settings.resolve(settings.keys["signing_certificate"])
+    token = Pkcs11Key(settings.keys["signing"])
+    try:
+        request = pem.blocks(certificate_request(token, name), 1)[0][1]
+    finally:
+        token.close()
+    leaf = office.renew(root, certificate, key, request)
+    pair.replace_certificate(path, _chain(leaf, office.authorities(root), root, name, token.public_der))
 
 
 def files(settings: Config) -> "tuple[str, str]":

@@ -87,19 +87,26 @@ def keep_certificate(certificate: str, chain_pem: str) -> None:
     Raises:
         CredentialsError: the disk refuses.
     """
-    half = certificate + ".half"
+    replace_certificate(new(certificate), chain_pem)
+
+
+def replace_certificate(path: str, chain_pem: str) -> None:
+    """Put a chain into a file, whole and durable, in the place of what is there.
+
+    Raises:
+        CredentialsError: the disk refuses.
+    """
+    half = path + ".half"
     try:
         with open(half, "w", encoding="ascii") as file:
             file.write(chain_pem)
             file.flush()
             os.fsync(file.fileno())
-        _move(half, new(certificate))
+        _move(half, path)
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(half)
-        raise CredentialsError(
-            f"{new(certificate)} cannot be written: {error.strerror}; check space and owner"
-        ) from None
+        raise CredentialsError(f"{path} cannot be written: {error.strerror}; check space and owner") from None
 
 
 def take(key: str, certificate: str) -> None:

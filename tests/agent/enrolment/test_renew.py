@@ -13,14 +13,16 @@ import pytest
 from agent import check, config, renewal
 from agent.keys import credentials, pair, pem
 from agent.keys.file import FileKey
+from agent.keys.hsm import Pkcs11Key
 from agent.keys.request import certificate_request
-from agent.keys.validity import validity
+from agent.keys.validity import due_ms, validity
 from agent.log import Log
 from agent.renewal import renewed
 from agent.service import Service
 from agent.start import assemble
 from tests.agent.enrolment.conftest import DAY_MS, Unit, now_ms
 from tests.agent.enrolment.test_enrol import falls, has_identity
+from tests.agent.keys.softhsm import initialised
 
 
 class Broker:
@@ -229,6 +231,31 @@ def test_an_agent_that_starts_after_a_fall_between_the_two_files_has_the_new_pai
     assert agent._signer.kid == FileKey.load(str(unit.key)).kid
     assert has_identity(unit)
     assert waiting(unit) == set()
+
+
+@pytest.mark.softhsm
+def test_the_certificate_of_a_tokens_key_is_renewed_for_the_same_key(
+    unit: Unit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aged(unit, 70)
+    with initialised(tmp_path, monkeypatch) as token:
+        signer = Pkcs11Key.generate(token.uri)
+        at_ms = now_ms() - 70 * DAY_MS
+        old = unit.town.authority.issue_device(certificate_request(signer, unit.name), unit.name, at_ms, 90).chain_pem
+        chain = unit.folder / "identity" / "signing.pem"
+        chain.write_text(old)
+        settings = (unit.folder / "agent.toml").read_text()
+        keys = f'[keys]\nsigning = "{token.uri}"\nsigning_certificate = "identity/signing.pem"'
+        (unit.folder / "agent.toml").write_text(settings.replace("[keys]", keys))
+        assert unit.run("renew") == 0
+        assert chain.read_text() != old
+        found = credentials.load_chain(str(chain))
+        credentials.check_leaf(found, signer.public_der, "it")
+        assert due_ms(found[0]) > now_ms() + 50 * DAY_MS
+        assert waiting(unit) == {"key.pem.new", "chain.pem.new"}
+        token.take_out()
+        assert unit.run("renew") == 3
+        token.put_back()
 
 
 def test_a_folder_in_which_nothing_can_be_renewed_is_told_beforehand(
