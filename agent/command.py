@@ -17,7 +17,7 @@ At the operations center
   center run|evidence|tap|acknowledge|alarms|devices|check
                       receive, verify, store, receipt, hand on
   verify              verify captured messages against a root certificate, without any server
-  evidence verify|show|export|custody
+  evidence verify|show|export|credentials|custody
                       video recordings, second by second: proven, altered, missing
 
 For installers

@@ -18,7 +18,7 @@ from agent.keys.errors import KeysError
 from center.errors import CenterError, ConfigurationError
 from center.evidence import custodian, picture, report
 from center.evidence.clip import verify_clip
-from center.evidence.export_cli import chain_of_custody, export
+from center.evidence.export_cli import chain_of_custody, credentials, export
 from center.evidence.recording import Recording, folders, load
 from center.evidence.timeline import Verdict
 from center.evidence.trust import Trust
@@ -91,6 +91,7 @@ def show(png: Path | None, html: Path | None, **given: Any) -> None:
 
 
 _group.add_command(export, "export")
+_group.add_command(credentials, "credentials")
 _group.add_command(chain_of_custody, "custody")
 
 

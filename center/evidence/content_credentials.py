@@ -5,7 +5,8 @@ Players and validators of others understand it. Loads the library of C2PA, which
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import c2pa
@@ -17,7 +18,7 @@ from agent.keys.chain import verify_chain
 from agent.keys.credentials import check_leaf, load_chain
 from agent.keys.errors import KeysError
 from agent.keys.file import FileKey
-from agent.keys.names import EXPORTER
+from agent.keys.names import DOCUMENT_SIGNING, EXPORTER
 from center.evidence.errors import EvidenceError
 
 FORMAT = "video/mp4"
@@ -46,8 +47,8 @@ class Exporter:
             self.name = verify_chain(chain, roots, now_ms, role=EXPORTER).identity
         except KeysError as error:
             raise CredentialsError(f"{certificate} and {key}: {error}") from None
-        self._chain = "".join(pem.encoded("CERTIFICATE", der) for der in chain)
-        self._roots = "".join(pem.encoded("CERTIFICATE", root.der) for root in roots)
+        self._chain = _pem(chain)
+        self._roots = roots
 
     def sign(self, source: Path, target: Path, title: str, told: Mapping[str, object]) -> None:
         """Write ``source`` to ``target`` with a signed manifest that tells ``told``, and read it again as others will.
@@ -86,26 +87,46 @@ class Exporter:
         except c2pa.C2paError as error:
             raise CredentialsError(f"the clip cannot be signed: {error}") from None
         found = read(target, self._roots)
-        if found["state"] != TRUSTED:
-            raise CredentialsError(
-                f"the clip was signed, and C2PA calls it {found['state']}: {found['results']}"[:1000]
-            )
+        if found.state != TRUSTED:
+            raise CredentialsError(f"the clip was signed, and C2PA calls it {found.state}: {'; '.join(found.problems)}")
 
 
-def read(path: Path, roots_pem: str) -> dict[str, object]:
-    """What a clip's active manifest says, and ``state``: Trusted, Valid (of an unknown signer) or Invalid.
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a clip's content credentials say. ``state`` is C2PA's own word: Trusted, Valid (of an unknown signer) or Invalid."""
+
+    state: str
+    signer: str
+    told: dict[str, object]
+    problems: list[str]
+
+
+def read(path: Path, roots: Sequence[Certificate]) -> Credentials:
+    """A clip's content credentials, as others' readers see them that trust ``roots``.
 
     Raises:
-        CredentialsError: it has none.
+        CredentialsError: it has none, or cannot be read.
     """
     settings = {
-        "trust": {"trust_anchors": roots_pem, "trust_config": "1.3.6.1.5.5.7.3.36\n"},
+        "trust": {"trust_anchors": _pem(root.der for root in roots), "trust_config": DOCUMENT_SIGNING + "\n"},
         "verify": {"verify_trust": True, "remote_manifest_fetch": False, "ocsp_fetch": False},
     }
     try:
         context = c2pa.Context(c2pa.Settings.from_dict(settings))
         with context, path.open("rb") as file, c2pa.Reader(FORMAT, file, context=context) as reader:
             manifest = reader.get_active_manifest() or {}
-            return {**manifest, "state": reader.get_validation_state(), "results": reader.get_validation_results()}
+            state, results = reader.get_validation_state(), reader.get_validation_results() or {}
+    except OSError as error:
+        raise CredentialsError(f"{path} cannot be read: {error.strerror}") from None
     except c2pa.C2paError as error:
         raise CredentialsError(f"{path} has no content credentials that can be read: {error}") from None
+    told: dict[str, object] = next(
+        (one["data"] for one in manifest.get("assertions", []) if one["label"] == ASSERTION), {}
+    )
+    failures = (results.get("activeManifest") or {}).get("failure", [])
+    problems = [f"{one.get('code')}: {one.get('explanation', '')}" for one in failures]
+    return Credentials(str(state), str((manifest.get("signature_info") or {}).get("common_name")), told, problems)
+
+
+def _pem(ders: Iterable[bytes]) -> str:
+    return "".join(pem.encoded("CERTIFICATE", der) for der in ders)

@@ -1,9 +1,10 @@
-"""``dabyl evidence export`` and ``custody``: handing out clips, and who has had a recording in their hands."""
+"""``dabyl evidence export``, ``credentials`` and ``custody``: handing out clips, and who has had a recording in their hands."""
 
 # ruff: noqa: D301  click keeps the lines of a paragraph apart where it finds a \b
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
@@ -156,6 +157,31 @@ def chain_of_custody(
             f"{entry['n']}  {utc_text(int(str(entry['at'])))}  {entry['who']}  {entry['act']}  {json.dumps(entry['about'])}"
         )
     click.echo(told or "the log is whole")
+
+
+@click.command(epilog="\b\nExit codes: 0 trusted, 1 not, 2 usage or a file that cannot be used.")
+@click.argument("clip", type=_path)
+@click.option("--root", "roots", multiple=True, required=True, type=_path, help="Trusted root of exporters, PEM.")
+@_json
+def credentials(clip: Path, roots: tuple[Path, ...], as_json: bool) -> None:
+    """Show the content credentials (C2PA) of an exported clip: who has signed it, and what it was made from.
+
+    \b
+    dabyl evidence credentials clip.mp4 --root root.pem
+    """
+    from center.evidence import content_credentials  # noqa: PLC0415  loads the large library of C2PA
+
+    found = content_credentials.read(clip, trusted_roots(roots))
+    if as_json:
+        click.echo(json.dumps(asdict(found)))
+    else:
+        click.echo(f"{clip}: {found.state.lower()}, signed by {found.signer}")
+        for name, value in found.told.items():
+            click.echo(f"  {name}: {value}")
+        for problem in found.problems:
+            click.echo(f"  {problem}")
+    if found.state != content_credentials.TRUSTED:
+        sys.exit(1)
 
 
 def _chosen(source: Path, name: str | None) -> Path:

@@ -115,28 +115,40 @@ def test_a_clip_proves_itself(recorded: Exported, trust: Trust, tmp_path: Path) 
 
 
 def test_a_clip_says_who_has_made_it(
-    recorded: Exported, trust: Trust, archive: Pki, exporter: Exporter, tmp_path: Path
+    recorded: Exported,
+    trust: Trust,
+    archive: Pki,
+    exporter: Exporter,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "clip.mp4"
     clip = export(recorded.load(trust), trust, recorded.private, out, Wish("me"), exporter)
     assert clip.signed
-    found = content_credentials.read(out, archive.authority.root_pem)
-    assert found["state"] == "Trusted"
-    assertions = {one["label"]: one["data"] for one in found["assertions"]}  # type: ignore[attr-defined]
-    told = assertions[content_credentials.ASSERTION]
+    roots = load_roots(archive.authority.root_pem)
+    found = content_credentials.read(out, roots)
+    assert (found.state, found.signer, found.problems) == ("Trusted", "archive-1", [])
+    told = found.told
     assert (told["device"], told["recording"], told["segments"]) == ("badge-0001", recorded.inner.name, "1-3")
     assert played(out.read_bytes()).numbers == list(range(SECONDS * FPS))
     assert {second.verdict for second in verify_clip(out, trust, [recorded.load(trust)]).seconds} == {PROVEN}
 
+    root = tmp_path / "root.pem"
+    root.write_text(archive.authority.root_pem)
+    assert main(["credentials", str(out), "--root", str(root)]) == 0
+    assert "trusted, signed by archive-1" in capsys.readouterr().out
     stranger = Pki(tmp_path / "stranger", archive.now_ms)
-    assert content_credentials.read(out, stranger.authority.root_pem)["state"] == "Valid"
+    assert content_credentials.read(out, load_roots(stranger.authority.root_pem)).state == "Valid"
     changed = bytearray(out.read_bytes())
     changed[-1000] ^= 1
     out.write_bytes(changed)
-    assert content_credentials.read(out, archive.authority.root_pem)["state"] == "Invalid"
+    assert main(["credentials", str(out), "--root", str(root), "--json"]) == 1
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["state"], "mismatch" in str(shown["problems"])) == ("Invalid", True)
     out.write_bytes(recorded.plain[0])
-    with pytest.raises(CredentialsError):
-        content_credentials.read(out, archive.authority.root_pem)
+    for path in (out, tmp_path / "nowhere.mp4"):
+        with pytest.raises(CredentialsError):
+            content_credentials.read(path, roots)
 
 
 def test_a_part_is_exported_in_whole_segments(recorded: Exported, trust: Trust, tmp_path: Path) -> None:
