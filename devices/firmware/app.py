@@ -120,7 +120,7 @@ class Board(Device):
         )
         self._wifi = Wifi(
             network,
-            _from(self.first_network, [(known["ssid"], known["key"]) for known in config.wifi]),
+            _from(self.first_network, [(known["ssid"], known["key"], known["fixed"]) for known in config.wifi]),
             schedule.now_ms,
             self._log,
             _random,
@@ -202,6 +202,7 @@ class Board(Device):
 
     def _link_changed(self, up: bool) -> None:
         if up:
+            self._wifi.reached()
             self._healthy()
         super()._link_changed(up)
 

@@ -9,6 +9,7 @@ import json
 
 from agent.wire.errors import WireError
 from agent.wire.fields import identity
+from devices.common.settings import WORDS
 from devices.firmware.options import SECURE_ELEMENT, SLEEPS
 
 TYPE_CHECKING = False
@@ -23,7 +24,16 @@ _DEVICE = {
     "heartbeat_s": (int, 300, 20, 86400),
     "sleeps": (bool, False, 0, 1),
 }
-_WIFI = {"ssid": (str, _NEEDED, 1, 32), "key": (str, "", 0, 63)}
+_ADDRESS = (str, "", 0, 15)
+_FIXED = ("address", "netmask", "gateway", "dns")
+_WIFI = {
+    "ssid": (str, _NEEDED, 1, 32),
+    "key": (str, "", 0, 63),
+    "address": _ADDRESS,
+    "netmask": _ADDRESS,
+    "gateway": _ADDRESS,
+    "dns": _ADDRESS,
+}
 _BROKER = {"host": (str, _NEEDED, 1, 253), "port": (int, 8883, 1, 65535)}
 _LINK = {
     "keepalive_s": (int, 60, 5, 3600),
@@ -43,7 +53,6 @@ _ELEMENT = {
     "address": (int, 0x60, 8, 0x77),
 }
 _TABLES = ("device", "wifi", "brokers", "link", "battery", "secure_element", "settings")
-_WORDS = {str: "a text", int: "a whole number", bool: "true or false"}
 
 
 class ConfigError(Exception):
@@ -62,6 +71,8 @@ class Config:
         self.device = _checked(document.get("device"), _DEVICE, "device")
         self.link = _checked(document.get("link", {}), _LINK, "link")
         self.wifi = _several(document.get("wifi"), _WIFI, "wifi", 8)
+        for known in self.wifi:
+            known["fixed"] = _fixed(known, "wifi '%s'" % known["ssid"])
         self.brokers = _several(document.get("brokers"), _BROKER, "brokers", 4)
         self.battery = _checked(document["battery"], _BATTERY, "battery") if "battery" in document else None
         self.secure_element = None
@@ -110,6 +121,34 @@ def _several(given: "object", table: "dict[str, Any]", where: str, most: int) ->
     return [_checked(entry, table, "%s number %d" % (where, n + 1)) for n, entry in enumerate(given)]
 
 
+def _fixed(known: "dict[str, str]", where: str) -> "tuple[str, ...] | None":
+    """Address, netmask, gateway and name server for `ifconfig`; None for a network in which DHCP gives them."""
+    texts = [known[name] for name in _FIXED]
+    if not "".join(texts):
+        return None
+    texts[3] = texts[3] or texts[2]
+    numbers = []
+    for place, text in enumerate(texts):
+        parts = [int(part) for part in text.split(".") if part.isdigit()]
+        if ".".join([str(part) for part in parts]) != text or len(parts) != 4 or max(parts) > 255:
+            raise ConfigError(
+                "%s: '%s' is no IPv4 address; a fixed one has address, netmask and gateway" % (where, _FIXED[place])
+            )
+        numbers.append(int.from_bytes(bytes(parts), "big"))
+    address, netmask, gateway, _dns = numbers
+    hosts = 0xFFFFFFFF - netmask  # numbers of hosts lie between 0, the network's own, and this, which means all of them
+    one, other = address & hosts, gateway & hosts
+    if (
+        hosts & (hosts + 1)
+        or (address ^ gateway) & netmask
+        or not 0 < one < hosts
+        or not 0 < other < hosts
+        or one == other
+    ):
+        raise ConfigError("%s: 'address' and 'gateway' are not two hosts of one network" % where)
+    return tuple(texts)
+
+
 def _checked(given: "object", table: "dict[str, Any]", where: str) -> "dict[str, Any]":
     if not isinstance(given, dict):
         raise ConfigError("'%s' is a table" % where)
@@ -123,7 +162,7 @@ def _checked(given: "object", table: "dict[str, Any]", where: str) -> "dict[str,
         if value is None:
             raise ConfigError("%s: '%s' is missing" % (where, name))
         if type(value) is not kind:
-            raise ConfigError("%s: '%s' must be %s" % (where, name, _WORDS[kind]))
+            raise ConfigError("%s: '%s' must be %s" % (where, name, WORDS[kind]))
         if not low <= (len(value) if kind is str else value) <= high:
             raise ConfigError(
                 "%s: '%s' must %s %d to %d" % (where, name, "have a length of" if kind is str else "be", low, high)

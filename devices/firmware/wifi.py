@@ -3,6 +3,10 @@
 Networks stand in order of preference, and are tried as a link tries its brokers (``agent.link.path``). There is no scan: it blocks for
 seconds, and a network that is out of reach says so within the join. The driver's own reconnecting is off, for it would hold on to a
 network that is gone and say nothing.
+
+A fixed address that leads to no broker is given up for DHCP's, in the same network, and tried again when that is joined anew: somebody may
+have changed the network, and an alarm has to get out. A network that leads nowhere with DHCP, as behind a captive portal, is left for
+another.
 """
 
 import asyncio
@@ -26,6 +30,10 @@ LOOK_MS = 200
 """How often the driver is asked. It has no callback."""
 WEAK_LOOKS = 50
 """So many looks in a row below the least strength: ten seconds, not somebody who walks by."""
+FIXED_MS = 10_000
+"""Within this time of joining, a fixed address has to lead to a broker."""
+NOWHERE_MS = 120_000
+"""And a network in which DHCP gave the address, if another is known."""
 _FAILURES = (
     ("STAT_WRONG_PASSWORD", "wrong password"),
     ("STAT_NO_AP_FOUND", "not in reach"),
@@ -42,7 +50,7 @@ class Wifi:
 
     Args:
         network: MicroPython's module ``network``.
-        known: (name, password) of the networks, in order of preference.
+        known: (name, password, fixed address) of the networks, in order of preference; the address as ``ifconfig`` takes it, or None.
         now_ms: monotonic milliseconds.
         log: for people.
         random: returns an int below 1000.
@@ -53,7 +61,7 @@ class Wifi:
     def __init__(
         self,
         network: "Any",
-        known: "list[tuple[str, str]]",
+        known: "list[tuple[str, str, tuple[str, ...] | None]]",
         now_ms: "Callable[[], int]",
         log: "Any",
         random: "Callable[[], int]",
@@ -73,6 +81,10 @@ class Wifi:
         self._weak = 0
         self._hurried = False
         self._on = False
+        self._fixed = False
+        self._wrong_place = -1
+        """Place of the network whose fixed address led to no broker: there DHCP is asked next."""
+        self._reached = False
         self.state = WAITING
         """``WAITING`` before the next attempt, ``JOINING``, or ``JOINED``."""
 
@@ -91,10 +103,9 @@ class Wifi:
         """An alarm waits: skip the wait before the next attempt, if there is one."""
         self._hurried = self.state != JOINED
 
-    def leave(self, reason: str) -> None:
-        """Leave a network that leads nowhere (a captive portal, an access point without a line), and try the next one."""
-        if self.state == JOINED:
-            self._away(reason, self._path.doubted())
+    def reached(self) -> None:
+        """A broker is reached: the network that is joined leads somewhere."""
+        self._reached = self.state == JOINED
 
     def step(self) -> None:
         """Look at the driver once, and do what is due."""
@@ -118,6 +129,8 @@ class Wifi:
                 self._on_change(True)
             elif self._too_weak():
                 self._away("too weak", self._path.doubted())
+            elif not self._reached:
+                self._doubt(now_ms - self._since_ms)
         elif self.state == JOINED:
             self._away("gone", self._path.ended(now_ms - self._since_ms))
         else:
@@ -140,7 +153,28 @@ class Wifi:
             self._on = True
         self.state = JOINING
         self._since_ms = self._now_ms()
-        self._wlan.connect(*self._known[self._path.index])
+        name, password, fixed = self._known[self._path.index]
+        if self._path.index == self._wrong_place:
+            fixed = None
+        self._wrong_place = -1
+        if fixed is not None:
+            self._wlan.ifconfig(fixed)
+        elif self._fixed:
+            try:
+                self._wlan.ifconfig("dhcp")
+            except OSError:  # it is asked already
+                pass
+        self._fixed = fixed is not None
+        self._reached = False
+        self._wlan.connect(name, password)
+
+    def _doubt(self, joined_ms: int) -> None:
+        """No broker was reached over this network since it was joined."""
+        if self._fixed and joined_ms >= FIXED_MS:
+            self._wrong_place = self._path.index
+            self._away("no broker over its fixed address", 0)
+        elif not self._fixed and joined_ms >= NOWHERE_MS and len(self._known) > 1:
+            self._away("no broker", self._path.doubted())
 
     def _away(self, reason: str, wait_ms: int) -> None:
         """Not joined, or not any more. The path stands at the network that is tried next."""

@@ -30,6 +30,7 @@ from provisioning.firmware.pack import packed
 from provisioning.firmware.prune import pruned
 from provisioning.firmware.scopes import SourceError
 from provisioning.firmware.shorten import asked_by_text, shortened
+from provisioning.firmware.small import spread
 from provisioning.firmware.terse import tersed
 from provisioning.firmware.write import written
 
@@ -136,6 +137,7 @@ def shrunk(files: list[File], fixed: set[str], given: dict[str, bool]) -> dict[s
     folded(files, fixed, given)
     pruned(files, fixed)
     inlined(files, fixed)
+    spread(files, fixed)
     folded(files, fixed)
     pruned(files, fixed)
     packed(files)

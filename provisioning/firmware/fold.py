@@ -97,6 +97,14 @@ class _Fold(Rewriter):
         self.names: dict[str, ast.Constant] = {}
         self._attributes = attributes
 
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        for field in ("body", "orelse", "finalbody"):
+            block = getattr(node, field, None)
+            if type(block) is list:
+                block[:] = _reached(block) or [ast.Pass()] * (field == "body")
+        return node
+
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self.names.get(node.id, node) if isinstance(node.ctx, ast.Load) else node
 
@@ -159,6 +167,14 @@ class _Fold(Rewriter):
         if isinstance(node.test, ast.Constant):
             return (node.body if node.test.value else node.orelse) or ast.Pass()
         return node
+
+
+def _reached(block: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements that are ever come to, without those that do nothing."""
+    ends = [
+        place for place, node in enumerate(block) if isinstance(node, ast.Return | ast.Raise | ast.Continue | ast.Break)
+    ]
+    return [node for node in block[: ends[0] + 1 if ends else None] if not isinstance(node, ast.Pass)]
 
 
 class _Locals(Rewriter):

@@ -16,6 +16,7 @@ from provisioning.firmware.micropython import ATTRIBUTES
 from provisioning.firmware.nodes import Rewriter, walk, walked
 from provisioning.firmware.returns import ends, returns, settled
 from provisioning.firmware.scopes import COMPREHENSIONS, FUNCTIONS, LOCAL, bound
+from provisioning.firmware.shorten import asked_of_modules
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 STAYS = (*FUNCTIONS, ast.ClassDef, ast.Yield, ast.YieldFrom, ast.Global, ast.Nonlocal)
@@ -29,7 +30,7 @@ def inlined(files: list[File], fixed: set[str]) -> None:
     statements = [node for file in files for node in file.statements()]
     tell_apart(statements)
     nodes = walked(statements)
-    kept = fixed | ATTRIBUTES | {name for file in files for name in file.exports}
+    kept = fixed | ATTRIBUTES | asked_of_modules(nodes) | {name for file in files for name in file.exports}
     asked = Counter(name for node in nodes for name in _asked(node))
     named = Counter(one.id if isinstance(one, ast.Name) else one.name for one in _defined(statements))
     once = {name for name, count in asked.items() if count == 1 and named[name] == 1 and name not in kept}

@@ -251,7 +251,7 @@ class _Bare(Rewriter):
         if name == SETTINGS and isinstance(node.value, ast.Dict):
             for row in node.value.values:
                 if isinstance(row, ast.Tuple) and isinstance(row.elts[-1], ast.Constant):
-                    row.elts[-1] = ast.Constant("")
+                    row.elts[-1] = ast.Constant(None)
         return None if name in {"TYPE_CHECKING", "__slots__"} else node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:

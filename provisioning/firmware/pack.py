@@ -2,6 +2,7 @@
 """Texts for people take half their bytes: frequent pairs of characters become one code (see ``devices/firmware/texts.py``).
 
 A text for people is one with a blank in it, in a function. No code looks for those in a hurry; they are for the console and for errors.
+Tables of pairs of numbers, such as a lamp's patterns, are packed too: the compiler writes constant numbers as decimal text.
 """
 
 import ast
@@ -12,15 +13,21 @@ from pathlib import Path
 from devices.firmware import texts
 from provisioning.firmware.join import File, Part, bare
 from provisioning.firmware.nodes import Rewriter
-from provisioning.firmware.scopes import Meanings
+from provisioning.firmware.prune import defined
+from provisioning.firmware.scopes import Meanings, bound
 
-UNPACKS = "devices.firmware.texts:text"
+TEXT = f"{texts.__name__}:TEXTS"
+CLASS = f"{texts.__name__}:Texts"
+TABLE = f"{texts.__name__}:table"
 CODES = [*range(1, 32), *range(127, 256)]
 """What is not printable, without 0, whose pair is never asked for."""
-CALL_BYTES = 4
+CALL_BYTES = 3
 """What unpacking adds where a text stands."""
 LEAST = 12
 """Characters; what is shorter is a name to the compiler."""
+LEAST_PAIRS = 2
+LEAST_TABLES = 4
+"""Fewer are not worth the function that unpacks them."""
 SELDOM = 4
 """A pair that stands in fewer places is not worth its code."""
 _BETWEEN = 256
@@ -29,18 +36,21 @@ _BETWEEN = 256
 
 def packed(files: list[File]) -> None:
     """Rewrite joined and pruned files, all that are loaded together."""
-    find = _Texts({})
+    find = _Packed({})
     for node in (node for file in files for node in file.statements()):
         find.visit(node)
     short, pairs = pack(list(find.seen))
     saving = {text: code for text, code in short.items() if len(text) - len(code) > CALL_BYTES * find.seen[text]}
     if sum(len(text) - len(code) - CALL_BYTES * find.seen[text] for text, code in saving.items()) < len(pairs):
-        return
-    put = _Texts(saving)
+        saving = {}
     for file in files:
+        put = _Packed(saving, tables=find.tables >= LEAST_TABLES)
         for part in file.parts:
             part.body = [put.visit(node) for node in part.body]
-    files[0].parts.insert(0, Part("devices/firmware/texts.py", _unpacking(pairs)))
+        if put.asked and file is not files[0]:
+            file.taken.setdefault(files[0].entry, set()).update(put.asked)
+        find.asked |= put.asked
+    files[0].parts.insert(0, Part("devices/firmware/texts.py", _unpacking(pairs, find.asked)))
 
 
 def pack(whole: list[str]) -> tuple[dict[str, bytes], bytes]:
@@ -58,22 +68,31 @@ def pack(whole: list[str]) -> tuple[dict[str, bytes], bytes]:
     return {text: code.encode("latin-1") for text, code in zip(whole, codes, strict=True)}, pairs.encode("latin-1")
 
 
-def _unpacking(pairs: bytes) -> list[ast.stmt]:
-    """The module that unpacks, with its pairs."""
+def _unpacking(pairs: bytes, asked: set[str]) -> list[ast.stmt]:
+    """What unpacks, as far as it is asked for, with its pairs."""
     path = Path(texts.__file__)
-    means: dict[str, ast.expr] = {"text": ast.Name(UNPACKS), "PAIRS": ast.Constant(pairs)}
+    tree = bare(path.read_text(encoding="utf-8"))
+    means: dict[str, ast.expr] = {name: ast.Name(f"{texts.__name__}:{name}") for name in bound(tree)}
+    means["PAIRS"] = ast.Constant(pairs)
     rewrite = Meanings(path.name, means.get, lambda _node: None, set())
-    functions = (node for node in bare(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef))
-    return [rewrite.visit(node) for node in functions]
+    body = [rewrite.visit(node) for node in tree.body if "PAIRS" not in defined(node)]
+    parts = {
+        TEXT: [node for node in body if defined(node) & {TEXT, CLASS}],
+        TABLE: [node for node in body if TABLE in defined(node)],
+    }
+    return [node for name, nodes in parts.items() if name in asked for node in nodes]
 
 
-class _Texts(Rewriter):
-    """Finds texts in functions, and puts what they are packed as in their place."""
+class _Packed(Rewriter):
+    """Finds texts in functions and tables anywhere, and puts what they are packed as in their place."""
 
-    def __init__(self, packed: dict[str, bytes]) -> None:
+    def __init__(self, short: dict[str, bytes], *, tables: bool = False) -> None:
         super().__init__()
         self.seen: Counter[str] = Counter()
-        self._packed = packed
+        self.tables = 0
+        self.asked: set[str] = set()
+        self._short = short
+        self._tables = tables
         self._inside = False
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -89,9 +108,21 @@ class _Texts(Rewriter):
         if not text.isascii() or not text.isprintable():
             return node
         self.seen[text] += 1
-        if text not in self._packed:
+        if text not in self._short:
             return node
-        return ast.Call(ast.Name(UNPACKS), [ast.Constant(self._packed[text])], [])
+        self.asked.add(TEXT)
+        return ast.Subscript(ast.Name(TEXT), ast.Constant(self._short[text]))
+
+    def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
+        numbers = [number for pair in node.elts for number in _numbers(pair)]
+        if len(node.elts) < LEAST_PAIRS or len(numbers) < 2 * len(node.elts):
+            return self.generic_visit(node)
+        self.tables += 1
+        data = b"".join(number.to_bytes(2, "big") for number in numbers)
+        if not self._tables:
+            return node
+        self.asked.add(TABLE)
+        return ast.Call(ast.Name(TABLE), [ast.Constant(data)], [])
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         return node
@@ -105,3 +136,11 @@ class _Texts(Rewriter):
         self.generic_visit(node)
         self._inside = before
         return node
+
+
+def _numbers(node: ast.expr) -> list[int]:
+    """The numbers of a pair of numbers that fit into 16 bits each; none of anything else."""
+    if not isinstance(node, ast.Tuple) or len(node.elts) != 2:
+        return []
+    values = [one.value for one in node.elts if isinstance(one, ast.Constant)]
+    return [value for value in values if type(value) is int and 0 <= value < 1 << 16]

@@ -37,7 +37,7 @@ def shortened(files: list[File], fixed: set[str]) -> dict[str, list[str]]:
     tell_apart(body)
     nodes = walked(body)
     exports = {name: name.split(":")[-1] for file in files for name in file.exports}
-    fixed = fixed | ATTRIBUTES | _of_modules(nodes)
+    fixed = fixed | ATTRIBUTES | asked_of_modules(nodes)
     attributes = _attributes(nodes, fixed)
     modules = Counter(name for name in _of_our_modules(nodes) if name not in exports)
 
@@ -109,7 +109,7 @@ def _of_our_modules(nodes: list[ast.AST]) -> Iterator[str]:
             yield node.name
 
 
-def _of_modules(nodes: list[ast.AST]) -> set[str]:
+def asked_of_modules(nodes: list[ast.AST]) -> set[str]:
     """What MicroPython's modules are asked for."""
     asked = (node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name))
     return {node.attr for node in asked if isinstance(node.value, ast.Name) and _is_foreign(node.value.id)}

@@ -4,7 +4,6 @@
 * A class without functions is made by ``type``: a class statement costs a function and two names.
 * A tuple that is only gone through is a list: the compiler keeps a constant tuple as an object, with its numbers as decimal text.
 * A number of more than 128 bits is made of its bytes, for the same reason.
-* What stands after a return or raise is left out, and statements that do nothing.
 """
 
 import ast
@@ -20,28 +19,10 @@ def tersed(files: list[File]) -> None:
     rewrite = _Terse()
     for file in files:
         for part in file.parts:
-            part.body = rewrite.block([rewrite.visit(node) for node in part.body])
+            part.body = [rewrite.visit(node) for node in part.body]
 
 
 class _Terse(Rewriter):
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        for field in ("body", "orelse", "finalbody"):
-            block = getattr(node, field, None)
-            if type(block) is list:
-                setattr(node, field, self.block(block) or ([ast.Pass()] if field == "body" else []))
-        return node
-
-    def block(self, statements: list[ast.stmt]) -> list[ast.stmt]:
-        """Those that do something."""
-        kept = []
-        for node in statements:
-            if not isinstance(node, ast.Pass):
-                kept.append(node)
-            if isinstance(node, ast.Return | ast.Raise | ast.Continue | ast.Break):
-                break
-        return kept
-
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         self.generic_visit(node)
         values: list[tuple[ast.expr, ast.expr]] = []

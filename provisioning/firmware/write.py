@@ -7,7 +7,7 @@ from provisioning.firmware.join import File
 from provisioning.firmware.nodes import walked
 from provisioning.firmware.scopes import FUNCTIONS, LETTERS, LOCAL, parameters
 
-NEAR = 124
+NEAR = 126
 """Compiled code refers to the first 128 names of a file in one byte, to others in two; a few stand there already."""
 INTERNED = 10
 """Texts of at most so many characters are names, too."""

@@ -30,7 +30,9 @@ class AccessPoint:
         key: its password, empty for an open network.
         rssi: how strong the board hears it, in dBm.
         channel: 1 to 13.
-        join_ms: how long an attempt to join it takes.
+        join_ms: how long an attempt to join it takes, without an address.
+        dhcp_ms: how long it takes to get one, unless the board has a fixed one.
+        network: what addresses in it begin with.
     """
 
     ssid: str
@@ -38,14 +40,16 @@ class AccessPoint:
     rssi: int = -55
     channel: int = 6
     join_ms: int = 30
+    dhcp_ms: int = 0
+    network: str = "192.168.4."
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.ssid.encode()) <= 32:
             raise WiringError(f"a network's name has 1 to 32 bytes, not {self.ssid!r}")
         if self.key and not 8 <= len(self.key.encode()) <= 64:
             raise WiringError(f"the password of {self.ssid} has 8 to 64 bytes, or none at all")
-        if self.join_ms < 0 or not -120 <= self.rssi <= 0 or not 1 <= self.channel <= 14:
-            raise WiringError(f"{self.ssid}: join_ms from 0, rssi -120 to 0 dBm, channel 1 to 14")
+        if min(self.join_ms, self.dhcp_ms) < 0 or not -120 <= self.rssi <= 0 or not 1 <= self.channel <= 14:
+            raise WiringError(f"{self.ssid}: join_ms and dhcp_ms from 0, rssi -120 to 0 dBm, channel 1 to 14")
 
 
 class Radio:

@@ -16,7 +16,7 @@ from agent.wire import event
 from devices.sos_button.patterns import PATTERNS
 from simulators.account import presses_verified
 from simulators.board.atecc608 import Bus, Chip
-from simulators.board.board import Board
+from simulators.board.board import HOME, Board
 from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.gpio.records import LOW, OPEN
 from simulators.lamp import read
@@ -99,6 +99,21 @@ async def wrong_name(place: Place) -> None:
         await board.flash.install(only_configuration(flash, lambda told: told["brokers"][0].update(host=HOST)))
         await board.power_on()
         await delivered(device, 1)
+
+
+async def wrong_address(place: Place) -> None:
+    """Its fixed address is of another network: the press waits ten seconds, and then gets out with the one that DHCP gives."""
+
+    def change(told: dict[str, Any]) -> None:
+        told["wifi"][0].update(address="10.0.0.7", netmask="255.255.255.0", gateway="10.0.0.1")
+
+    board, device, _ = place.board(change)
+    async with board:
+        await board.printed("wifi joined")
+        await pressed(board)
+        assert "next=" + HOME.ssid in await board.printed("no broker over its fixed address")
+        await delivered(device, 1)
+        assert len(board.boots) == 1
 
 
 def only_configuration(flash: pathlib.Path, change: Callable[[dict[str, Any]], None] | None = None) -> pathlib.Path:
@@ -235,7 +250,7 @@ async def no_factory_reset(place: Place) -> None:
 
 
 def test_a_press_comes_through_what_networks_do(place: Place) -> None:
-    together(wrong_name(place), captive_portal(place))
+    together(wrong_name(place), captive_portal(place), wrong_address(place))
 
 
 def test_a_press_comes_through_what_flash_does(place: Place) -> None:

@@ -1,4 +1,4 @@
-# WLAN of an ESP32 in the air that the host describes: a list of access points (ssid, key, rssi, portal, join_ms).
+# WLAN of an ESP32 in the air that the host describes: a list of access points (ssid, key, rssi, channel, join_ms, dhcp_ms, network).
 import time
 
 import sim_bus
@@ -43,6 +43,7 @@ class WLAN:
         self._reason = 0
         self._settings = {"reconnects": -1, "txpower": 20, "pm": WLAN.PM_PERFORMANCE, "channel": 1}
         self._left = -1
+        self._fixed = None
 
     def active(self, on=None):
         if on is None:
@@ -130,10 +131,23 @@ class WLAN:
             return self._settings[name]
         raise ValueError("unknown config param")
 
-    def ifconfig(self, _config=None):
-        if self.isconnected():
-            return ("192.168.4.2", "255.255.255.0", "192.168.4.1", "192.168.4.1")
-        return ("0.0.0.0",) * 4
+    def ifconfig(self, config=None):
+        if config == "dhcp":
+            if self._fixed is None and self.isconnected():
+                raise OSError("ESP_ERR_ESP_NETIF_DHCP_ALREADY_STARTED")
+            self._fixed = None
+        elif config is not None:
+            address, netmask, gateway, dns = config
+            self._fixed = (address, netmask, gateway, dns)
+        elif not self.isconnected():
+            return ("0.0.0.0",) * 4
+        else:
+            here = self._joined["network"]
+            return self._fixed or (here + "2", "255.255.255.0", here + "1", here + "1")
+
+    def _leads_on(self):
+        # Whether packets find their way: from the address that DHCP gave, or from a fixed one of this network.
+        return self.isconnected() and (self._fixed is None or self._fixed[0].startswith(self._joined["network"]))
 
     def ipconfig(self, *names, **_settings):
         if names == ("addr4",):
@@ -142,7 +156,9 @@ class WLAN:
 
     def _try(self, now):
         found = _access_point(self._wanted[0])
-        self._until = time.ticks_add(now, found["join_ms"] if found else _NOT_FOUND_MS)
+        self._until = time.ticks_add(
+            now, found["join_ms"] + (found["dhcp_ms"] if self._fixed is None else 0) if found else _NOT_FOUND_MS
+        )
 
     def _look(self):
         """Let happen what happened since somebody looked last."""

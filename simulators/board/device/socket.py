@@ -7,8 +7,8 @@ import sim_bus
 
 
 def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):
-    if not network._station.isconnected():
-        raise OSError(-202)  # EAI_FAIL, as lwIP without a network
+    if not network._station._leads_on():
+        raise OSError(-202)  # EAI_FAIL, as lwIP without a network, or when no name server answers
     if isinstance(host, bytes):
         host = host.decode()
     here, _payload = sim_bus.call(sim_bus.ROUTE, extra=port, payload=host.encode())

@@ -24,6 +24,7 @@ class WLAN:
         self.tried = ""
         self.state = STAT_IDLE
         self.secrets: dict[str, str] = {}
+        self.dhcp = True
 
     def active(self, on: bool) -> None:
         """On or off."""
@@ -50,6 +51,16 @@ class WLAN:
             self.state = STAT_WRONG_PASSWORD
         else:
             self.state = STAT_GOT_IP
+
+    def ifconfig(self, address: "tuple[str, ...] | str") -> None:
+        """The address to take; DHCP cannot be asked to begin twice."""
+        if address == "dhcp":
+            if self.dhcp:
+                raise OSError("ESP_ERR_ESP_NETIF_DHCP_ALREADY_STARTED")
+            self.dhcp = True
+        else:
+            self.dhcp = False
+        self.calls.append("address " + (address if isinstance(address, str) else address[0]))
 
     def disconnect(self) -> None:
         """End whatever there is."""

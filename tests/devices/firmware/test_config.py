@@ -24,7 +24,8 @@ def test_what_is_left_out_has_its_default() -> None:
     config = Config(GOOD)
     assert config.device == {"id": "sos-0001", "kind": "sos-button", "heartbeat_s": 300, "sleeps": False}
     assert config.brokers == [{"host": "10.0.0.1", "port": 8883}]
-    assert config.wifi == [{"ssid": "school", "key": "secret word"}]
+    none = {"address": "", "netmask": "", "gateway": "", "dns": "", "fixed": None}
+    assert config.wifi == [{"ssid": "school", "key": "secret word", **none}]
     assert config.link["window"] == 8
     assert (config.battery, config.secure_element) == (None, None)
     config = Config(changed(battery={"pin": 34}, secure_element={"sda": 21, "scl": 22}))
@@ -48,7 +49,10 @@ def test_what_is_left_out_has_its_default() -> None:
         (changed(wifi=[]), "1 to 8"),
         (changed(wifi=GOOD["wifi"] * 9), "1 to 8"),
         (changed(wifi=[{"ssid": "s" * 33}]), "wifi number 1: 'ssid' must have a length of 1 to 32"),
-        (changed(wifi=[{"ssid": "s", "password": "x"}]), "'password' is unknown; known are key, ssid"),
+        (
+            changed(wifi=[{"ssid": "s", "password": "x"}]),
+            "'password' is unknown; known are address, dns, gateway, key, netmask, ssid",
+        ),
         (changed(wifi=["school"]), "'wifi number 1' is a table"),
         (changed(brokers={"host": "h"}), "list of 1 to 4"),
         (changed(brokers=[{"host": "h", "port": 0}]), "1 to 65535"),
@@ -64,6 +68,49 @@ def test_what_is_left_out_has_its_default() -> None:
 def test_what_is_wrong_is_said(document: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         Config(document)
+
+
+def fixed(address: str, netmask: str, gateway: str, dns: str = "") -> dict[str, Any]:
+    known = {"ssid": "school", "address": address, "netmask": netmask, "gateway": gateway}
+    return changed(wifi=[GOOD["wifi"][0], {**known, "dns": dns} if dns else known])
+
+
+def test_a_fixed_address_is_taken_as_it_is() -> None:
+    config = Config(fixed("10.1.2.7", "255.255.255.0", "10.1.2.1"))
+    assert [known["fixed"] for known in config.wifi] == [None, ("10.1.2.7", "255.255.255.0", "10.1.2.1", "10.1.2.1")]
+    config = Config(fixed("192.168.77.254", "255.255.240.0", "192.168.64.1", "9.9.9.9"))
+    assert config.wifi[1]["fixed"] == ("192.168.77.254", "255.255.240.0", "192.168.64.1", "9.9.9.9")
+    assert Config(fixed("10.0.0.1", "255.255.255.252", "10.0.0.2")).wifi[1]["fixed"] is not None
+    assert Config(fixed("10.0.0.1", "255.0.0.0", "10.255.255.254")).wifi[1]["fixed"] is not None
+
+
+@pytest.mark.parametrize(
+    ("address", "netmask", "gateway", "dns", "said"),
+    [
+        ("10.1.2.7", "", "", "", "'netmask' is no IPv4 address; a fixed one has address, netmask and gateway"),
+        ("", "255.255.255.0", "10.1.2.1", "", "'address' is no IPv4"),
+        ("", "", "", "10.1.2.1", "'address' is no IPv4"),
+        ("10.1.2", "255.255.255.0", "10.1.2.1", "", "'address' is no IPv4"),
+        ("10.1.2.3.4", "255.255.255.0", "10.1.2.1", "", "'address' is no IPv4"),
+        ("10.1.2.256", "255.255.255.0", "10.1.2.1", "", "'address' is no IPv4"),
+        ("10.1.2.-7", "255.255.255.0", "10.1.2.1", "", "'address' is no IPv4"),
+        ("10.1.2.x", "255.255.255.0", "10.1.2.1", "", "'address' is no IPv4"),
+        ("10.1.2.7", "255.255.255.0", "10.1.2.1", "dns", "'dns' is no IPv4"),
+        ("10.1.2.07", "255.255.255.0", "10.1.2.1", "", "'address' is no IPv4"),
+        ("10.1.2.7", "255.0.255.0", "10.1.2.1", "", "two hosts"),
+        ("10.1.2.7", "255.255.255.255", "10.1.2.7", "", "two hosts"),
+        ("10.1.2.7", "255.255.255.254", "10.1.2.6", "", "two hosts"),
+        ("10.1.2.7", "255.255.255.0", "10.1.3.1", "", "two hosts"),
+        ("10.1.2.7", "255.255.255.0", "10.1.2.255", "", "two hosts"),
+        ("10.1.2.7", "255.255.255.0", "10.1.2.0", "", "two hosts"),
+        ("10.1.2.0", "255.255.255.0", "10.1.2.1", "", "two hosts"),
+        ("10.1.2.255", "255.255.255.0", "10.1.2.1", "", "two hosts"),
+        ("10.1.2.1", "255.255.255.0", "10.1.2.1", "", "two hosts"),
+    ],
+)
+def test_a_fixed_address_that_cannot_be_is_said(address: str, netmask: str, gateway: str, dns: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"wifi 'school': .*{said}"):
+        Config(fixed(address, netmask, gateway, dns))
 
 
 @pytest.mark.parametrize("text", ["", "{", "nonsense", "[" * 3000, '{"device": {}} trailing'])

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from devices.firmware import texts
+from provisioning.firmware import bundle
 from provisioning.firmware.bundle import compiled
+from provisioning.firmware.join import joined
 from provisioning.firmware.pack import CODES, pack
+from provisioning.firmware.write import written
 from tests.devices.firmware.shrinking import needs_micropython, said, shrunk
 
 WORDS = ["the", "broker", "board", "was", "not", "answered", "by", "its", "certificate", "network", "alarm", "journal"]
@@ -25,7 +28,7 @@ def test_a_text_is_what_it_was(monkeypatch: pytest.MonkeyPatch, count: int) -> N
     whole = [noise, *sentences(count, count), string.printable[:95]] if count else []
     short, pairs = pack(whole)
     monkeypatch.setattr(texts, "PAIRS", pairs)
-    assert [texts.text(short[text]) for text in whole] == whole
+    assert [texts.TEXTS[short[text]] for text in whole] == whole
     assert len(pairs) <= 2 * len(CODES) + 2
     if count == 300:  # each code is in use, those above the letters and those below
         assert len(pairs) == 2 * len(CODES) + 2
@@ -86,11 +89,34 @@ def test_what_is_packed_says_the_same_and_takes_less(tmp_path: Path) -> None:
         assert whole in source
     for gone in ("was not answered by the board", "never", "484395612934", "(1, 2)"):
         assert gone not in source
-    assert (source.count("class "), source.count("type(")) == (1, 3)  # one of them asks for a type
+    assert (source.count("class "), source.count("type(")) == (2, 3)  # one is what unpacks; one asks for a type
     assert files[0].parts[0].path == "devices/firmware/texts.py"
     before = MAIN.replace("import agent.kit as kit", KIT).replace("kit.", "")
     assert len(compiled(source, "main.py", tmp_path / "a.mpy")) < 0.7 * len(
         compiled(before, "main.py", tmp_path / "b.mpy")
+    )
+
+
+@pytest.mark.micropython
+@needs_micropython
+def test_a_file_beside_the_first_unpacks_with_what_that_has(tmp_path: Path) -> None:
+    (tmp_path / "agent").mkdir()
+    kit = "T = ((1, 2), (300, 65535))\nU = ((1, 2), (3, 4))\nV = ((5, 6), (7, 8))\nW = ((9, 9), (9, 9)), ((0, 0),), (1, 2)\n"
+    said_by = "".join(f"    print({text!r})\n" for text in sentences(5, 60))
+    (tmp_path / "agent" / "main.py").write_text("def main():\n    return 1\n")
+    (tmp_path / "agent" / "second.py").write_text(f"{kit}def second():\n    print(T, U, V, W)\n{said_by}")
+    files, foreign = joined(tmp_path, [("agent.main", ("main",)), ("agent.second", ("second",))])
+    bundle.shrunk(files, set(), {})
+    first, second = (written(file, foreign) for file in files)
+    assert "from agent.main import" in second
+    folder = tmp_path / "made" / "agent"
+    folder.mkdir(parents=True)
+    (folder / "main.py").write_text(first)
+    (folder / "second.py").write_text(second)
+    told = said(f"import sys\nsys.path.insert(0, {str(folder.parent)!r})\nfrom agent.second import second as main")
+    assert told.splitlines()[1:] == sentences(5, 60)
+    assert told.startswith(
+        "((1, 2), (300, 65535)) ((1, 2), (3, 4)) ((5, 6), (7, 8)) (((9, 9), (9, 9)), ((0, 0),), (1, 2))"
     )
 
 

@@ -12,7 +12,10 @@ from devices.firmware.wifi import JOINED, JOINING, WAITING, Wifi
 from tests.devices.firmware import radio
 from tests.devices.firmware.boards import MICROPYTHON, ROOT
 
-KNOWN = [("home", "secret"), ("spare", "other"), ("phone", "third")]
+Known = list[tuple[str, str, tuple[str, ...] | None]]
+KNOWN: Known = [("home", "secret", None), ("spare", "other", None), ("phone", "third", None)]
+HOME: Known = [("home", "secret", None)]
+FIXED: Known = [("home", "secret", ("10.0.0.7", "255.255.255.0", "10.0.0.1", "10.0.0.1"))]
 
 
 class Notes:
@@ -30,14 +33,18 @@ class Notes:
 class Rig:
     """Wi-Fi, its driver, and a clock moved by hand."""
 
-    def __init__(self, known: list[tuple[str, str]] | None = None, least_dbm: int | None = None) -> None:
+    def __init__(self, known: Known | None = None, least_dbm: int | None = None, *, broker: bool = True) -> None:
         self.ms = 1000
         self.notes = Notes()
         self.changes: list[bool] = []
-        self.wifi = Wifi(
-            radio, known or KNOWN, lambda: self.ms, self.notes, lambda: 500, self.changes.append, least_dbm
-        )
+        self.wifi = Wifi(radio, known or KNOWN, lambda: self.ms, self.notes, lambda: 500, self._changed, least_dbm)
+        self._broker = broker
         self.wlan = self.wifi._wlan
+
+    def _changed(self, joined: bool) -> None:
+        self.changes.append(joined)
+        if joined and self._broker:
+            self.wifi.reached()
 
     def go(self, ms: int) -> None:
         """Let time pass, looking as often as the board does."""
@@ -85,7 +92,7 @@ def test_waits_grow_from_round_to_round_up_to_a_minute() -> None:
 
 
 def test_a_wrong_password_is_said_and_waits_longer_for_its_round() -> None:
-    rig = Rig([("home", "wrong")])
+    rig = Rig([("home", "wrong", None)])
     rig.wlan.air = {"home": -50}
     rig.wlan.secrets = {"home": "secret"}
     rig.go(1000)
@@ -145,7 +152,7 @@ def test_each_network_has_its_own_time_to_be_found_too_weak() -> None:
     assert rig.joins() == ["home", "spare"]
 
 
-@pytest.mark.parametrize(("known", "least_dbm"), [([("home", "secret")], -80), (KNOWN, None)])
+@pytest.mark.parametrize(("known", "least_dbm"), [(HOME, -80), (KNOWN, None)])
 def test_a_weak_network_is_kept_where_there_is_no_other_or_nobody_minds(known: Any, least_dbm: int | None) -> None:
     rig = Rig(known, least_dbm)
     rig.wlan.air = {"home": -90}
@@ -153,21 +160,65 @@ def test_a_weak_network_is_kept_where_there_is_no_other_or_nobody_minds(known: A
     assert (rig.wifi.state, rig.joins()) == (JOINED, ["home"])
 
 
-def test_a_network_that_leads_nowhere_can_be_left() -> None:
-    rig = Rig()
+def test_a_network_that_leads_nowhere_is_left_for_another() -> None:
+    rig = Rig(broker=False)
     rig.wlan.air = {"home": -50, "spare": -50}
-    rig.wifi.leave("no broker")
-    assert rig.notes.said == [], "there is nothing to leave"
-    rig.go(1000)
-    rig.wifi.leave("no broker")
-    assert (rig.wifi.state, rig.changes) == (WAITING, [True, False])
-    rig.go(2000)
+    rig.go(wifi.NOWHERE_MS - 1000)
+    assert (rig.wifi.state, rig.joins()) == (JOINED, ["home"])
+    rig.go(3000)
     assert (rig.wifi.state, rig.wifi.name) == (JOINED, "spare")
     assert rig.notes.said[1] == ("wifi left", {"reason": "no broker", "next": "spare", "retry_ms": 500})
+    rig.wifi.reached()
+    rig.go(10 * wifi.NOWHERE_MS)
+    assert rig.joins() == ["home", "spare"]
+
+
+def test_the_only_network_is_kept_wherever_it_leads() -> None:
+    rig = Rig(HOME, broker=False)
+    rig.wlan.air = {"home": -50}
+    rig.go(10 * wifi.NOWHERE_MS)
+    assert rig.joins() == ["home"]
+
+
+def test_a_fixed_address_is_taken_before_joining() -> None:
+    rig = Rig(FIXED, broker=False)
+    rig.wlan.air = {"home": -50}
+    rig.go(wifi.FIXED_MS - 1000)
+    rig.wifi.reached()
+    rig.go(10 * wifi.NOWHERE_MS)
+    assert rig.wlan.calls == ["off", "on", "reconnects 0", "address 10.0.0.7", "join home"]
+
+
+def test_a_fixed_address_that_leads_nowhere_gives_way_to_dhcp_until_the_network_is_joined_anew() -> None:
+    rig = Rig(FIXED, broker=False)
+    rig.wlan.air = {"home": -50}
+    rig.wifi.reached()  # of a time before
+    rig.go(wifi.FIXED_MS)
+    assert rig.wifi.state == JOINED
+    assert "address dhcp" not in rig.wlan.calls
+    rig.go(1000)
+    assert (rig.wifi.state, rig.reasons()) == (JOINED, ["no broker over its fixed address"])
+    rig.go(10 * wifi.NOWHERE_MS)
+    rig.wlan.air = {}
+    rig.go(1000)
+    rig.wlan.air = {"home": -50}
+    rig.go(20_000)
+    told = [call for call in rig.wlan.calls if call.startswith(("address", "join"))]
+    assert told[:4] == ["address 10.0.0.7", "join home", "address dhcp", "join home"]
+    assert told[4:6] == ["address 10.0.0.7", "join home"]
+
+
+def test_dhcp_is_asked_in_the_next_network_and_once() -> None:
+    rig = Rig([*FIXED, *KNOWN[1:]])
+    rig.wlan.air = {"phone": -50}
+    rig.go(5000)
+    told = [call for call in rig.wlan.calls if call.startswith(("address", "join"))]
+    assert told == ["address 10.0.0.7", "join home", "address dhcp", "join spare", "join phone"]
+    assert rig.wifi.state == JOINED
 
 
 def test_an_alarm_skips_one_wait() -> None:
-    rig = Rig([("home", "secret")])
+    rig = Rig(HOME)
     rig.go(400_000)
     while rig.wifi.state != WAITING or rig.wifi._next_ms - rig.ms < 30_000:
         rig.go(wifi.LOOK_MS)
@@ -180,7 +231,7 @@ def test_an_alarm_skips_one_wait() -> None:
 
 
 def test_an_alarm_on_a_network_skips_no_wait_after_it() -> None:
-    rig = Rig([("home", "secret")])
+    rig = Rig(HOME)
     rig.go(60_000)
     rig.wlan.air = {"home": -50}
     rig.go(60_000)
@@ -193,7 +244,7 @@ def test_an_alarm_on_a_network_skips_no_wait_after_it() -> None:
 
 
 def test_alarms_without_end_do_not_make_it_hammer() -> None:
-    rig = Rig([("home", "secret")])
+    rig = Rig(HOME)
     for _ in range(100):
         rig.wifi.hurry()
         rig.go(100)
@@ -229,7 +280,8 @@ def test_it_runs_on_a_board(tmp_path: Path) -> None:
         "    def info(self, message, **facts): print(message, sorted(facts.items()))\n"
         "    warning = info\n"
         "wifi.LOOK_MS = 1\n"
-        "one = wifi.Wifi(radio, [('home', ''), ('spare', '')], time.ticks_ms, Notes(), lambda: 0, lambda up: print(up))\n"
+        "known = [('home', '', ('10.0.0.7', '255.0.0.0', '10.0.0.1', '10.0.0.1')), ('spare', '', None)]\n"
+        "one = wifi.Wifi(radio, known, time.ticks_ms, Notes(), lambda: 0, lambda up: print(up))\n"
         "one._wlan.air = {'spare': -50}\n"
         "async def main():\n"
         "    task = asyncio.create_task(one.run())\n"

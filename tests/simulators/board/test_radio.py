@@ -220,3 +220,43 @@ def test_an_access_point_that_cannot_be_is_refused(wrong: dict[str, str]) -> Non
     with pytest.raises(WiringError):
         AccessPoint(**wrong)  # type: ignore[arg-type]
     assert HOME.ssid == "dabyl"
+
+
+ADDRESSES = """
+    import network, socket, time
+    wlan = network.WLAN(network.STA_IF)
+    def join(address):
+        wlan.active(False)
+        wlan.active(True)
+        wlan.ifconfig(address)
+        began = time.ticks_ms()
+        wlan.connect("dabyl", "correct horse")
+        while not wlan.isconnected():
+            time.sleep_ms(5)
+        try:
+            there = socket.getaddrinfo("127.0.0.1", 8883) is not None
+        except OSError:
+            there = False
+        print("address", wlan.ifconfig()[0], time.ticks_diff(time.ticks_ms(), began) >= 500, there)
+    join(("192.168.4.77", "255.255.255.0", "192.168.4.1", "192.168.4.1"))
+    join(("10.0.0.7", "255.255.255.0", "10.0.0.1", "10.0.0.1"))
+    join("dhcp")
+    try:
+        wlan.ifconfig("dhcp")
+    except OSError:
+        print("asked twice")
+"""
+
+
+def test_a_fixed_address_saves_the_time_of_dhcp_and_leads_on_in_its_own_network_only(firmware: Firmware) -> None:
+    async def scenario() -> list[str]:
+        point = AccessPoint("dabyl", "correct horse", dhcp_ms=500)
+        async with Board(firmware(ADDRESSES), points=(point,)) as board:
+            await board.printed("asked twice")
+            return [line for line in board.console.of_boot(1) if line.startswith("address")]
+
+    assert asyncio.run(scenario()) == [
+        "address 192.168.4.77 False True",
+        "address 10.0.0.7 False False",
+        "address 192.168.4.2 True True",
+    ]
