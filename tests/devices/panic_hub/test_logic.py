@@ -321,3 +321,14 @@ def test_what_is_unknown_changes_nothing(world: Make) -> None:
     assert one.hub.input("weather", 3, one.now) == []
     assert one.command("flash") is None
     assert types(one) == []
+
+
+def test_hammering_is_told_to_the_last_press_and_holds_no_other_zone_up(world: Make) -> None:
+    one = world()
+    for _ in range(30):
+        one.press(0)
+    one.press(1)
+    assert one.counted(0) < 30
+    assert one.counted(1) == 1
+    one.pass_ms(10_000)
+    assert one.counted(0) == 30
