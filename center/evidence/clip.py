@@ -34,7 +34,8 @@ def verify_clip(path: Path, trust: Trust, manifests: Iterable[Recording] = ()) -
     judged = judge(clip, trust)
     full = _full_proofs(clip, manifests, judged)
     spans = list(clip_spans(clip, judged, full))
-    notes = judged.notes + clip.problems
+    spans += [Span(0, spans[-1].end_us, ALTERED, problem) for problem in clip.problems]
+    notes = judged.notes
     if len(full) < len(clip.pictures):
         notes = [*notes, "proven by the stream alone: pictures, not sound, times, size and position"]
     return Verdict(path.name, judged.device, judged.start_ms, None, opened=True, seconds=seconds(spans), notes=notes)

@@ -113,7 +113,7 @@ class _Reader:
                 self._pieces[found[0].index] = pieces
         used = 1 + len(self._pieces)
         if len(container.streams) > used:
-            self._clip.problems.append(f"{len(container.streams) - used} more tracks than a badge records")
+            self._clip.problems.append(f"tracks that no badge records: {len(container.streams) - used}")
         ticks = [stream.time_base for stream in container.streams if stream.time_base]
         self._clip.tick_us = max(1, *(round(tick * _MICROSECONDS) for tick in ticks))
 
@@ -136,8 +136,8 @@ class _Reader:
                 elif packet.stream.index in self._pieces and at is not None:
                     digest = hashlib.sha256(bytes(packet)).digest()
                     self._pieces[packet.stream.index].append(Piece(at, lasts, digest))
-        except (av.error.FFmpegError, StreamError) as error:
-            clip.problems.append(f"damaged: {str(error)[:120]}")
+        except av.error.FFmpegError as error:
+            clip.problems.append(f"damaged, and not read to its end: {str(error)[:120]}")
         self._put(held, None)
         if not clip.pictures:
             raise NoClipError("there is no picture in the file")
@@ -145,8 +145,14 @@ class _Reader:
         return clip
 
     def _picture(self, packet: bytes) -> tuple[tuple[bytes, ...], bool] | None:
-        """A picture's slices and whether it begins a GOP; its signatures are put down on the way. None if there is no slice."""
-        units = nal.parted(packet, self._length_size) if self._length_size else nal.split(packet)
+        """A picture's slices and whether it begins a GOP; its signatures are put down on the way. None if there is no slice.
+
+        What cannot be taken apart is a picture too, of which nothing is proven.
+        """
+        try:
+            units = nal.parted(packet, self._length_size) if self._length_size else nal.split(packet)
+        except StreamError:
+            return (hashlib.sha256(packet).digest(),), False
         slices: list[bytes] = []
         begins = False
         for unit in units:

@@ -1,17 +1,20 @@
 """The tamper matrix: what was done to a recording or to a copy of it, and the verdict that it has to get, second by second."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import pytest
 
 from agent.keys.chain import load_roots
+from agent.keys.credentials import chain_from_pem
 from center.evidence.clip import verify_clip
 from center.evidence.signing import JOINED, MISPLACED, RETIMED, UNSIGNED
 from center.evidence.timeline import ALTERED, MISSING, PROVEN, Verdict
 from center.evidence.trust import Trust
 from devices.video_badge.media import Item, Picture, Sound
-from devices.video_badge.stream import sei, sps
+from devices.video_badge.stream import nal, sei, sps
 from devices.video_badge.stream.errors import StreamError
 from devices.video_badge.stream.fmp4 import VIDEO_TICKS
 from tests.center.evidence import clips
@@ -19,6 +22,7 @@ from tests.center.evidence.clips import GOP, Unit, flipped, mp4, remuxed, signed
 from tests.center.evidence.exported import Exported
 from tests.center.scripted import Device, Pki
 from tests.devices.video_badge.footage import UNIX_MS, footage
+from tests.devices.video_badge.stream.conftest import encoded
 
 Verify = Callable[[bytes], Verdict]
 
@@ -194,6 +198,40 @@ def test_a_part_of_another_recording_that_would_be_next(items: list[Item], badge
     assert reasons(verdict) == {JOINED}
 
 
+def test_a_part_by_another_badge(items: list[Item], badge: Device, pki: Pki, verify: Verify) -> None:
+    """Both are trusted. A clip is by one of them, the first."""
+    units, other = signed(items, badge, close_every=GOP), signed(items, pki.device("badge-010"), close_every=GOP)
+    verdict = verify(mp4([*units[: 2 * GOP], *other[2 * GOP : 4 * GOP]]))
+    assert letters(verdict) == "ppaa"
+    assert "a signature is by another device, badge-010" in verdict.notes
+
+
+def test_two_pictures_shown_in_another_order(units: list[Unit], trust: Trust, tmp_path: Path) -> None:
+    """They stand in the file in their order, and the container has them shown in another."""
+    path = tmp_path / "order.mkv"
+    with av.open(io.BytesIO(mp4(units)), "r") as one, av.open(str(path), "w") as out:
+        track = out.add_stream_from_template(one.streams.video[0])
+        packets = [packet for packet in one.demux(video=0) if packet.size]
+        at = 2 * GOP + 7
+        packets[at].pts, packets[at + 1].pts = packets[at + 1].pts, packets[at].pts
+        for packet in packets:
+            packet.dts = (packet.dts or 0) - clips.TICKS
+            packet.stream = track
+            out.mux(packet)
+    verdict = verify_clip(path, trust)
+    assert letters(verdict).startswith("ppappp")
+    assert MISPLACED in reasons(verdict)
+
+
+def test_one_slice_of_many(badge: Device, verify: Verify) -> None:
+    some = encoded(30, (64, 64), {"x264-params": "slices=4"})
+    units = signed([Picture(data, False, 0, UNIX_MS + 33 * n) for n, data in enumerate(some)], badge, close_every=10)
+    assert letters(verify(mp4(units))) == "p"
+    number = [n for n, one in enumerate(units[15]) if nal.is_slice(one)][2]
+    units[15][number] = units[15][number][:-2] + bytes((units[15][number][-2] ^ 1,)) + units[15][number][-1:]
+    assert letters(verify(mp4(units))) == "a"
+
+
 def test_signed_with_another_key_than_the_certificates(
     items: list[Item], badge: Device, pki: Pki, verify: Verify
 ) -> None:
@@ -201,6 +239,15 @@ def test_signed_with_another_key_than_the_certificates(
     verdict = verify(mp4(signed(items, thief)))
     assert letters(verdict) == "aaaaaa"
     assert any("not by the key of badge-001" in note for note in verdict.notes)
+
+
+def test_signed_by_a_center(items: list[Item], pki: Pki, verify: Verify) -> None:
+    """Its certificate is as good as a badge's, and it records nothing."""
+    chain, _ = pki.leaf("center", "center-1")
+    center = Device("center-1", pki.signer("center-1"), chain_from_pem(chain.read_text(), "center-1"), 1, UNIX_MS)
+    verdict = verify(mp4(signed(items, center)))
+    assert letters(verdict) == "aaaaaa"
+    assert any("a device is needed" in note for note in verdict.notes)
 
 
 def test_another_root(units: list[Unit], tmp_path: Path) -> None:
@@ -236,6 +283,29 @@ def _issued_later(pki: Pki, name: str, days: int) -> Device:
         return pki.device(name)
     finally:
         pki.now_ms -= days * 86_400_000
+
+
+def test_a_picture_that_cannot_be_taken_apart(units: list[Unit], verify: Verify) -> None:
+    """The pictures behind it are read all the same."""
+    contents = mp4(units)
+    at = contents.index(max(units[2 * GOP], key=len)) - 4
+    verdict = verify(contents[:at] + b"\x00\x7f" + contents[at + 2 :])
+    assert letters(verdict) == "ppappp"
+
+
+def test_a_second_track_of_pictures(units: list[Unit], trust: Trust, tmp_path: Path) -> None:
+    """A player may show the one that nobody has signed."""
+    path = tmp_path / "two.mp4"
+    with av.open(io.BytesIO(mp4(units)), "r") as one, av.open(str(path), "w") as out:
+        tracks = [out.add_stream_from_template(one.streams.video[0]) for _ in (0, 1)]
+        for packet in one.demux(video=0):
+            if packet.size:
+                for track in tracks:
+                    packet.stream = track
+                    out.mux(packet)
+    verdict = verify_clip(path, trust)
+    assert letters(verdict) == "aaaaaa"
+    assert reasons(verdict) == {"tracks that no badge records: 1"}
 
 
 def test_shown_at_another_speed(units: list[Unit], verify: Verify) -> None:
