@@ -19,6 +19,8 @@ AGAIN_S = (1.0, 2.0, 5.0, 10.0)
 """Pauses before the camera is opened again; the last one repeats."""
 SILENT_S = 10.0
 LOOK_S = 0.5
+CLOCK_SET_MS = 3_000
+"""So far the time of day may be from where the camera's clock says it is; an encoder is never so late."""
 AUDIO_RATES = range(8000, 48001)
 
 
@@ -30,6 +32,7 @@ class Tap(Output):
         self._take = take
         self._on_sound = on_sound
         self._base_us: int | None = None
+        self._ahead_ms = 0  # of the monotonic clock
         self.heard = time.monotonic()
         """When the last picture came."""
 
@@ -51,8 +54,15 @@ class Tap(Output):
             self.heard = time.monotonic()
             if self._base_us is None:
                 self._base_us = int(self.heard * 1_000_000) - timestamp
-            unix_ms = time.time_ns() // 1_000_000
-            self._take(Picture(bytes(frame), bool(keyframe), self._base_us + timestamp, unix_ms))
+            at_us = self._base_us + timestamp
+            self._take(Picture(bytes(frame), bool(keyframe), at_us, self._time_of_day(at_us)))
+
+    def _time_of_day(self, at_us: int) -> int:
+        """By the camera's clock, whatever the encoder's queue; anew where the badge's own clock was set."""
+        now_ms = time.time_ns() // 1_000_000
+        if abs(self._ahead_ms + at_us // 1000 - now_ms) > CLOCK_SET_MS:
+            self._ahead_ms = now_ms - at_us // 1000
+        return self._ahead_ms + at_us // 1000
 
     def _add_stream(self, encoder_stream: Any, *_args: Any, **_kwargs: Any) -> None:
         """The encoder says what it makes: of sound, rate and channels."""

@@ -74,11 +74,21 @@ def test_pictures_and_sounds_come_with_the_times_of_the_monotonic_clock(keeper: 
     assert began_us <= pictures[0].at_us <= time.monotonic_ns() // 1000
     assert [one.at_us - pictures[0].at_us for one in pictures] == [n * 1_000_000 // 30 for n in range(len(pictures))]
     assert abs(pictures[0].unix_ms - time.time() * 1000) < 60_000
+    of_day = [one.unix_ms - pictures[0].unix_ms for one in pictures]
+    assert all(abs(ms - (one.at_us - pictures[0].at_us) // 1000) <= 1 for ms, one in zip(of_day, pictures, strict=True))
     assert keeper.sound == [(48_000, 1)]
     sounds = [one for one in keeper.items if isinstance(one, Sound)]
     assert sounds
     assert abs(sounds[0].at_us - pictures[0].at_us) < 200_000
     assert keeper.reports == [None]
+
+
+def test_the_time_of_day_follows_a_clock_that_is_set(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper.start()
+    keeper.until(lambda: len(keeper.pictures()) >= 3)
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 3_600_000_000_000)
+    keeper.until(lambda: keeper.pictures()[-1].unix_ms - keeper.pictures()[0].unix_ms > 3_000_000)
 
 
 def test_a_camera_that_is_not_there_is_told_and_used_once_it_is(keeper: Keeper) -> None:

@@ -1,11 +1,16 @@
 """The recorder: every picture in its segment, each segment playable, sealed, chained and told; and what it does when it cannot."""
 
+import dataclasses
 import hashlib
+import io
+import itertools
 import os
 import pathlib
+import random
 import threading
 import time
 
+import av
 import pytest
 
 from agent.wire import cose, event
@@ -48,6 +53,24 @@ def test_every_picture_is_in_a_segment_that_plays_by_itself(desk: Desk, film: li
     assert [time for one in shown for time in one.times] == [3000 * n for n in range(225)]
     assert sum(one.sounds for one in shown) == sum(isinstance(one, Sound) for one in film), "none is lost at a cut"
     assert {one.sound_rate for one in shown} == {SOUND[0]}
+
+
+def test_pictures_of_a_clock_that_trembles_follow_each_other_without_overlap(desk: Desk, film: list[Item]) -> None:
+    rng = random.Random(2)
+    shaken = [
+        dataclasses.replace(one, at_us=one.at_us + rng.randrange(-3000, 3000)) if isinstance(one, Picture) else one
+        for one in film
+    ]
+    end = 0
+    for one in recorded(desk, shaken):
+        with av.open(io.BytesIO(opened(desk.folder, one, desk.custodian)), "r") as container:
+            packets = [packet for packet in container.demux(video=0) if packet.size]
+        for packet in packets:
+            assert packet.pts is not None
+            assert packet.pts >= end - 90 * 3 * 2, "segments begin where the camera says"
+        for packet, following in itertools.pairwise(packets):
+            assert (packet.pts or 0) + (packet.duration or 0) <= (following.pts or 0)
+        end = (packets[-1].pts or 0) + (packets[-1].duration or 0)
 
 
 def test_the_manifest_says_what_is_in_the_file(desk: Desk, film: list[Item]) -> None:
