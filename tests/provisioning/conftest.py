@@ -99,12 +99,17 @@ class Works:
         return [one.serial for one in self.bench.authority.register.of_identity(name) if one.revoked_ms is None]
 
 
-@pytest.fixture(scope="package")
-def works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The firmware, compiled once."""
     if reason := lacking():
         pytest.skip(reason)
+    return compiled(tmp_path_factory.mktemp("firmware") / "bundle", [KIND])
+
+
+@pytest.fixture(scope="package")
+def works(tmp_path_factory: pytest.TempPathFactory, bundle: pathlib.Path) -> Iterator[Works]:
     folder = tmp_path_factory.mktemp("w")
-    bundle = read_bundle(compiled(folder / "firmware", [KIND]))
     with contextlib.ExitStack() as stack:
         loop = Loop()
         stack.callback(loop.close)
@@ -113,4 +118,4 @@ def works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
         loop.do(workshop.__aenter__())
         stack.callback(lambda: loop.do(workshop.__aexit__(None, None, None)))
         bench, _firmware = stack.enter_context(opened(layout.installation, None))
-        yield Works(loop, layout, workshop, dataclasses.replace(bench, contact_s=15, press_s=15), bundle)
+        yield Works(loop, layout, workshop, dataclasses.replace(bench, contact_s=60, press_s=60), read_bundle(bundle))

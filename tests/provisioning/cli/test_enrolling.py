@@ -13,21 +13,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from provisioning.authority.register import Register
 from provisioning.hands import SimulatedHands
+from provisioning.inventory.inventory import Inventory
 from provisioning.inventory.record import Device
-from simulators.board.firmware import compiled, lacking
+from simulators.board.firmware import lacking
 from simulators.site import dabyl
-from simulators.workshop.account import account
 
 pytestmark = [pytest.mark.micropython, pytest.mark.skipif(lacking() is not None, reason=str(lacking()))]
 DEVICES = [Device("sos-1", "sos-button"), Device("sos-2", "sos-button")]
 TABLE = "name;kind;building;room\nsos-1;sos-button;Школа № 5;Спортзал\nsos-2;sos-button;Школа № 5;212\n"
 MOST_S = 60.0
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    return compiled(tmp_path_factory.mktemp("firmware") / "bundle", ["sos-button"])
 
 
 def test_a_batch_killed_as_a_certificate_is_issued_goes_on_and_nothing_is_double(
@@ -51,9 +47,13 @@ def test_a_batch_killed_as_a_certificate_is_issued_goes_on_and_nothing_is_double
     report = json.loads(done.stdout)
     assert (report["registered"], report["failed"], report["resumed"]) == (2, 0, 1)
     assert all(device["first_press"]["event"] for device in report["devices"])
-    with SimulatedHands(folder, [device.name for device in DEVICES]) as hands:
-        found = account(folder, DEVICES, hands.plug)
-    assert found == {"registered": 2, "double_identities": 0, "orphan_keys": 0}
+    with Inventory(folder / "inventory.db") as inventory:
+        holding = {
+            record.serial: record.identity
+            for record in Register(folder / "authority").records()
+            if record.role == "device"
+        }
+        assert {serial: one.name for one in inventory.devices() for serial in one.certificates} == holding
     assert log.read_text().count('"identity": "sos-1"') == 1
 
 
