@@ -101,7 +101,12 @@ class Application:
             offset = await run_in_threadpool(self._store.offset, device, upload)
             if offset is None:
                 raise RefusedError(404, "there is no such upload: create it")
-            told = {"Upload-Offset": str(offset), "Upload-Length": str(upload.length), "Cache-Control": "no-store"}
+            told = {
+                "Upload-Offset": str(offset),
+                "Upload-Length": str(upload.length),
+                "Upload-Metadata": upload.metadata,
+                "Cache-Control": "no-store",
+            }
             return _answer(200, {**told, **await self._expiry(device, upload)})
         wanted = tus.patch(headers)
         chunk = await self._body(request)

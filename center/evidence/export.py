@@ -78,8 +78,6 @@ def export(
         NotProvenError: a segment is not what was signed; nothing is written.
         EvidenceError: there is nothing to be exported, the key is another, a file cannot be read or written, or ``out`` is there.
     """
-    if out.exists():
-        raise EvidenceError(f"{out} is there already, and is not written over")
     wished = _wished(recording, wish)
     held = [n for n in wished if recording.segment(n) is not None]
     missing = tuple(n for n in range(wished[0], wished[-1] + 1) if n not in held) if wished else ()
@@ -113,7 +111,7 @@ def export(
         about = {**told, "sha256": digest, "bytes": size, "why": wish.why[:1000], **by}
         Custody(recording.folder).note(wish.who, EXPORTED, about)
         with files.translated(out):
-            os.link(ready, out)
+            ready.replace(out)
             sync_directory(str(out.resolve().parent))
     lasts_s = round(movie.lasts_s, 3)
     return Clip(
@@ -185,13 +183,28 @@ def _digest(path: Path) -> tuple[int, str]:
 
 @contextmanager
 def _fresh(out: Path) -> Iterator[tuple[Path, Path]]:
-    """Two names beside ``out`` for what is not finished yet; gone at the end, whatever happens. Only their owner reads them."""
+    """Two names beside ``out`` for what is not finished yet; gone at the end, and ``out`` too if it did not come about.
+
+    ``out`` is taken first, empty, so that nothing is written over. Only their owner reads them, where the file system knows owners.
+    """
     both = (out.with_name(f".{out.name}.plain"), out.with_name(f".{out.name}.signed"))
-    for path in both:
-        with files.translated(path):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+    _make(out)
     try:
+        for path in both:
+            path.unlink(missing_ok=True)  # of an export that was killed
+            _make(path)
         yield both
+    except BaseException:
+        out.unlink()
+        raise
     finally:
         for path in both:
             path.unlink(missing_ok=True)
+
+
+def _make(path: Path) -> None:
+    with files.translated(path):
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        except FileExistsError:
+            raise EvidenceError(f"{path} is there already, and is not written over") from None

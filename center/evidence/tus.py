@@ -52,6 +52,15 @@ class Upload:
         """Names the upload in its URL and in the store."""
         return f"{self.recording}-{self.n:06d}-{self.sha256}-{self.length}"
 
+    @property
+    def metadata(self) -> str:
+        """As Upload-Metadata tells it."""
+        told = (self.recording, str(self.n), self.sha256)
+        return ",".join(
+            f"{name} {base64.b64encode(value.encode('ascii')).decode('ascii')}"
+            for name, value in zip(_METADATA, told, strict=True)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Patch:

@@ -92,6 +92,7 @@ def test_an_upload_goes_on_where_it_was_cut(site: Site, badge: Device, connect: 
     status, headers, _ = second.head(path)
     assert (status, headers["upload-offset"], headers["upload-length"]) == (200, "1000", str(len(segment.file)))
     assert headers["cache-control"] == "no-store"
+    assert headers["upload-metadata"] == segment.creation()["Upload-Metadata"]
     assert "upload-expires" in headers
     assert second.patch(path, 1000, segment.file[1000:])[0] == 204
     assert isinstance(site.receipt(receipt_of(second, path)), Evidence)

@@ -29,6 +29,7 @@ def announced(**changed: str) -> dict[str, str]:
 def test_an_announcement_and_its_name_are_the_same_upload() -> None:
     assert tus.creation(announced()) == GOOD
     assert tus.named(GOOD.name) == GOOD
+    assert tus.creation({"upload-length": "300000", "upload-metadata": GOOD.metadata}) == GOOD
 
 
 @pytest.mark.parametrize("tail", ["x", "0" * 9, "\n", "/", "/../x", " ", ".seg"])
