@@ -1,7 +1,8 @@
 """kill -9 of a badge that records at 720p30: how many pictures each kill costs, and whether all before them play and are proven.
 
 The badge is started again each time and goes on by itself, so each kill ends a recording of its own. What the camera had handed over is
-known from the camera; what a busy machine's encoder does not make is missing before it comes to the badge. Nothing is offloaded: the badge's own disk is judged, once every torn segment has its event.
+known from the camera; what a busy machine's encoder does not make is missing before it comes to the badge. Nothing is offloaded: the
+badge's own disk is judged, once every torn segment has its event.
 """
 
 import asyncio

@@ -101,8 +101,7 @@ class Segment:
                 units = nal.split(item.data)
             except StreamError:
                 return b""
-            skipped = round((item.at_us - self._last_us) / self._interval_us) - 1
-            self.missing += max(0, skipped)
+            self._count_missing(item.at_us)
             self._last_us = item.at_us
             self._pictures.append((item, units))
             span = self._ticks(item.at_us) + self._interval - self._ticks(self._pictures[0][0].at_us)
@@ -127,6 +126,7 @@ class Segment:
     def finish(self, end_us: int) -> tuple[bytes, Contents]:
         """The last bytes, and what the segment contains; ``end_us`` is when the next one begins, or the last picture was."""
         out = self._fragment(pad=False) if self._pictures or self._sounds or self._sentences else b""
+        self._count_missing(end_us)
         rest = self._sealer.finish()
         self._hash.update(rest)
         self.size += len(rest)
@@ -134,6 +134,10 @@ class Segment:
         fields = self._digest.content().fields()
         contents = Contents(self.unix_ms, duration_ms, self._plain_hash.digest(), self.frames, self.missing, fields)
         return out + rest, contents
+
+    def _count_missing(self, next_us: int) -> None:
+        """Pictures that should have come between the last one and the next."""
+        self.missing += max(0, round((next_us - self._last_us) / self._interval_us) - 1)
 
     def _fragment(self, *, pad: bool) -> bytes:
         samples: list[Sequence[Sample]] = [self._video()]

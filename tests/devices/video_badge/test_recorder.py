@@ -7,6 +7,7 @@ import itertools
 import os
 import pathlib
 import random
+import subprocess
 import threading
 import time
 
@@ -25,6 +26,7 @@ from devices.video_badge.unseal import open_segment
 from simulators.camera import footage as camera
 from tests.devices.video_badge.conftest import Desk
 from tests.devices.video_badge.footage import BEGIN_US, FPS, SOUND, UNIX_MS, opened, played
+from tests.integration.test_full_disk import small_disk
 
 SIGNATURE = bytes.fromhex("005bc93f2d715e95ada4796f90877a6f")
 """How a SEI of ONVIF Media Signing begins."""
@@ -233,12 +235,12 @@ def test_a_segment_is_told_only_once_it_is_on_the_disk(
 
 
 def test_frames_that_the_camera_lost_are_counted_and_a_long_gap_is_told(desk: Desk, film: list[Item]) -> None:
-    lost = {10, 11, 47}
+    lost = {10, 11, 47, 59}
     cut = range(95, 140)
     kept = [one for one in film if not isinstance(one, Picture) or number(one) not in {*lost, *cut}]
     made = recorded(desk, kept)
     known = [one.contents for one in made]
-    assert sum(one.missing for one in known if one is not None) == 3 + 45
+    assert sum(one.missing for one in known if one is not None) == 4 + 45
     [gap] = desk.all(Gap)
     assert gap.input == "camera"
     assert 1500 <= gap.for_ms <= 1600
@@ -308,6 +310,48 @@ def test_a_full_spool_ends_the_recording_and_overwrites_nothing(small_desk: Desk
     desk.until(lambda: len(desk.all(Ended)) == 2)
     assert desk.all(Ended)[1].segments == 0
     assert len(list(desk.folder.rglob("*.seg"))) == len(made)
+
+
+def test_a_disk_that_is_really_full_ends_the_recording_and_all_that_is_on_it_plays(
+    tmp_path: pathlib.Path, film: list[Item]
+) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    with small_disk(folder, "500k"):
+        desk = Desk(folder, 2, 10**9)
+        desk.recorder.start("button")
+        desk.take(film)
+        desk.until(lambda: bool(desk.all(Ended)))
+        desk.recorder.close()
+        assert desk.all(Ended)[0].by == "storage"
+        assert [len(played(opened(folder, one, desk.custodian)).numbers) for one in desk.manifests()] == [60, 60]
+
+
+def test_a_card_that_goes_read_only_is_told_and_the_recording_goes_on_when_it_is_well(
+    tmp_path: pathlib.Path, film: list[Item]
+) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    with small_disk(folder, "8m"):
+        desk = Desk(folder, 2, 10**9)
+        desk.recorder.start("button")
+        desk.take(film[: before(film, 2.5)])
+        desk.until(lambda: len(desk.all(Stored)) == 1)
+        # Forced, as a kernel does it that finds the card's file system damaged: the file that is open cannot be written either.
+        subprocess.run(["/bin/umount", "--lazy", str(folder)], check=True)
+        subprocess.run(
+            ["/bin/mount", "-t", "tmpfs", "-o", "ro,size=8m,mode=0700", "dabyl-test", str(folder)], check=True
+        )
+        desk.take(film[before(film, 2.5) : before(film, 5.5)])
+        desk.until(lambda: bool(desk.all(Card)))
+        subprocess.run(["/bin/mount", "-o", "remount,rw", str(folder)], check=True)
+        desk.take(film[before(film, 5.5) :])
+        desk.recorder.stop("press")
+        desk.until(lambda: bool(desk.all(Ended)))
+        desk.recorder.close()
+    troubles = [one.trouble for one in desk.all(Card)]
+    assert (troubles[0], troubles[-1]) == ("Read-only file system", None)
+    assert desk.manifests()[-1].last
 
 
 def test_what_waits_for_the_recorder_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
