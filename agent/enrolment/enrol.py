@@ -39,7 +39,8 @@ def enrol(settings: Config, claim: Claim, *, server: str, board: str, replace: b
         raise EnrolmentError(f"the claim is for {claim.name}, this device is {name}: take its own label")
     office = Server(server or claim.server or settings.enrolment["server"])
     with pair.held(key):
-        pair.settle(key, certificate)
+        if pair.settle(key, certificate):
+            return  # all but the last step was done before
         ended = _has_ended(certificate)
         if not replace and not ended and (os.path.exists(key) or os.path.exists(certificate)):
             raise EnrolmentError(

@@ -129,17 +129,17 @@ def drop(key: str, certificate: str) -> None:
             os.unlink(path)
 
 
-def settle(key: str, certificate: str) -> None:
-    """Finish the taking of a pair in which somebody fell. Changes nothing otherwise, and is quiet where it cannot."""
+def settle(key: str, certificate: str) -> bool:
+    """Finish the taking of a pair in which somebody fell; whether there was one. Changes nothing otherwise, is quiet where it cannot."""
     if os.path.exists(new(key)) or not os.path.exists(new(certificate)):
-        return
+        return False
     try:
         chain = credentials.load_chain(new(certificate))
         credentials.check_leaf(chain, FileKey.load(key).public_der, new(certificate))
-    except KeysError:
-        return
-    with contextlib.suppress(OSError):
         _move(new(certificate), certificate)
+    except (KeysError, OSError):
+        return False
+    return True
 
 
 def _move(source: str, target: str) -> None:

@@ -224,6 +224,14 @@ def test_a_fall_at_any_step_is_mended_by_the_same_command(unit: Unit) -> None:
     assert step > 10
 
 
+def test_a_fall_between_the_two_files_is_finished_by_the_same_command(unit: Unit) -> None:
+    code = unit.town.claim(unit.name)
+    assert unit.enrol(code) == 0
+    unit.chain.rename(pair.new(str(unit.chain)))
+    assert unit.enrol(code) == 0
+    assert has_identity(unit)
+
+
 def test_a_claim_is_read_or_refused() -> None:
     whole = Claim(claims.uri("sos-1", "AAAA-BBBB", "https://a:1", b"\x01" * 32))
     assert (whole.name, whole.code, whole.server, whole.root) == ("sos-1", "AAAA-BBBB", "https://a:1", b"\x01" * 32)

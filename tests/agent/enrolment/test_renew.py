@@ -123,6 +123,7 @@ def test_after_the_grace_a_claim_renews_it_for_its_own_key(unit: Unit, capsys: p
     told = Told()
     assert renew(unit, Broker(), told) is None
     assert "enrol with a new claim" in told.lines[-1]
+    pair.drop(str(unit.key), str(unit.chain))
     assert unit.enrol(unit.town.claim(unit.name)) == 0
     assert FileKey.load(str(unit.key)).kid == old.kid
     assert has_identity(unit)
