@@ -1,6 +1,9 @@
 """Pictures and tables of a kind's page in docs/devices, drawn from its pattern and settings tables themselves. Never loaded on a device."""
 
+import argparse
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -15,6 +18,19 @@ SPAN_MS = 6000
 INK = "#1d2733"
 QUIET = "#5b6875"
 STYLE = "font-family='DejaVu Sans, Verdana, sans-serif'"
+
+
+def asked_folder(page: str) -> Path:
+    """The folder that the command line names, which holds ``page``; without one, its usage."""
+    spec = sys.modules["__main__"].__spec__
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {spec.name}" if spec else None, description=f"Draw the pictures and tables of {page} anew."
+    )
+    parser.add_argument("folder", type=Path, help=f"the one with {page}, such as docs/devices")
+    folder: Path = parser.parse_args().folder
+    if not (folder / page).is_file():
+        parser.error(f"{folder} holds no {page}")
+    return folder
 
 
 def lamp_svg(device: str, reader: str, patterns: "Mapping[str, Pattern]", meanings: Meanings) -> str:

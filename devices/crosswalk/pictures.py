@@ -6,11 +6,10 @@ Never
 loaded on a device.
 """
 
-import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from devices.common.pictures import INK, QUIET, STYLE, filled, settings_table
+from devices.common.pictures import INK, QUIET, STYLE, asked_folder, filled, settings_table
 from devices.crosswalk import SETTINGS
 from devices.crosswalk.exploration import explore
 from devices.crosswalk.fusion import TUNING, WEIGHTS, Fusion
@@ -253,4 +252,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(asked_folder("crosswalk.md"))

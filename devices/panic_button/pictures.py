@@ -4,12 +4,11 @@ Run ``python -m devices.panic_button.pictures docs/devices`` after changing a pa
 with what is committed. Never loaded on a device.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from devices.common.pictures import INK, QUIET, STYLE, filled, lamp_svg, lamp_table, settings_table
+from devices.common.pictures import INK, QUIET, STYLE, asked_folder, filled, lamp_svg, lamp_table, settings_table
 from devices.panic_button import GESTURES, LEVELS, SETTINGS
 from devices.panic_button.patterns import PATTERNS, TOUCH
 
@@ -167,4 +166,4 @@ def _course(gesture: dict[str, Any]) -> list[tuple[int, int, bool]]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(asked_folder("panic-button.md"))

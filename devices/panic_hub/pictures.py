@@ -4,12 +4,11 @@ Run ``python -m devices.panic_hub.pictures docs/devices`` after changing any of 
 Never loaded on a device.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from devices.common.pictures import INK, QUIET, STYLE, filled, lamp_table, settings_table
+from devices.common.pictures import INK, QUIET, STYLE, asked_folder, filled, lamp_table, settings_table
 from devices.panic_button import pictures as button
 from devices.panic_hub import SETTINGS, scan
 from devices.panic_hub.loop import Bands, State
@@ -252,4 +251,4 @@ def _resistor(x: int, y: int, width: int, height: int, value: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(asked_folder("panic-hub.md"))

@@ -4,11 +4,10 @@ Run ``python -m devices.sos_button.pictures docs/devices`` after changing a patt
 is committed. Never loaded on a device.
 """
 
-import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from devices.common.pictures import INK, QUIET, STYLE, filled, lamp_svg, lamp_table, settings_table
+from devices.common.pictures import INK, QUIET, STYLE, asked_folder, filled, lamp_svg, lamp_table, settings_table
 from devices.sos_button import SETTINGS
 from devices.sos_button.patterns import PATTERNS
 
@@ -106,4 +105,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(asked_folder("sos-button.md"))

@@ -4,10 +4,9 @@ Run ``python -m devices.video_badge.pictures docs/devices`` after changing a pat
 is committed. Never loaded on a device.
 """
 
-import sys
 from pathlib import Path
 
-from devices.common.pictures import filled, lamp_svg, lamp_table, settings_table
+from devices.common.pictures import asked_folder, filled, lamp_svg, lamp_table, settings_table
 from devices.video_badge import SETTINGS
 from devices.video_badge.patterns import PATTERNS
 
@@ -57,4 +56,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(asked_folder("video-badge.md"))

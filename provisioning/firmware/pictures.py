@@ -4,11 +4,10 @@ Run ``python -m provisioning.firmware.pictures docs/devices`` after changing a p
 committed.
 """
 
-import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from devices.common.pictures import INK, QUIET, STYLE, filled, lamp_svg, lamp_table
+from devices.common.pictures import INK, QUIET, STYLE, asked_folder, filled, lamp_svg, lamp_table
 from devices.firmware.faults import FAULTS, blinks
 
 READER = "an installer"
@@ -117,4 +116,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(asked_folder("firmware.md"))

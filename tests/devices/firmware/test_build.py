@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from devices.common.pictures import asked_folder
 from devices.firmware.faults import FAULTS, blinks
 from devices.panic_button import SETTINGS as PANIC
 from devices.sos_button import SETTINGS as SOS
@@ -139,11 +140,51 @@ def test_the_command_says_sizes_and_errors_in_words(
     assert (
         f"{told['bytes']:,}  bytes in {len(told['files'])} files for bell (at most 65,536)" in capsys.readouterr().out
     )
-    assert command.main(["--out", str(target), "--kind", "teapot"]) == 1
+    assert command.main(["--out", str(target), "--kind", "teapot"]) == 2
     assert capsys.readouterr().err.startswith("firmware: no kind is called teapot")
     (tree / "agent/here.py").write_text("import typing\n", encoding="utf-8")
-    assert command.main(["--out", str(target)]) == 1
+    assert command.main(["--out", str(target)]) == 2
     assert capsys.readouterr().err == "firmware: agent/here.py needs typing, which no board has\n"
+
+
+def test_what_is_too_large_is_said_in_the_last_line_and_by_the_exit_code(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "TREE", tree)
+    sizes, _groups = make(tree, tmp_path / "bundle", ["bell"])
+    size = sum(sizes.values())
+    for bound, code, said in (
+        (size, 0, ""),
+        (size - 1, 1, f"too large: it has {size:,} bytes, 1 more than {size - 1:,}\n"),
+    ):
+        monkeypatch.setattr(command, "BOARD_BYTES", bound)
+        for form in ([], ["--json"]):
+            assert command.main(["--out", str(tmp_path / "bundle"), *form]) == code
+            assert capsys.readouterr().err.endswith(said)
+    monkeypatch.setattr(command, "BOARD_BYTES", size)
+    monkeypatch.setattr(command, "MQTT_BYTES", -1)
+    assert command.main(["--out", str(tmp_path / "bundle")]) == 1
+    assert "the MQTT client has 0 bytes, 1 more than -1" in capsys.readouterr().err
+
+
+def test_the_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        command.main(["--help"])
+    told = capsys.readouterr().out
+    assert left.value.code == 0
+    assert "examples:\n  scripts/firmware --kind sos-button" in told
+    assert "exit codes:\n  0  " in told
+
+
+@pytest.mark.parametrize("arguments", [[], ["devices"], ["docs/devices", "docs"]])
+def test_pictures_say_how_they_are_called(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["pictures.py", *arguments])
+    with pytest.raises(SystemExit) as left:
+        asked_folder("firmware.md")
+    assert left.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: ")
 
 
 @pytest.mark.micropython
@@ -175,6 +216,7 @@ def test_the_compiled_kinds_run_and_the_mqtt_client_is_small(tmp_path: Path) -> 
 @pytest.mark.skipif(not MICROPYTHON.exists(), reason="the MicroPython unix port is not installed")
 def test_a_board_that_asks_for_what_its_firmware_lacks_is_told(tmp_path: Path) -> None:
     small, _groups = make(ROOT, tmp_path / "bundle", ["sos-button"])
+    assert sum(small.values()) <= bundle.BOARD_BYTES
     names = json.loads((tmp_path / "bundle" / "names.json").read_text(encoding="utf-8"))
     told = {long for stands_for in names.values() for long in stands_for}
     assert not any("atecc608" in long or "firmware.badge" in long for long in told)
