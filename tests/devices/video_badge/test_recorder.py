@@ -215,6 +215,28 @@ def test_the_disk_is_synced_with_each_group_of_pictures(
     assert sum(one.endswith("000001.seg") for one in synced) == 2, "in the middle, and at its end"
 
 
+def test_the_names_of_segments_are_durable_too(desk: Desk, film: list[Item], monkeypatch: pytest.MonkeyPatch) -> None:
+    sync, synced = os.fsync, []
+
+    def watched(descriptor: int) -> None:
+        synced.append(pathlib.Path(f"/proc/self/fd/{descriptor}").readlink())
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    [one, *_] = recorded(desk, film)
+    folder = desk.folder.resolve()
+    assert synced == [folder / one.recording.hex(), folder, *[folder / one.recording.hex()] * 3]
+
+
+def test_a_recording_that_was_ended_is_not_told_again_by_the_next_start(desk: Desk, film: list[Item]) -> None:
+    recorded(desk, film)
+    desk.recorder.close()
+    desk.told.clear()
+    desk.open()
+    desk.until(lambda: bool(desk.all(Room)))
+    assert desk.all(Ended) == []
+
+
 def test_a_segment_is_told_only_once_it_is_on_the_disk(
     desk: Desk, film: list[Item], monkeypatch: pytest.MonkeyPatch
 ) -> None:
