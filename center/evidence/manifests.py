@@ -17,7 +17,7 @@ from agent.wire.errors import WireError
 from agent.wire.event import Event
 from center import schema
 from center.database import Database
-from center.evidence import files, tus
+from center.evidence import files
 from center.evidence.errors import EvidenceError
 from center.evidence.store import MAX_SMALL, Store
 from center.report import Report
@@ -128,10 +128,7 @@ def _place(made: Event) -> tuple[str, str]:
     if not isinstance(recording, bytes) or len(recording) != RECORDING_LENGTH:
         raise ManifestError(f"{made.type}: it names no recording")
     if made.type == TYPE:
-        n = Manifest.of(made.data).n
-        if n > tus.MAX_N:
-            raise ManifestError(f"{made.type}: segment {n} is beyond {tus.MAX_N}")
-        return f"{n:06d}.cose", recording.hex()
+        return f"{Manifest.of(made.data).n:06d}.cose", recording.hex()
     return f"{made.type.removeprefix(FAMILY)}-{made.boot}-{made.seq}.cose", recording.hex()
 
 

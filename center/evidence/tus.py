@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from devices.video_badge.manifest import SEGMENTS_MAX
+
 VERSION = "1.0.0"
 EXTENSIONS = "creation,checksum,expiration"
 ALGORITHMS = ("sha256", "sha1")
@@ -19,7 +21,7 @@ ALGORITHMS = ("sha256", "sha1")
 MAX_SEGMENT = 64 * 1024 * 1024
 MAX_CHUNK = 1024 * 1024
 """Bytes of one PATCH at most. A chunk is checked as a whole and then kept as a whole."""
-MAX_N = 999_999
+MAX_N = SEGMENTS_MAX
 MAX_HEADER = 4_096
 
 CHECKSUM_MISMATCH = 460
