@@ -47,6 +47,10 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
         f"Node.js, npm and the npm package micropython-webassembly-pyscript {wasm.VERSION} (scripts/test)",
     ),
     "faketime": (lambda: shutil.which("faketime") is not None, "the Debian package faketime"),
+    "dpkg": (
+        lambda: os.geteuid() == 0 and all(map(shutil.which, ("dpkg", "systemd-sysusers", "systemd-tmpfiles", "python3"))),
+        "the Debian packages dpkg, systemd and python3, and run the tests as root, for dpkg makes users in a tree of its own",
+    ),
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "the Debian package systemd"),
 }
 """Marker -> whether its prerequisite is there, and what to install where it is not."""
