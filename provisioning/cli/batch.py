@@ -72,7 +72,7 @@ def batch(
             hands = Person(spoken, boards)
         bench, firmware = stack.enter_context(opened(installation, passphrase(passphrase_file), bundle=bundle))
         telling = Telling(language, quiet=simulated)
-        with _bar(len(devices)) as finished:
+        with _bar(len(devices), shown=simulated) as finished:
             outcomes = work.run(bench, firmware, devices, hands, telling, finished)
     registered = sum(one.registered for one in outcomes)
     if as_json:
@@ -92,10 +92,10 @@ def batch(
 
 
 @contextlib.contextmanager
-def _bar(total: int) -> Iterator[Any]:
-    """A bar on standard error, where that is a terminal."""
+def _bar(total: int, *, shown: bool) -> Iterator[Any]:
+    """A bar on standard error, where that is a terminal, and where nobody is being told what to do there."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
-        task = shown.add_task("", total=total)
-        yield lambda outcome: shown.update(task, advance=1, description=outcome.name)
+    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda outcome: bar.update(task, advance=1, description=outcome.name)

@@ -35,11 +35,13 @@ def test_the_same_labels_give_the_same_bytes() -> None:
 
 
 def test_whatever_is_on_a_label_stays_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    ends = []
+    ends: list[tuple[float, float]] = []
+    texts: list[str] = []
 
     class Canvas(labels.Canvas):  # type: ignore[misc,name-defined]
         def drawString(self, x: float, y: float, text: str) -> None:  # noqa: N802
             ends.append((x + pdfmetrics.stringWidth(text, FONT, self._fontsize), y))
+            texts.append(text)
             super().drawString(x, y, text)
 
     monkeypatch.setattr(labels, "Canvas", Canvas)
@@ -51,3 +53,7 @@ def test_whatever_is_on_a_label_stays_on_it(monkeypatch: pytest.MonkeyPatch) -> 
     assert min(y for _, y in ends) >= labels.MARGIN
     assert max(y for _, y in ends) <= labels.HEIGHT - labels.MARGIN
     assert len({round(y) for _, y in ends}) == len(ends)
+    assert "x" * 63 not in texts
+    name = "panic-teachers-room-building-1"
+    sheet([Label(name, "panic-button", (), name)], "en")
+    assert name in texts  # in smaller letters, but whole
