@@ -6,14 +6,14 @@ from pathlib import Path
 
 from agent.keys.credentials import chain_from_pem
 from agent.keys.errors import KeysError
-from agent.wire import cose, event
+from agent.wire import cose, event, fields
 from agent.wire.errors import WireError
 from agent.wire.event import Event
 from center.evidence import files
 from center.evidence.errors import EvidenceError
 from center.evidence.trust import Holder, Trust
 from devices.video_badge import manifest
-from devices.video_badge.manifest import Manifest, ManifestError
+from devices.video_badge.manifest import SEGMENTS_MAX, Manifest, ManifestError
 
 MAX_FILES = 1_000_000
 MAX_SEGMENT = 256 * 1024 * 1024
@@ -34,21 +34,28 @@ class Told:
 
 @dataclass(slots=True)
 class Recording:
-    """What a folder tells: proven manifests by number, the numbers of which two different ones are signed, and what is wrong."""
+    """What a folder tells: proven manifests by number, the numbers of which two different ones are signed, the highest number that the
+    event at its end names, and what is wrong.
+    """
 
     folder: Path
     device: str = ""
     name: str = ""
     told: dict[int, Told] = field(default_factory=dict)
     twice: set[int] = field(default_factory=set)
-    stopped: bool = False
+    stopped_at: int | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
     def ended(self) -> bool:
         """Whether its end is signed: nothing can have been left out behind it."""
         last = self.told.get(max(self.told, default=0))
-        return self.stopped or (last is not None and last.manifest.last)
+        return self.stopped_at is not None or (last is not None and last.manifest.last)
+
+    @property
+    def segments(self) -> int:
+        """How many there are by all that is signed."""
+        return max(self.stopped_at or 0, max(self.told, default=0))
 
     def unsigned(self, n: int) -> bool:
         """Whether segment ``n`` is there though no proven manifest tells of it."""
@@ -144,7 +151,7 @@ def _take(recording: Recording, made: Event, holder: Holder) -> None:
         raise EvidenceError("it is of another recording")
     recording.name, recording.device = named.hex(), made.device
     if made.type == _STOPPED:
-        recording.stopped = True
+        recording.stopped_at = fields.uint(made.data.get("segments"), "segments", 0, SEGMENTS_MAX)
     if made.type != manifest.TYPE:
         return
     found = Manifest.of(made.data)

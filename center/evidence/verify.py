@@ -38,7 +38,7 @@ def verify_recording(recording: Recording, trust: Trust, private: EllipticCurveP
     spans: list[Span] = []
     at = untaken = 0
     before: Told | None = None
-    for n in range(1, max(recording.told, default=0) + 1):
+    for n in range(1, recording.segments + 1):
         told = recording.told.get(n)
         if told is None:
             lasts = _untold_us(recording, n)
@@ -89,9 +89,9 @@ def unchained(recording: Recording, before: Told | None, told: Told) -> str:
 def _untold_us(recording: Recording, n: int) -> int:
     """How long a segment lasted whose manifest is missing, by the times around the hole."""
     low = max((one for one in recording.told if one < n), default=0)
-    high = min(one for one in recording.told if one > n)
+    high = min((one for one in recording.told if one > n), default=0)
     left = recording.told[low].manifest.contents if low else None
-    right = recording.told[high].manifest.contents
+    right = recording.told[high].manifest.contents if high else None
     if left is None or right is None:
         return UNTOLD_US
     each = (right.at - left.at - left.duration_ms) * 1000 // (high - low - 1)

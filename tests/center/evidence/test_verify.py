@@ -105,12 +105,32 @@ def test_the_end_is_gone(twin: Exported, trust: Trust) -> None:
     assert "its end is not signed: more may have been recorded" in verdict.notes
 
 
+def stopped(twin: Exported, segments: object) -> None:
+    event = twin.device.event("recording.stopped", {"recording": twin.recording, "by": "press", "segments": segments})
+    (twin.inner / "stopped-1-9.cose").write_bytes(event.envelope)
+
+
 def test_a_stop_signed_as_an_event_is_an_end(twin: Exported, trust: Trust) -> None:
     for suffix in ("seg", "cose"):
         twin.path(3, suffix).unlink()
-    stopped = twin.device.event("recording.stopped", {"recording": twin.recording, "by": "button"})
-    (twin.inner / "stopped-1-9.cose").write_bytes(stopped.envelope)
+    stopped(twin, 2)
     assert twin.verdict(trust).proven
+
+
+@pytest.mark.parametrize("gone", [("seg", "cose"), ("cose",)])
+def test_the_end_is_gone_and_the_stop_tells(twin: Exported, trust: Trust, gone: tuple[str, ...]) -> None:
+    for suffix in gone:
+        twin.path(3, suffix).unlink()
+    stopped(twin, 3)
+    assert letters(twin.verdict(trust)) == ("ppppmm" if "seg" in gone else "ppppaa")
+
+
+@pytest.mark.parametrize("segments", [None, -1, 10**7, "3", True])
+def test_a_stop_that_tells_no_number(twin: Exported, trust: Trust, segments: object) -> None:
+    for suffix in ("seg", "cose"):
+        twin.path(3, suffix).unlink()
+    stopped(twin, segments)
+    assert not twin.verdict(trust).proven
 
 
 def test_a_segment_without_its_manifest(twin: Exported, trust: Trust) -> None:
