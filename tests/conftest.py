@@ -7,6 +7,7 @@ in the environment nothing is left out: such a test fails. No test decides that 
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -48,8 +49,17 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     ),
     "faketime": (lambda: shutil.which("faketime") is not None, "the Debian package faketime"),
     "dpkg": (
-        lambda: os.geteuid() == 0 and all(map(shutil.which, ("dpkg", "systemd-sysusers", "systemd-tmpfiles", "python3"))),
+        lambda: (
+            os.geteuid() == 0 and all(map(shutil.which, ("dpkg", "systemd-sysusers", "systemd-tmpfiles", "python3")))
+        ),
         "the Debian packages dpkg, systemd and python3, and run the tests as root, for dpkg makes users in a tree of its own",
+    ),
+    "loop": (
+        lambda: (
+            os.geteuid() == 0
+            and subprocess.run(["/sbin/losetup", "-f"], capture_output=True, check=False).returncode == 0
+        ),
+        "the Debian packages mount and e2fsprogs, and run the tests as root where the kernel gives loop devices",
     ),
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "the Debian package systemd"),
 }

@@ -1,7 +1,6 @@
 """The Debian package: built, installed into a tree of its own by dpkg, started by the system's Python alone, removed, purged."""
 
 import pathlib
-import platform
 import re
 import signal
 import subprocess
@@ -17,7 +16,6 @@ from simulators.site import Site
 from tests.agent.test_process import Watcher, online
 
 PROJECT = pathlib.Path(__file__).parents[3]
-SYSTEM_PYTHON = "/usr/bin/python3"
 Dpkg = Callable[..., str]
 
 
@@ -43,14 +41,6 @@ def test_without_dpkg_it_says_so(tmp_path: pathlib.Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PackageError, match="dpkg-deb is missing"):
         build(PROJECT, tmp_path / "out", "arm64", ["3.11"])
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    version = subprocess.run([SYSTEM_PYTHON, "--version"], capture_output=True, text=True, check=True).stdout
-    python = ".".join(version.split()[1].split(".")[:2])
-    here = {machine: name for name, machine in wheels.MACHINES.items()}[platform.machine()]
-    return build(PROJECT, tmp_path_factory.mktemp("deb"), here, [python], offline=True)
 
 
 @pytest.fixture
