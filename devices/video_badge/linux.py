@@ -10,9 +10,10 @@ from typing import Any
 from agent import __version__
 from agent.centers import Centers
 from agent.errors import AgentError
-from agent.keys import certificate, credentials
-from agent.keys.errors import KeysError
+from agent.keys import credentials
+from agent.keys.errors import CredentialsError, KeysError
 from agent.keys.file import FileKey
+from agent.keys.names import DEVICE, URN
 from agent.link.errors import LinkError
 from devices.common.settings import SettingsError
 from devices.pins import Pins, monotonic_ms
@@ -158,7 +159,18 @@ def _identity(whole: Mapping[str, Any]) -> tuple[FileKey, list[bytes], str]:
     key = FileKey.load(whole["key"])
     chain = credentials.load_chain(whole["certificate"])
     credentials.check_leaf(chain, key.public_der, whole["certificate"])
-    return key, chain, certificate.read(chain[0], whole["certificate"]).identity or ""
+    return key, chain, _device(chain[0], whole["certificate"])
+
+
+def _device(certificate: bytes, path: str) -> str:
+    """The identity in the badge's own certificate. Its URI stands there as it is, a GeneralName (tag 0x86) behind its length; to load X.509
+    for this one name would cost the running badge 3 MB.
+    """
+    begin = f"{URN}{DEVICE}:".encode("ascii")
+    at = certificate.find(begin)
+    if at < 2 or certificate[at - 2] != 0x86:
+        raise CredentialsError(f"{path}: this is no device's certificate; enrol the badge again")
+    return certificate[at + len(begin) : at + certificate[at - 1]].decode("ascii", "replace")
 
 
 def _offloader(whole: Mapping[str, Any], device: str, tell: Callable[[str, str], None]) -> Offloader | None:
