@@ -102,14 +102,15 @@ class Detector:
     @property
     def counts(self) -> bool | None:
         """Its claim as far as it counts."""
-        return self.claim if self.fault is None else None
+        return self.claim if self.health == WELL and self.caught is None else None
 
     @property
     def rate(self) -> int:
         """Points a second that it adds now."""
-        if self.counts is None:
+        counts = self.counts
+        if counts is None:
             return 0
-        return self.weight.yes if self.counts else -self.weight.no
+        return self.weight.yes if counts else -self.weight.no
 
 
 class Fusion:
@@ -167,18 +168,14 @@ class Fusion:
 
     def advance(self, now_ms: int) -> None:
         """Let time pass: evidence gathers, old words grow stale."""
-        while True:
+        while now_ms > self._at_ms:
             due_ms = self._next_stale_ms()
             until_ms = now_ms if due_ms is None else min(max(due_ms, self._at_ms), now_ms)
             self._gather(until_ms)
-            stale = False
             for detector in self._detectors.values():
                 if detector.said_at_ms is not None and until_ms >= detector.said_at_ms + self._tuning.stale_ms:
                     detector.claim = detector.said_at_ms = detector.quiet_at_ms = None
-                    stale = True
             self._judge(until_ms)
-            if not stale and until_ms >= now_ms:
-                return
 
     def next_tick_ms(self) -> int | None:
         """When ``advance`` could change something by itself."""

@@ -18,7 +18,7 @@ from simulators.street.solar import Charger
 from simulators.street.speed_radar import SpeedRadar
 from simulators.street.tracker import Tracker
 from simulators.street.warmth import Pir
-from simulators.street.world import World
+from simulators.street.world import STEP_MS, World
 
 IO, FARSIDE = "io", "farside"
 LINES = (*SENSORS, IO, FARSIDE)
@@ -89,6 +89,8 @@ class Rig:
         self._flashed = flashed
         self._motion = False
         self._glowed_ms = -math.inf
+        self.unplugged: set[str] = set()
+        """The lines that lead nowhere."""
 
     @property
     def due_ms(self) -> float:
@@ -102,8 +104,9 @@ class Rig:
 
     def advance(self, now_ms: float) -> Iterator[Said]:
         """Let time pass; yields what comes to the controller."""
-        self.world.lit = self.glows(now_ms)
-        self.world.step_to(now_ms)
+        if self.world.now_ms + STEP_MS <= now_ms:
+            self.world.lit = self.glows(now_ms)
+            self.world.step_to(now_ms)
         while self.pir.due_ms <= now_ms:
             motion = self.pir.look(self.pir.due_ms)
             if motion != self._motion:
@@ -159,6 +162,7 @@ class Rig:
         else:
             if what in self.ports:
                 self.ports[what].fault = Fault(how) if how in {*Fault} else None
+                self.unplugged = {name for name, port in self.ports.items() if port.fault == Fault.UNPLUGGED}
             for defect in known & {*Defect}:
                 setattr(getattr(self, what), defect, how == defect)
         self._due_ms = dict.fromkeys(self.ports, 0.0)

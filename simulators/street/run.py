@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from devices.crosswalk.settings import completed
-from simulators.lines.port import Fault
 from simulators.street.controller import Controller, Told
 from simulators.street.rig import LINES, Rig, Said
 from simulators.street.truth import Call, Witness
@@ -65,6 +64,7 @@ class Run:
         self._decided_ms = 0.0
         self._releases_ms = math.inf
         self._looked_ms = 0
+        self._unplugged: set[str] = set()
         self._waiting: dict[str, float] = {}
         self.controller = Controller(settings, self._write, self._event)
 
@@ -88,8 +88,10 @@ class Run:
         if now_ms >= self._releases_ms:
             self._releases_ms = math.inf
             self._take(Said("button"), now_ms)
-        for name, port in self.rig.ports.items():
-            controller.plug(name, there=port.fault != Fault.UNPLUGGED, now_ms=now_ms)
+        if self.rig.unplugged != self._unplugged:
+            self._unplugged = self.rig.unplugged
+            for name in self.rig.ports:
+                controller.plug(name, there=name not in self._unplugged, now_ms=now_ms)
         if controller.due_ms <= now_ms:
             controller.tick(now_ms)
         if controller.beacon.due_ms <= now_ms:

@@ -83,6 +83,9 @@ def test_a_tracker_frozen_on_somebody_is_found_out() -> None:
     run.rig.break_it("tracker", "frozen")
     run.until(4000 + MODELS["ld2450"].limits.frozen_ms)
     assert run.faults["tracker"] == "frozen"
+    run.rig.break_it("tracker", "well")
+    run.until(run.now_ms + 5000)
+    assert run.faults == {}
 
 
 def test_a_sensor_that_alone_claims_somebody_is_set_aside_and_the_beacon_ends() -> None:
@@ -90,6 +93,9 @@ def test_a_sensor_that_alone_claims_somebody_is_set_aside_and_the_beacon_ends() 
     assert "fault.sensor tracker contradicted" in events
     assert events.index("fault.sensor tracker contradicted") < events.index("crossing.ended") if run.calls else True
     assert not run.controller.crossing.lit
+    run.rig.break_it("tracker", "well")
+    run.until(155_000)
+    assert run.faults == {}
 
 
 def lit(broken: Mapping[str, str]) -> tuple[Run, list[str]]:
@@ -103,12 +109,15 @@ def lit(broken: Mapping[str, str]) -> tuple[Run, list[str]]:
     )
     for what, how in broken.items():
         run.rig.break_it(what, how)
-    run.until(5000)
-    run.controller.level("button", 1, 5000)
-    run.until(5200)
-    run.controller.level("button", 0, 5200)
+    press(run, 5000)
     run.until(8000)
     return run, events
+
+
+def press(run: Run, at_ms: int) -> None:
+    for level in (1, 0):
+        run.until(at_ms + 200 * (1 - level))
+        run.controller.level("button", level, run.now_ms)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +129,12 @@ def test_a_lamp_that_is_not_sound_is_told_and_the_other_flashes(how: str, state:
     run.flashed.clear()
     run.until(9000)
     assert "right" in run.flashed
+    run.rig.break_it("lamp-left", "well")
+    run.until(35_000)
+    press(run, 35_000)
+    run.until(44_000)
+    assert run.faults == {}
+    assert events.count(f"fault.lamp lamp-left {state}") == 1
 
 
 def test_a_relay_that_welds_while_it_is_lit_is_told_after_it() -> None:
@@ -129,9 +144,7 @@ def test_a_relay_that_welds_while_it_is_lit_is_told_after_it() -> None:
     assert not run.controller.crossing.lit
     assert "fault.sensor relay welded" in events
     run.rig.break_it("relay", "well")
-    for at_ms, level in ((30_000, 1), (30_200, 0)):
-        run.until(at_ms)
-        run.controller.level("button", level, at_ms)
+    press(run, 30_000)
     run.until(50_000)
     assert "fault.cleared relay" in events
     assert run.faults == {}
