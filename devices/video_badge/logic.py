@@ -166,7 +166,6 @@ class VideoBadge:
         return self._stop("press", now_ms)
 
     def _duress(self, at_ms: int, now_ms: int) -> list[Effect]:
-        self._held_ms = None
         data: dict[str, object] = {"level": "duress", "silent": True, "age_ms": max(0, now_ms - at_ms)}
         data |= self._where(now_ms)
         if self._recording is not None:

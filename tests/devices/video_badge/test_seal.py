@@ -5,6 +5,8 @@ import random
 import struct
 
 import pytest
+from cryptography.cobblestone import Cobblestone128Decryptor
+from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -76,6 +78,16 @@ def test_chunks_do_not_move_between_segments(private: EllipticCurvePrivateKey) -
     swapped = open_segment(two.header + body, private)
     assert not swapped.whole
     assert swapped.plaintext == b""
+
+
+def test_the_file_is_what_the_page_says(sealed: bytes, private: EllipticCurvePrivateKey) -> None:
+    magic, recording, n, prev, kid, length = struct.unpack_from(">8s16sI32s8sH", sealed)
+    assert (magic, recording, n, prev, kid) == (b"DABYLSEG", RECORDING, 3, PREV, Custodian(private.public_key()).kid)
+    suite = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_128_GCM)
+    info = b"dabyl/v1/segment" + RECORDING + (3).to_bytes(4, "big")
+    key = suite.decrypt(sealed[70 : 70 + length], private, info=info)
+    cipher = Cobblestone128Decryptor(key, sealed[: 70 + length])
+    assert cipher.update(sealed[70 + length :]) + cipher.finalize() == PLAIN
 
 
 def test_another_key_opens_nothing(sealed: bytes) -> None:
