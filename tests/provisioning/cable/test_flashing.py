@@ -1,4 +1,4 @@
-"""MicroPython for blank boards: the image is checked, and the real esptool is asked to write it. No board with a boot loader is here."""
+"""MicroPython for blank boards: the image is checked, and the real esptool writes it to a simulated boot loader."""
 
 import os
 import pathlib
@@ -10,6 +10,7 @@ from serial.tools.list_ports_common import ListPortInfo
 from provisioning.cable import flashing
 from provisioning.cable.ports import boards, the_board
 from provisioning.errors import CableError, SetupError
+from simulators.workshop.bootloader import BootLoader
 
 
 def image(folder: pathlib.Path, head: bytes) -> pathlib.Path:
@@ -38,6 +39,32 @@ def test_the_real_esptool_takes_the_command_and_its_failure_is_told(tmp_path: pa
         os.close(far)
     assert caught.value.key == "flash"
     assert "ESP32" in str(caught.value.facts["reason"])  # it got as far as looking for the chip
+
+
+def test_the_real_esptool_erases_a_board_and_writes_the_image_where_an_esp32_looks_for_it(
+    tmp_path: pathlib.Path,
+) -> None:
+    file = image(tmp_path, ESP32 + bytes(range(256)) * 200)
+    with BootLoader(dies_after=30) as board, pytest.raises(CableError) as caught:
+        flashing.flash(board.path, file, attempts=1)
+    assert caught.value.key == "flash"
+    with BootLoader() as board:
+        flashing.flash(board.path, file, attempts=1)
+    written = file.read_bytes()
+    assert board.erased
+    assert board.flash[0x1000 : 0x1000 + len(written)] == written
+    assert set(board.flash[:0x1000]) == {0xFF}
+
+
+@pytest.mark.parametrize(("board", "said"), [({"chip": 0x000007C6}, "ESP32"), ({"worn": 0x1020}, "MD5")])
+def test_another_chip_and_a_flash_that_is_worn_are_told(
+    tmp_path: pathlib.Path, board: dict[str, int], said: str
+) -> None:
+    with BootLoader(**board) as there, pytest.raises(CableError) as caught:
+        flashing.flash(there.path, image(tmp_path, ESP32 + bytes(100)), attempts=1)
+    assert caught.value.key == "flash"
+    assert said in str(caught.value.facts["reason"])
+    assert said != "ESP32" or not there.erased
 
 
 def port(device: str, vendor: int | None) -> ListPortInfo:
