@@ -92,8 +92,9 @@ class Server:
         try:
             tls.load_cert_chain(certificate, key, password="")
         except OSError as error:
+            reason = error.strerror or str(error)
             raise EnrolmentError(
-                f"{certificate} with {key}: not usable for TLS: {error}; enrol with a new claim"
+                f"{certificate} with {key}: not usable for TLS: {reason}; enrol with a new claim"
             ) from None
         return self._one(self._answer(tls, "simplereenroll", request, {}))
 

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from agent.keys.certificate import read
 from provisioning.enrolment import wire
 from provisioning.enrolment.errors import (
     AnonymousError,
@@ -171,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         leaf = self.server.office.renew(
             place_of(self.client_address), self.connection.getpeercert(binary_form=True), request
         )
-        note(self.client_address, "a certificate was renewed")
+        note(self.client_address, f"{read(leaf, 'the certificate').identity} renewed")
         return wire.certificates([leaf])
 
     def _request(self) -> bytes:

@@ -105,6 +105,7 @@ def test_curl_and_openssl_enrol_renew_and_verify(running: Running, capfd: pytest
     assert (status, openssl("crl", "-noout", "-issuer", data=body)) == (200, b"issuer=CN = Test issuing\n")
     told = capfd.readouterr().err
     assert "sos-1 enrolled" in told
+    assert "sos-1 renewed" in told
     assert code not in told
 
 
