@@ -6,6 +6,7 @@ without any segment, and everything in it can be proven from files alone.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from sqlalchemy import func, select
 
@@ -93,12 +94,10 @@ class Manifests:
             return
         folder = self._store.recording(made.device, recording)
         files.make_folder(folder, self._store.folder)
-        root, chain = folder.parent / "root.pem", folder / "chain.pem"
+        root = folder.parent / "root.pem"
         if files.read(root, MAX_SMALL) is None:
             files.write(root, self._roots)
-        if files.read(chain, MAX_SMALL) is None:
-            shown = "".join(pem.encoded("CERTIFICATE", der) for der in self._chain(made.device, kid))
-            files.write(chain, shown.encode("ascii"))
+        self._show(folder, made.device, kid)
         path = folder / name
         there = files.read(path, MAX_SMALL)
         if there is not None:
@@ -107,6 +106,16 @@ class Manifests:
             path = path.with_name(f"{path.stem}-{made.boot}-{made.seq}.cose")
             self._report.say("incident", f"{made.device} signed two different things of {path}", device=made.device)
         files.write(path, envelope)
+
+    def _show(self, folder: Path, device: str, kid: bytes) -> None:
+        """Put the certificates of a key into a recording's folder; those of a key that was renewed during the recording beside."""
+        shown = "".join(pem.encoded("CERTIFICATE", der) for der in self._chain(device, kid)).encode("ascii")
+        first, renewed = folder / "chain.pem", folder / f"chain-{kid.hex()}.pem"
+        there = files.read(first, MAX_SMALL)
+        if there is None:
+            files.write(first, shown)
+        elif there != shown and not renewed.exists():
+            files.write(renewed, shown)
 
     def _chain(self, device: str, kid: bytes) -> list[bytes]:
         """The certificates of a device's key as the center has proven them; none if it knows no such key of this device."""

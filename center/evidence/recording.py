@@ -18,6 +18,7 @@ from devices.video_badge.manifest import SEGMENTS_MAX, Manifest, ManifestError
 MAX_FILES = 1_000_000
 MAX_SEGMENT = 256 * 1024 * 1024
 _MAX_SMALL = 65536
+_MAX_CHAINS = 8
 _FOLDER = re.compile(r"[0-9a-f]{32}")
 _SEGMENT = re.compile(r"[0-9]{6}\.seg")
 _STOPPED = "recording.stopped"
@@ -97,7 +98,7 @@ def load(folder: Path, trust: Trust) -> Recording:
         EvidenceError: the folder cannot be read, or holds too many files.
     """
     recording = Recording(folder, name=folder.name if _FOLDER.fullmatch(folder.name) else "")
-    chain = _chain(folder)
+    chains = _chains(folder)
     with files.translated(folder):
         names = sorted((one.name for one in folder.iterdir()), key=lambda name: (len(name), name))
     if len(names) > MAX_FILES:
@@ -105,7 +106,7 @@ def load(folder: Path, trust: Trust) -> Recording:
     for name in names:
         if name.endswith(".cose"):
             try:
-                made, holder = _event(folder / name, chain, trust)
+                made, holder = _event(folder / name, chains, trust)
                 _take(recording, made, holder)
             except (WireError, ManifestError, EvidenceError) as error:
                 recording.note(f"{name} proves nothing: {error}")
@@ -117,26 +118,36 @@ def load(folder: Path, trust: Trust) -> Recording:
     return recording
 
 
-def _chain(folder: Path) -> list[bytes]:
-    for place in (folder / "chain.pem", folder.parent / "chain.pem"):
-        contents = files.read(place, _MAX_SMALL)
-        if contents is not None:
-            try:
-                return chain_from_pem(contents.decode("ascii", "replace"), str(place))
-            except KeysError as error:
-                raise EvidenceError(str(error)) from None
-    raise EvidenceError(f"{folder} holds no chain.pem, the certificates of the device that recorded")
+def _chains(folder: Path) -> list[list[bytes]]:
+    """The certificates of the device: of the key that signed first, and of each that was renewed during the recording."""
+    places = [folder / "chain.pem", folder.parent / "chain.pem"]
+    first = next((place for place in places if place.exists()), None)
+    if first is None:
+        raise EvidenceError(f"{folder} holds no chain.pem, the certificates of the device that recorded")
+    with files.translated(folder):
+        renewed = sorted(folder.glob("chain-*.pem"))[:_MAX_CHAINS]
+    found = []
+    for place in (first, *renewed):
+        contents = files.read(place, _MAX_SMALL) or b""
+        try:
+            found.append(chain_from_pem(contents.decode("ascii", "replace"), str(place)))
+        except KeysError as error:
+            raise EvidenceError(str(error)) from None
+    return found
 
 
-def _event(path: Path, chain: list[bytes], trust: Trust) -> tuple[Event, Holder]:
+def _event(path: Path, chains: list[list[bytes]], trust: Trust) -> tuple[Event, Holder]:
     """The event in a file, proven by the device's key, and its certificates at the event's time (today if its clock was unset)."""
     envelope = files.read(path, _MAX_SMALL)
     if envelope is None:
         raise EvidenceError("it is gone")
-    claimed = event.decode(cose.parse(envelope).payload)
-    holder = trust.holder(chain, claimed.at if claimed.clock else trust.now_ms)
-    if isinstance(holder, str):
-        raise EvidenceError(holder)
+    parts = cose.parse(envelope)
+    claimed = event.decode(parts.payload)
+    holders = [trust.holder(chain, claimed.at if claimed.clock else trust.now_ms) for chain in chains]
+    known = [one for one in holders if not isinstance(one, str)]
+    if not known:
+        raise EvidenceError(str(holders[0]))
+    holder = next((one for one in known if one.kid == parts.headers.get(cose.KID)), known[0])
     kid, check = holder.kid, holder.check
     made = event.decode(cose.verify(envelope, event.CONTEXT, lambda asked: check if asked == kid else None).payload)
     if made.device != holder.device:
@@ -149,6 +160,8 @@ def _take(recording: Recording, made: Event, holder: Holder) -> None:
     named = made.data.get("recording")
     if not isinstance(named, bytes) or named.hex() != (recording.name or named.hex()):
         raise EvidenceError("it is of another recording")
+    if made.device != (recording.device or made.device):
+        raise EvidenceError(f"{made.device} signed it, and the recording is of {recording.device}")
     recording.name, recording.device = named.hex(), made.device
     if made.type == _STOPPED:
         recording.stopped_at = fields.uint(made.data.get("segments"), "segments", 0, SEGMENTS_MAX)

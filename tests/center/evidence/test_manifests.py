@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from agent.keys.chain import load_roots
+from agent.keys.credentials import chain_from_pem
+from agent.keys.file import FileKey
+from agent.keys.request import certificate_request
 from agent.wire import cose
 from center.database import Database
 from center.evidence import custody, files
 from center.evidence.errors import EvidenceError, StoreError
 from center.evidence.manifests import Manifests
 from center.evidence.receipts import Receipts
+from center.evidence.recording import load
 from center.evidence.store import Limits, Store
+from center.evidence.trust import Trust
 from center.evidence.tus import RefusedError
 from center.report import Report
 from tests.center.evidence.site import Segment, Site, random_segment
@@ -86,6 +92,34 @@ def test_the_same_told_twice_is_one_and_two_different_ones_are_an_incident(
     found = desk.manifests.find(badge.name, recording.hex(), 1)
     assert found is not None
     assert found[0].sha256 == first.sha256
+
+
+def test_a_key_that_was_renewed_during_the_recording_is_shown_beside(desk: Desk, site: Site, badge: Device) -> None:
+    recording = os.urandom(16)
+    site.signs(badge, random_segment(1, 100, recording))
+    path = site.pki.directory / f"{badge.name}-renewed.key"
+    renewed = FileKey.generate(str(path))
+    issued = site.pki.authority.issue(
+        "device", certificate_request(renewed, badge.name), badge.name, site.pki.now_ms, 5
+    )
+    badge.signer, badge.certificates = renewed, chain_from_pem(issued.chain_pem, badge.name)
+    site.hears(badge.greeting())
+    site.signs(badge, random_segment(2, 100, recording))
+    desk.follow()
+    folder = desk.store.recording(badge.name, recording.hex())
+    assert (folder / "chain.pem").read_text() == site.pki.issued[badge.name].chain_pem
+    assert (folder / f"chain-{renewed.kid.hex()}.pem").read_text() == issued.chain_pem
+
+    trust = Trust(load_roots(site.pki.authority.root_pem), (), site.pki.now_ms)
+    found = load(folder, trust)
+    assert (sorted(found.told), found.notes) == ([1, 2], [])
+
+    other = site.badge(f"other-{badge.name}")
+    (folder / "chain-other.pem").write_text(site.pki.issued[other.name].chain_pem)
+    (folder / "000003.cose").write_bytes(site.signs(other, random_segment(3, 100, recording)).envelope)
+    found = load(folder, trust)
+    assert (sorted(found.told), found.device) == ([1, 2], badge.name)
+    assert f"{other.name} signed it" in found.notes[0]
 
 
 def test_it_goes_on_where_it_was_and_begins_again_with_a_new_database(desk: Desk, site: Site, badge: Device) -> None:
