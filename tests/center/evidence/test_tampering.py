@@ -182,6 +182,19 @@ def test_all_signatures_removed(units: list[Unit], verify: Verify) -> None:
     assert verdict.device == ""
 
 
+def test_encoded_again(units: list[Unit], trust: Trust, tmp_path: Path) -> None:
+    path = tmp_path / "again.mp4"
+    with av.open(io.BytesIO(mp4(units)), "r") as one, av.open(str(path), "w") as out:
+        track = out.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
+        track.width, track.height, track.pix_fmt = one.streams.video[0].width, one.streams.video[0].height, "yuv420p"
+        for frame in one.decode(video=0):
+            out.mux(track.encode(frame))
+        out.mux(track.encode(None))
+    verdict = verify_clip(path, trust)
+    assert set(letters(verdict)) == {"a"}
+    assert "there is no signature in the stream" in verdict.notes
+
+
 def test_two_recordings_joined(items: list[Item], units: list[Unit], badge: Device, verify: Verify) -> None:
     verdict = verify(mp4([*units[: 2 * GOP], *signed(items[: len(items) // 3], badge)]))
     assert letters(verdict)[:2] == "pp"

@@ -1,9 +1,11 @@
 """Verdicts on exported folders: the files, their manifests, the chain between them, the keys, and what is not there."""
 
+import io
 import json
 import os
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,18 @@ from PIL import Image
 
 from agent.keys.chain import load_roots
 from agent.keys.revocation import load_lists
+from agent.wire import cbor, cose
 from center.evidence import cli
+from center.evidence.compare import compare
 from center.evidence.errors import EvidenceError
 from center.evidence.picture import COLOURS
 from center.evidence.segment import NotCustodianError
+from center.evidence.stream import read_clip
 from center.evidence.timeline import ALTERED, MISSING, Verdict
 from center.evidence.trust import Trust
 from devices.video_badge.manifest import TYPE
-from devices.video_badge.media import Item, Picture
+from devices.video_badge.media import Item, Picture, Sound
+from devices.video_badge.stream import content
 from tests.center.evidence.exported import Exported
 from tests.center.scripted import Device, Pki
 from tests.devices.video_badge.footage import BEGIN_US, UNIX_MS, footage
@@ -259,6 +265,60 @@ def test_manifests_by_another_device(twin: Exported, trust: Trust, pki: Pki) -> 
     assert verdict.seconds == []
     assert not verdict.proven
     assert any("proves nothing" in note for note in verdict.notes)
+
+
+def test_a_manifest_that_was_rewritten_for_another_file(twin: Exported, trust: Trust, pki: Pki) -> None:
+    """Another file, and a manifest that fits it: under the badge's name by a stranger's key, or under the signature that was there."""
+    other = b"another file"
+    data = twin.manifests[1].data() | {"bytes": len(other), "sha256": sha256(other).digest()}
+    stranger = Device("badge-001", pki.device("badge-011").signer, twin.device.certificates, 1, UNIX_MS)
+    forged = stranger.event(TYPE, data)
+    true = cose.parse(twin.path(2, "cose").read_bytes())
+    renamed = (
+        b"\xd2\x84" + cbor.dumps(true.protected) + b"\xa0" + cbor.dumps(forged.payload) + cbor.dumps(true.signature)
+    )
+    twin.path(2).write_bytes(other)
+    for envelope in (forged.envelope, renamed):
+        twin.path(2, "cose").write_bytes(envelope)
+        verdict = twin.sealed_verdict(trust)
+        assert letters(verdict) == "ppaapp"
+        assert reasons(verdict) == "segment 2 has no signed manifest"
+
+
+def test_a_manifest_in_another_devices_name(twin: Exported, trust: Trust) -> None:
+    told = Device("badge-055", twin.device.signer, twin.device.certificates, 1, UNIX_MS)
+    twin.path(2, "cose").write_bytes(told.event(TYPE, twin.manifests[1].data()).envelope)
+    assert letters(twin.sealed_verdict(trust)) == "ppaapp"
+
+
+def test_sound_that_was_added(
+    original: Exported, tmp_path: Path, badge: Device, trust: Trust, items: list[Item]
+) -> None:
+    silent = Exported(tmp_path / "silent", badge, [item for item in items if not isinstance(item, Sound)])
+    silent.resealed(2, lambda _: original.plain[1])
+    verdict = silent.verdict(trust)
+    assert letters(verdict) == "ppaapp"
+    assert "the sound was added" in reasons(verdict)
+
+
+def test_sound_that_was_moved(twin: Exported, trust: Trust) -> None:
+    def later(plain: bytes) -> bytes:
+        at = plain.index(b"tfdt", plain.index(b"tfdt") + 1) + 8
+        return plain[:at] + (int.from_bytes(plain[at : at + 8], "big") + 4800).to_bytes(8, "big") + plain[at + 8 :]
+
+    twin.resealed(2, later)
+    verdict = twin.verdict(trust)
+    assert letters(verdict) == "ppaapp"
+    assert "the sound was moved to other times" in reasons(verdict)
+
+
+def test_what_makes_a_clip_unfit_is_a_difference(original: Exported) -> None:
+    known = original.manifests[0].contents
+    assert known is not None
+    clip = read_clip(io.BytesIO(original.plain[0]))
+    assert compare(clip, content.read(known.content)).all() == []
+    clip.problems.append("a track that nobody knows")
+    assert compare(clip, content.read(known.content)).all() == ["a track that nobody knows"]
 
 
 def test_streams_by_another_device(tmp_path: Path, trust: Trust, pki: Pki, badge: Device, items: list[Item]) -> None:
