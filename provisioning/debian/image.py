@@ -7,6 +7,7 @@ The package's scripts know how to work in another tree, so the image's architect
 import argparse
 import contextlib
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -61,9 +62,12 @@ def install(image: Path, package: Path, configuration: Path | None) -> None:
     if os.geteuid():
         raise PackageError("to mount an image takes root: sudo scripts/image …")
     with _mounted(image) as root:
-        if not (root / "var/lib/dpkg/status").exists():
-            raise PackageError(f"{image} holds no Debian system")
-        options = [f"--root={root}", "--log=/dev/null", "--force-script-chrootless"]
+        theirs, ours = _architecture(image, root), _run("dpkg-deb", "--field", str(package), "Architecture").strip()
+        if theirs != ours:
+            raise PackageError(
+                f"{package.name} is for {ours}, and {image.name} is of {theirs}: scripts/deb --architecture"
+            )
+        options = [f"--root={root}", "--log=/dev/null", "--force-script-chrootless", "--force-architecture"]
         _run("dpkg", *options, "--install", str(package))
         if configuration is not None:
             for file in sorted(configuration.iterdir()):
@@ -71,6 +75,16 @@ def install(image: Path, package: Path, configuration: Path | None) -> None:
                 shutil.copyfile(file, target)
                 shutil.chown(target, 0, (root / "etc/dabyl").stat().st_gid)
                 target.chmod(0o640)
+
+
+def _architecture(image: Path, root: Path) -> str:
+    """That of the C library that is installed below ``root``."""
+    status = root / "var/lib/dpkg/status"
+    text = status.read_text(encoding="utf-8", errors="replace") if status.exists() else ""
+    found = re.search(r"^Package: libc6\n(?:.+\n)*?Architecture: (\S+)$", text, re.MULTILINE)
+    if found is None:
+        raise PackageError(f"{image} holds no Debian system")
+    return found[1]
 
 
 @contextlib.contextmanager
@@ -84,7 +98,7 @@ def _mounted(image: Path) -> Iterator[Path]:
             _run("umount", name)
 
 
-def _run(program: str, *arguments: str) -> None:
+def _run(program: str, *arguments: str) -> str:
     path = shutil.which(program)
     if path is None:
         raise PackageError(f"{program} is missing")
@@ -92,6 +106,7 @@ def _run(program: str, *arguments: str) -> None:
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise PackageError(f"{program} refused: {said[-1] if said else done.returncode}")
+    return done.stdout
 
 
 def main(arguments: list[str]) -> int:

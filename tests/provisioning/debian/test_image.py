@@ -1,6 +1,7 @@
 """The package in an image: found in its partition table, mounted, installed, configured, and let go again."""
 
 import pathlib
+import re
 import struct
 import subprocess
 
@@ -47,6 +48,17 @@ def test_a_wrong_path_is_told(tmp_path: pathlib.Path, capsys: pytest.CaptureFixt
     assert "none does not exist" in capsys.readouterr().err
 
 
+def relabelled(package: pathlib.Path, folder: pathlib.Path, architecture: str) -> pathlib.Path:
+    """The same package, said to be for another architecture; nothing of it is run here."""
+    tree, made = folder / "tree", folder / "relabelled.deb"
+    subprocess.run(["/usr/bin/dpkg-deb", "--raw-extract", package, tree], check=True)
+    control = tree / "DEBIAN" / "control"
+    text = control.read_text(encoding="utf-8")
+    control.write_text(re.sub("Architecture: .*", f"Architecture: {architecture}", text), encoding="utf-8")
+    subprocess.run(["/usr/bin/dpkg-deb", "-Znone", "--build", tree, made], check=True, capture_output=True)
+    return made
+
+
 @pytest.mark.dpkg
 @pytest.mark.loop
 def test_the_package_is_put_into_an_image(
@@ -62,16 +74,19 @@ def test_the_package_is_put_into_an_image(
             (root / "var/lib/dpkg" / folder).mkdir(parents=True)
         (root / "etc").mkdir()
         # What the package depends on is there, as in any image.
-        installed = (
-            "Package: {}\nStatus: install ok installed\nVersion: {}\nArchitecture: all\nMaintainer: x\nDescription: x\n"
-        )
+        installed = "Package: {}\nStatus: install ok installed\nVersion: {}\nArchitecture: arm64\nMaintainer: x\nDescription: x\n"
         here = [("python3", "3.11.2"), ("libc6", "2.36"), ("systemd", "252")]
         (root / "var/lib/dpkg/status").write_text("\n".join(installed.format(*one) for one in here), encoding="utf-8")
     configuration = tmp_path / "sos-0001"
     configuration.mkdir()
     (configuration / "agent.toml").write_text('[device]\nid = "sos-0001"\n', encoding="utf-8")
 
-    assert image.main([str(made), "--package", str(package), "--configuration", str(configuration)]) == 0
+    foreign = package
+    if "arm64" not in package.name:
+        assert image.main([str(made), "--package", str(package)]) == 1
+        assert "raspios.img is of arm64: scripts/deb --architecture" in capsys.readouterr().err
+        foreign = relabelled(package, tmp_path, "arm64")
+    assert image.main([str(made), "--package", str(foreign), "--configuration", str(configuration)]) == 0
     mounts = pathlib.Path("/proc/mounts").read_text(encoding="utf-8")
     assert str(tmp_path) not in mounts
     with image._mounted(made) as root:
