@@ -23,8 +23,9 @@ _DAY_US = 86_400 * _MICROSECONDS
 
 @dataclass(frozen=True, slots=True)
 class TrackContent:
-    """One track: SHA-256 over the SHA-256 of each of its parts (slice, frame of sound, sample), ``ticks`` a second, where its first sample begins after the segment's first picture
-    (microseconds), and from each sample to the next as runs ``(samples, ticks each)``; of the last sample its duration.
+    """One track: SHA-256 over the SHA-256 of each of its parts (slice, frame of sound, sample), ``ticks`` a second, where its first
+    sample begins after the segment's first picture (microseconds), and from each sample to the next as runs ``(samples, ticks each)``;
+    of the last sample its duration.
     """
 
     digest: bytes
