@@ -18,6 +18,8 @@ from provisioning.messages import LANGUAGES, chosen, text
 
 COPIES = ("copy", "install")
 """Steps that show on a terminal how much has gone over."""
+STOPPED = 130
+"""Exit code after Ctrl-C."""
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
 FILE = click.Path(dir_okay=False, path_type=Path)
 _PASSPHRASE_LIMIT = 1024
@@ -45,6 +47,9 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
             raise Told(error, chosen(options["language"])) from None
         except PassphraseError:
             raise Told(SetupError("passphrase"), chosen(options["language"])) from None
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("\n" + text(chosen(options["language"]), "guide.stopped"), err=True)
+            return STOPPED
 
     wrapped: Callable[..., Any] = told
     for option in (

@@ -13,17 +13,20 @@ from provisioning.batch import translated
 from provisioning.bench import TREE, opened
 from provisioning.cable.contents import Bundle
 from provisioning.cable.enrolment import Bench, enrol
+from provisioning.cable.flashing import flash
 from provisioning.cable.ports import boards
 from provisioning.cable.prompt import Prompt
-from provisioning.cli.common import Telling, Told, asked_passphrase
+from provisioning.cli.common import STOPPED, Telling, Told, asked_passphrase
 from provisioning.cli.person import Person
-from provisioning.errors import CableError, ProvisionError, SetupError
+from provisioning.errors import ProvisionError, SetupError
 from provisioning.firmware.modules import kinds
 from provisioning.inventory.errors import InventoryError
 from provisioning.inventory.record import REVOKED, VERIFIED, Device
 from provisioning.messages import LANGUAGES, text, wished
 
 TRIES = 3
+SETTLE_S = 1.0
+MENDED_BY_FLASHING = ("no-prompt", "micropython-old", "micropython-mpy", "board-full", "board-small", "flash", "image")
 NAMES = ("English", "Русский", "Қазақша")
 
 
@@ -39,7 +42,7 @@ def guide(installation: Path, passphrase: str | None, port: str | None, asked: s
         raise Told(error, language) from None
     except (KeyboardInterrupt, click.Abort):
         click.echo("\n" + text(language, "guide.stopped"), err=True)
-        return 1
+        return STOPPED
 
 
 def _is_left(device: Device, boards: Collection[str]) -> bool:
@@ -98,11 +101,17 @@ def _all(bench: Bench, firmware: Callable[[str], Bundle], left: list[Device], pe
 
 def _one(bench: Bench, firmware: Callable[[str], Bundle], device: Device, person: Person, language: str) -> bool:
     """Enrol one device, as often as the person wants to try; False if it is skipped."""
+    image = ""
     while True:
+        telling = Telling(language)
         try:
             bundle = firmware(device.kind)
-            with Prompt(person.plug(device)) as prompt:
-                press = enrol(bench, bundle, device.name, prompt, Telling(language), lambda: person.press(device))
+            port = person.plug(device)
+            if image:
+                telling.step("flash")
+                flash(port, Path(image))
+            with Prompt(port) as prompt:
+                press = enrol(bench, bundle, device.name, prompt, telling, lambda: person.press(device))
         except (AuthorityError, InventoryError, KeysError) as error:
             problem: ProvisionError = translated(error)
         except ProvisionError as error:
@@ -111,12 +120,24 @@ def _one(bench: Bench, firmware: Callable[[str], Bundle], device: Device, person
             click.echo(text(language, "guide.pressed", seconds=press.seconds, name=device.name), err=True)
             return True
         click.echo("\n! " + problem.told(language), err=True)
-        answer = click.prompt(
-            text(language, "guide.again"), default="", show_default=False, prompt_suffix="\n> ", err=True
-        )
-        if answer.strip().lower()[:1] == "q":
-            raise click.Abort
-        if answer.strip().lower()[:1] == "s":
+        if problem.key in MENDED_BY_FLASHING:
+            click.echo(text(language, "guide.flash"), err=True)
+        answer = _answer(language)
+        if answer == "s":
             return False
-        if isinstance(problem, CableError):
-            time.sleep(1)  # a board that was plugged in again starts
+        image = answer.removeprefix("f ").strip() if answer.startswith("f ") else ""
+        time.sleep(SETTLE_S)  # a board that was plugged in again starts
+
+
+def _answer(language: str) -> str:
+    """What to do after a problem.
+
+    Raises:
+        click.Abort: end.
+    """
+    answer: str = click.prompt(
+        text(language, "guide.again"), default="", show_default=False, prompt_suffix="\n> ", err=True
+    ).strip()
+    if answer == "q":
+        raise click.Abort
+    return answer
