@@ -16,7 +16,7 @@ MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 """Debian's name of an architecture, and that of wheels. 32-bit ARM has no wheel of `cryptography` that is new enough."""
 PYTHONS = ("3.11", "3.13")
 """Those of Debian and Raspberry Pi OS 12 and 13."""
-EXTRAS = ("gpio", "crosswalk", "hsm")
+EXTRAS = ("gpio", "crosswalk", "badge", "hsm")
 FROM_DEBIAN = {"lgpio": "python3-lgpio"}
 """Left to the system: they fit its kernel and its Python."""
 UNUSED = ("setuptools", "_distutils_hack", "pkg_resources", "distutils-precedence.pth", "bin")
