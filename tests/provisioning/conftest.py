@@ -87,12 +87,19 @@ class Works:
             self.loop.do(self.workshop.board.press(32))
 
     def enrol(
-        self, name: str, steps: Steps | None = None, *, board: str = "", replace: bool = False, **changed: Any
+        self,
+        name: str,
+        steps: Steps | None = None,
+        *,
+        board: str = "",
+        replace: bool = False,
+        hand: Callable[[], None] | None = None,
+        **changed: Any,
     ) -> Press:
-        """Plug in the board, which was made for the device ``board``, and enrol it as ``name``."""
+        """Plug in the board, which was made for the device ``board``, and enrol it as ``name``; ``hand`` presses, or does something else."""
         bench = dataclasses.replace(self.bench, **changed)
         with Prompt(self.plug(board or name), silence_s=5) as prompt:
-            return enrol(bench, self.bundle, name, prompt, steps or Steps(), self.press, replace=replace)
+            return enrol(bench, self.bundle, name, prompt, steps or Steps(), hand or self.press, replace=replace)
 
     def good(self, name: str) -> list[int]:
         """Certificates of the name that are not revoked."""

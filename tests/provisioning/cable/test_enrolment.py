@@ -177,6 +177,21 @@ def test_a_wifi_that_is_not_there_is_named_as_the_cause(works: Works) -> None:
     assert works.bench.inventory.get("sos-9").state == ENROLLED
 
 
+def test_only_a_press_of_this_device_is_a_press(works: Works) -> None:
+    works.plan("sos-9")
+
+    def open_the_enclosure() -> None:
+        works.loop.do(works.workshop.board.release(33))
+
+    began = works.bench.listener.now
+    with pytest.raises(ContactError) as caught:
+        works.enrol("sos-9", hand=open_the_enclosure, press_s=5)
+    assert caught.value.key == "no-press"
+    assert works.bench.inventory.get("sos-9").state == ENROLLED
+    seen = works.bench.listener.wait(lambda event: event["type"] == "dabyl.tamper.opened", 0, since=began)
+    assert seen is not None
+
+
 def test_a_prompt_needs_a_port_with_a_board_at_it(tmp_path: pathlib.Path) -> None:
     with pytest.raises(CableError) as caught:
         Prompt(str(tmp_path / "no-port"))
