@@ -28,6 +28,7 @@ To see it work
   demo                broker, center and two simulated buttons; press them and watch
   simulate badge      a video badge that records, offloads, and what is received, laid out to be judged
   simulate board      a microcontroller's firmware on a simulated board, pressed and cut off its power
+  simulate hub        a school's wired panic buttons, their cables and analog modules
   simulate street     a crossing with people, vehicles and weather, and what its controller makes of them
 
   dabyl COMMAND --help tells more, with examples.  dabyl --version prints the version.
