@@ -96,7 +96,7 @@ class Works:
         hand: Callable[[], None] | None = None,
         **changed: Any,
     ) -> Press:
-        """Plug in the board, which was made for the device ``board``, and enrol it as ``name``; ``hand`` presses, or does something else."""
+        """Plug in the board, which was made for the device ``board``, and enrol it as ``name``; ``hand`` presses, or does else."""
         bench = dataclasses.replace(self.bench, **changed)
         with Prompt(self.plug(board or name), silence_s=5) as prompt:
             return enrol(bench, self.bundle, name, prompt, steps or Steps(), hand or self.press, replace=replace)
