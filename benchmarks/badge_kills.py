@@ -57,12 +57,13 @@ class _Trial:
         await asyncio.sleep(self._rng.uniform(*AFTER_S))
         await scene.end_agent(signal.SIGKILL)
         handed = [one for one, _at_ns in scene.camera.handed()]
-        begin = max(n for n, one in enumerate(handed) if one == 0)  # the camera counts anew at each start
+        handed = handed[max(n for n, one in enumerate(handed) if one == 0) :]  # the camera counts anew at each start
         shown = await asyncio.to_thread(self._shown)
-        if not shown:
+        if not shown or shown[0] not in handed:
             raise BenchmarkError("after a kill there is no recording")
-        self.lost.append(handed[-1] - shown[-1])
-        self.holes += shown != handed[begin:][shown[0] : shown[0] + len(shown)]
+        due = handed[handed.index(shown[0]) :]
+        self.lost.append(len(due) - len(shown))
+        self.holes += shown != due[: len(shown)]
 
     def _shown(self) -> list[int]:
         """The numbers of the pictures of the newest recording."""
