@@ -50,6 +50,12 @@ def test_each_key_is_required_and_of_its_type(name: str) -> None:
             Manifest.of(WHOLE.data() | {name: wrong})
 
 
+@pytest.mark.parametrize("n", [0, manifest.SEGMENTS_MAX + 1])
+def test_a_number_that_no_segment_has_is_refused(n: int) -> None:
+    with pytest.raises(ManifestError, match="'n'"):
+        Manifest.of(WHOLE.data() | {"n": n})
+
+
 @given(
     st.dictionaries(
         st.sampled_from([*WHOLE.data(), "last", "missing"]),
