@@ -147,6 +147,9 @@ class Register:
             for end, entry in log.since(self._read_to):
                 self._take(entry, end)
             self._memory.execute("COMMIT")
+        except AuthorityStateError:
+            self._forget()
+            raise
         except (KeyError, ValueError, TypeError, OverflowError, sqlite3.IntegrityError):
             self._forget()
             raise AuthorityStateError(f"the audit log {self._path} is damaged: restore it from the backup") from None

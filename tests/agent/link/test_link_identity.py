@@ -62,6 +62,7 @@ def test_a_bad_one_costs_no_wait(
                 await rig.until(lambda: rig.link.up)
                 assert set(broker.shown) == {"pillar-017"}
                 assert "no connection" not in rig.log.said
+                assert rig.log.said.count("connected") == len(broker.shown) == 2
 
     play(scenario())
 
@@ -74,9 +75,9 @@ def test_one_is_tried_where_the_old_one_never_connects(play: Any, serve: Any, au
         async with serve(broker) as port:
             rig = Rig([port], authority)
             rig.link._brokers[0].update(certificate=ended[0], key=ended[1])
+            rig.link._path._rounds = 20  # by now it waits for minutes
             async with running(rig):
                 await rig.until(lambda: "no connection" in rig.log.said)
-                rig.link._path._rounds = 20  # and by now it waits for minutes
                 assert await rig.link.try_identity(*new) == ""
                 assert rig.link.up
 

@@ -96,6 +96,7 @@ def test_a_log_that_came_from_a_backup_is_read_anew(tmp_path: Path, register: Re
 )
 def test_damage_anywhere_is_refused_every_time(tmp_path: Path, register: Register, line: bytes) -> None:
     fill(register, range(2))
+    assert len(register.records()) == 2
     path = tmp_path / "audit.jsonl"
     path.write_bytes(path.read_bytes() + line + b"\n")
     fill_line = b'{"action": "crl", "at_ms": 5}\n'
