@@ -19,6 +19,8 @@ MAX_RECORDINGS = 60
 """In one picture; a page has room for all."""
 _MOST_TOLD = 100
 _WIDTH, _MARGIN, _BAR, _ROW = 1200, 40, 46, 150
+_LEAST = {PROVEN: 1, ALTERED: 4, MISSING: 4}
+"""Pixels of a second: one bad second in hours must be seen."""
 _INK, _FAINT, _PAPER = "#1a1a1a", "#666666", "#ffffff"
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 
@@ -58,7 +60,7 @@ def html(verdicts: Sequence[Verdict]) -> bytes:
 _STYLE = (
     "body{font:16px/1.45 system-ui,sans-serif;color:#1a1a1a;background:#fff;max-width:72rem;margin:2rem auto;padding:0 1rem}"
     "h1{font-size:1.5rem}h2{font-size:1.1rem;margin:2rem 0 .3rem;overflow-wrap:anywhere}"
-    ".bar{display:flex;height:3.5rem;border:1px solid #1a1a1a}.bar i{flex-basis:0;min-width:1px}"
+    ".bar{display:flex;height:3.5rem;border:1px solid #1a1a1a}.bar i{flex-basis:0;min-width:1px}.bar .altered,.bar .missing{min-width:4px}"
     ".scale{display:flex;justify-content:space-between;margin:.2rem 0}"
     "td{padding:.15rem 1.2rem .15rem 0;vertical-align:top}td:first-child{font-variant-numeric:tabular-nums;white-space:nowrap}"
     ".legend span{display:inline-block;width:1.4em;height:1em;border:1px solid #1a1a1a;margin:0 .4em 0 1.2em;vertical-align:-.1em}"
@@ -92,8 +94,8 @@ def _row(draw: ImageDraw.ImageDraw, verdict: Verdict, top: int, font: ImageFont.
     order = (PROVEN, MISSING, ALTERED)
     for second in verdict.seconds:
         begin = _MARGIN + second.number * width // count
-        end = max(begin + 1, _MARGIN + (second.number + 1) * width // count)
-        for column in range(begin, end):
+        end = max(begin + _LEAST[second.verdict], _MARGIN + (second.number + 1) * width // count)
+        for column in range(begin, min(end, _MARGIN + width)):
             known = worst.get(column)
             if known is None or order.index(second.verdict) > order.index(known.verdict):
                 worst[column] = second

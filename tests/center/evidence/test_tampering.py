@@ -85,6 +85,7 @@ def test_intact(units: list[Unit], verify: Verify) -> None:
     assert verdict.proven
     assert verdict.device == "badge-001"
     assert verdict.total_s(PROVEN) == 6
+    assert all(second.pictures_only for second in verdict.seconds)
 
 
 @pytest.mark.parametrize("suffix", ["ts", "mkv", "mp4"])
