@@ -16,7 +16,6 @@ from provisioning.firmware.micropython import ATTRIBUTES
 from provisioning.firmware.nodes import Rewriter, walk, walked
 from provisioning.firmware.returns import ends, returns, settled
 from provisioning.firmware.scopes import COMPREHENSIONS, FUNCTIONS, LOCAL, bound
-from provisioning.firmware.shorten import asked_of_modules
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 STAYS = (*FUNCTIONS, ast.ClassDef, ast.Yield, ast.YieldFrom, ast.Global, ast.Nonlocal)
@@ -30,10 +29,14 @@ def inlined(files: list[File], fixed: set[str]) -> None:
     statements = [node for file in files for node in file.statements()]
     tell_apart(statements)
     nodes = walked(statements)
-    kept = fixed | ATTRIBUTES | asked_of_modules(nodes) | {name for file in files for name in file.exports}
+    kept = fixed | ATTRIBUTES | {name for file in files for name in file.exports}
     asked = Counter(name for node in nodes for name in _asked(node))
     named = Counter(one.id if isinstance(one, ast.Name) else one.name for one in _defined(statements))
-    once = {name for name, count in asked.items() if count == 1 and named[name] == 1 and name not in kept}
+    once = {
+        name
+        for name, count in asked.items()
+        if count == 1 and named[name] == 1 and name not in kept and name[:2] != "__"
+    }
     work = _Inline(once, {name for node in nodes for name in _stored(node)})
     bodies = [statements, *(node.body for node in statements if isinstance(node, ast.ClassDef))]
     functions = [(node, body is not statements) for body in bodies for node in body if isinstance(node, Function)]
@@ -201,7 +204,7 @@ class _Inline(Rewriter):
             return None
         self.finish(function)
         if how == _AS_EXPRESSION:
-            fits = _is_expression(function) and self._all_simple(function, given)
+            fits = _is_expression(function) and all(self._is_simple(value) for _name, value in given)
         else:
             fits = how == _WITH_RETURNS or settled(function.body, None) is not None
         return self._renamed(function, given, how) if fits else None
@@ -258,10 +261,6 @@ class _Inline(Rewriter):
             gives = self._fresh()
             body = settled(body, gives) or []
         return [*before, *body] or [ast.Pass()], gives
-
-    def _all_simple(self, function: Function, given: list[tuple[str, ast.expr]]) -> bool:
-        stored = bound_again(function)
-        return not stored and all(self._is_simple(value) for _name, value in given)
 
     def _fresh(self) -> ast.Name:
         self._count += 1

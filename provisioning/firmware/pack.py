@@ -30,6 +30,8 @@ LEAST_TABLES = 4
 """Fewer are not worth the function that unpacks them."""
 SELDOM = 4
 """A pair that stands in fewer places is not worth its code."""
+AT_ONCE = 6
+"""Pairs that are chosen before all are counted again, which takes most of the time; they have no character in common."""
 _BETWEEN = 256
 """The first of the characters after the texts, each another one, so that no pair with them is frequent."""
 
@@ -57,15 +59,20 @@ def pack(whole: list[str]) -> tuple[dict[str, bytes], bytes]:
     """Each text packed, and what the codes stand for."""
     joined = "".join(text + chr(_BETWEEN + place) for place, text in enumerate(whole))
     stands_for: dict[int, str] = {}
-    for code in CODES:
-        ((pair, count),) = Counter(map(str.__add__, joined, joined[1:])).most_common(1) or [("", 0)]
-        if count < SELDOM:
+    codes = iter(CODES)
+    while len(stands_for) < len(CODES):
+        taken = ""
+        for pair, count in Counter(map(str.__add__, joined, joined[1:])).most_common(AT_ONCE):
+            if count >= SELDOM and len(stands_for) < len(CODES) and not set(taken) & set(pair):
+                taken += pair
+                code = next(codes)
+                stands_for[code] = pair
+                joined = joined.replace(pair, chr(code))
+        if not taken:
             break
-        stands_for[code] = pair
-        joined = joined.replace(pair, chr(code))
     pairs = "".join(stands_for.get(code, "\0\0") for code in [0, *CODES[: len(stands_for)]])
-    codes = re.split(f"[{chr(_BETWEEN)}-\uffff]", joined)[:-1]
-    return {text: code.encode("latin-1") for text, code in zip(whole, codes, strict=True)}, pairs.encode("latin-1")
+    short = re.split(f"[{chr(_BETWEEN)}-\uffff]", joined)[:-1]
+    return {text: code.encode("latin-1") for text, code in zip(whole, short, strict=True)}, pairs.encode("latin-1")
 
 
 def _unpacking(pairs: bytes, asked: set[str]) -> list[ast.stmt]:
