@@ -16,7 +16,7 @@ from devices.crosswalk.worlds import Move, PromiseError, World, quiet
 LONG_AGO_MS = 5000
 """Nothing in a model looks further back."""
 LOOKS_BACK_MS = {
-    **dict.fromkeys(("_since_at_ms", "_right_at_ms", "_low_at_ms", "_sampled_at_ms", "_watched_at_ms"), LATE_MS),
+    **dict.fromkeys(("_since_at_ms", "_right_at_ms", "_low_at_ms", "_sampled_at_ms"), LATE_MS),
     "since_at_ms": 0,
     "off_at_ms": relay.PULSE_MS + 1,
 }

@@ -4,9 +4,9 @@ Nothing here needs to know the pattern's phase: every pattern lights each lamp, 
 while the beacon flashes, a lamp without a current in its band for ``LATE_MS`` is ``dead``, one without a moment of darkness is
 ``stuck-on``; while it is dark, a lamp with current is ``stuck-on``. Too much current is ``short``, and the lamp is let go until the next
 activation tries it again; the other side flashes on in any case. All within a second, if each lamp is sampled every 400 ms while it is
-dark, and without a gap while it flashes. What a gap may have hidden is not judged: a flash of 50 ms falls between samples that are farther
-apart, again and again if they keep step with it, and a sound lamp would be called dead. Without samples nothing is judged: that is a fault
-of the sensor.
+dark, and without a gap while it flashes. The time of a gap does not count: a flash of 50 ms falls between samples that are farther apart,
+again and again if they keep step with it, and a sound lamp would be called dead. Without samples nothing is judged: that is a fault of the
+sensor.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,6 @@ class Lamp:
         self._right_at_ms: int | None = None
         self._low_at_ms: int | None = None
         self._sampled_at_ms: int | None = None
-        self._watched_at_ms: int | None = None
         self._well_at_ms: int | None = None
         self._over = 0
 
@@ -61,7 +60,7 @@ class Lamp:
     def light(self, lit: bool, now_ms: int) -> None:
         """The beacon is lit, or dark, from now on; a shorted lamp gets another try."""
         self._lit = lit
-        self._since_at_ms = self._right_at_ms = self._low_at_ms = self._sampled_at_ms = self._watched_at_ms = now_ms
+        self._since_at_ms = self._right_at_ms = self._low_at_ms = self._sampled_at_ms = now_ms
         self._well_at_ms = None
         self._over = self.ma = 0
         if lit:
@@ -71,11 +70,7 @@ class Lamp:
         """Take a current."""
         if self._since_at_ms is None:
             self.light(False, now_ms)
-        assert self._sampled_at_ms is not None
-        if self._lit and now_ms > self._sampled_at_ms + self._gap_ms:
-            self._watched_at_ms = now_ms
-            self._well_at_ms = None
-        self._sampled_at_ms = now_ms
+        self._skip_gap(now_ms)
         self.ma = max(self.ma, ma)
         if ma <= self._off_ma:
             self._low_at_ms = now_ms
@@ -94,11 +89,21 @@ class Lamp:
         elif now_ms >= self._well_at_ms + HEALED_MS and self._lit == self._found_lit:
             self.fault = None
 
+    def _skip_gap(self, now_ms: int) -> None:
+        assert self._sampled_at_ms is not None
+        assert self._right_at_ms is not None
+        assert self._low_at_ms is not None
+        since_ms, self._sampled_at_ms = now_ms - self._sampled_at_ms, now_ms
+        if self._lit and since_ms > self._gap_ms:
+            self._right_at_ms += since_ms
+            self._low_at_ms += since_ms
+            if self._well_at_ms is not None:
+                self._well_at_ms += since_ms
+
     def _wrong(self, now_ms: int) -> str | None:
         assert self._since_at_ms is not None
         assert self._right_at_ms is not None
         assert self._low_at_ms is not None
-        assert self._watched_at_ms is not None
         if self._over >= SHORT_SAMPLES:
             return SHORT
         if not self._lit:
@@ -106,9 +111,9 @@ class Lamp:
             return STUCK_ON if now_ms >= settled_at_ms + STUCK_DARK_MS else None
         if self._let_go:
             return SHORT  # it is not driven: its darkness says nothing
-        if now_ms >= max(self._low_at_ms, self._watched_at_ms) + LATE_MS:
+        if now_ms >= self._low_at_ms + LATE_MS:
             return STUCK_ON
-        return DEAD if now_ms >= max(self._right_at_ms, self._watched_at_ms) + LATE_MS else None
+        return DEAD if now_ms >= self._right_at_ms + LATE_MS else None
 
 
 class Lamps:

@@ -88,7 +88,19 @@ def test_where_samples_are_too_far_apart_nothing_is_found_and_nothing_heals(what
     bench.step_ms = 50
     assert len(bench.run(2000)) == 1
     bench.step_ms = 100
+    bench.left = "good"
     assert bench.run(20_000) == []
+
+
+def test_the_time_of_gaps_does_not_count_and_the_rest_does() -> None:
+    bench = Bench()
+    bench.light(True)
+    bench.left = "dead"
+    found = []
+    for _ in range(8):
+        found += bench.run(200)
+        bench.now += 300
+    assert [faults for _ms, faults in found] == [{"left": "dead"}]
 
 
 @pytest.mark.parametrize("base", BASES)
