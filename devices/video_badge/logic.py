@@ -229,7 +229,7 @@ class VideoBadge:
             data["duration_ms"] = ended.duration_ms
         if self._recording == ended.recording:
             self._recording = None
-            if ended.by == "storage":  # for want of room; nobody has asked for it
+            if ended.by in ("storage", "defect"):  # nobody has asked for it
                 self._wanted = False
                 self._answer("ended", now_ms)
         effects: list[Effect] = [(EMIT, 0, "recording.stopped", data | self._where(now_ms))]

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from devices.video_badge import manifest
 from devices.video_badge.manifest import Contents, Manifest
 from devices.video_badge.media import Item, Picture
+from devices.video_badge.recording import Recording
 from devices.video_badge.reports import Began, Card, Ended, Frames, Gap, Room, Stored
 from devices.video_badge.ring import Ring
 from devices.video_badge.seal import Custodian, Sealer
@@ -29,28 +30,11 @@ WAITING_MAX = 16_000_000
 GAP_US = 1_000_000
 TELL_US = 1_000_000
 ROOM_EVERY_US = 10_000_000
+FAIL_AGAIN_US = 10_000_000
 IDLE_S = 0.5
 START, STOP, CLOSE = "start", "stop", "close"
 
 Report = Callable[[object], None]
-
-
-class _Recording:
-    """One recording in progress."""
-
-    def __init__(self, trigger: str, signer: MediaSigner) -> None:
-        self.name = os.urandom(manifest.RECORDING_LENGTH)
-        self.trigger = trigger
-        self.signer = signer
-        self.zero_us = 0  # the first picture
-        self.last_us = 0  # the last one that was taken
-        self.safe_us = 0  # the last one that is in the file
-        self.gap_us = 0  # before a picture that is not yet in the file
-        self.seen = False  # a picture
-        self.n = 0
-        self.prev = manifest.FIRST_PREV
-        self.segment: Segment | None = None
-        self.descriptor = -1
 
 
 class Recorder:
@@ -95,7 +79,9 @@ class Recorder:
         self._told_us = 0
         self._looked_us = -ROOM_EVERY_US
         self._largest = 0  # segment so far
-        self._recording: _Recording | None = None
+        self._free = 0  # bytes of room
+        self._failed_us = -FAIL_AGAIN_US
+        self._recording: Recording | None = None
         self._trouble: str | None = None
         self._lock = threading.Lock()
         self._card = Worker("badge card", self._card_failed)
@@ -148,8 +134,7 @@ class Recorder:
             try:
                 closed = self._do(got)
             except Exception as error:  # noqa: BLE001  a defect must be told, and must not end recording for good
-                self._recording = None
-                self._report(Card(f"the recorder failed, which is a defect: {type(error).__name__}: {error}"))
+                self._failed(error)
 
     def _do(self, got: Item | tuple[str, str] | None) -> bool:
         """One thing that came; whether it was the last."""
@@ -168,8 +153,19 @@ class Recorder:
             self._attend(got)
         elif self._recording is not None and self._recording.segment is not None:
             self._write(self._recording, self._recording.segment.flush())  # nothing comes that would push it
-        self._look_at_room()
+        if _now_us() - self._looked_us >= ROOM_EVERY_US:
+            self._look_at_room()
         return False
+
+    def _failed(self, error: Exception) -> None:
+        """A defect: say so, and begin anew unless that has just been tried."""
+        self._card_trouble(f"the recorder failed, which is a defect: {type(error).__name__}: {error}")
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            recording.drop()
+            resume = _now_us() - self._failed_us > FAIL_AGAIN_US
+            self._failed_us = _now_us()
+            self._tell_end(Ended(recording.name, "defect", recording.n, recording.lasted_ms, resume))
 
     def _attend(self, item: Item) -> None:
         if isinstance(item, Picture):
@@ -196,7 +192,7 @@ class Recorder:
             return
         items = self._ring.take()
         first = next((item for item in items if isinstance(item, Picture)), None)
-        self._recording = recording = _Recording(trigger, self._new_signer())
+        self._recording = recording = Recording(trigger, self._new_signer())
         pre_ms = 0 if first is None else (self._last_us - first.at_us) // 1000
         self._report(Began(recording.name, trigger, pre_ms))
         for item in items:
@@ -209,7 +205,10 @@ class Recorder:
             return
         self._recording = None
         self._cut(recording, recording.last_us + 1_000_000 // self._fps, last=True)
-        ended = Ended(recording.name, by, recording.n, max(0, recording.last_us - recording.zero_us) // 1000)
+        self._tell_end(Ended(recording.name, by, recording.n, recording.lasted_ms))
+
+    def _tell_end(self, ended: Ended) -> None:
+        """After all of its segments."""
 
         def told() -> None:
             self._report(ended)
@@ -223,7 +222,7 @@ class Recorder:
         if recording is not None:
             self._cut(recording, recording.last_us + 1_000_000 // self._fps, last=False)
 
-    def _record(self, recording: _Recording, item: Item) -> None:
+    def _record(self, recording: Recording, item: Item) -> None:
         if isinstance(item, Picture):
             if not recording.seen:
                 recording.seen = True
@@ -244,7 +243,7 @@ class Recorder:
             recording.last_us = item.at_us
         self._write(recording, data)
 
-    def _at_keyframe(self, recording: _Recording, picture: Picture) -> None:
+    def _at_keyframe(self, recording: Recording, picture: Picture) -> None:
         segment = recording.segment
         if segment is not None:
             half_us = 500_000 // self._fps
@@ -257,14 +256,11 @@ class Recorder:
             self._cut(recording, picture.at_us, last=False)
         self._open(recording, picture)
 
-    def _open(self, recording: _Recording, picture: Picture) -> None:
+    def _open(self, recording: Recording, picture: Picture) -> None:
         n = recording.n + 1
-        try:
-            _used, free = self._spool.room()
-        except OSError as error:
-            self._card_failed(error)
-            return
-        if free <= self._largest:
+        if self._free <= self._largest:
+            self._look_at_room()  # the center may have taken some
+        if self._free <= self._largest:
             self._end("storage")
             return
         try:
@@ -287,7 +283,7 @@ class Recorder:
         recording.n = n
         recording.segment = segment
 
-    def _cut(self, recording: _Recording, end_us: int, *, last: bool) -> None:
+    def _cut(self, recording: Recording, end_us: int, *, last: bool) -> None:
         """Finish the segment that is open, if one is."""
         segment = recording.segment
         if segment is None:
@@ -301,7 +297,7 @@ class Recorder:
         if recording.segment is not None:  # it could be written
             self._store(recording, segment, contents, last=last)
 
-    def _store(self, recording: _Recording, segment: Segment, contents: Contents, *, last: bool) -> None:
+    def _store(self, recording: Recording, segment: Segment, contents: Contents, *, last: bool) -> None:
         made = Manifest(
             recording.name,
             recording.n,
@@ -315,20 +311,23 @@ class Recorder:
             last,
         )
         self._largest = max(self._largest, segment.size)
+        self._free -= segment.size
         data = made.data()
         recording.prev = manifest.digest(data)
         recording.segment = None
         descriptor, recording.descriptor = recording.descriptor, -1
 
         def durable() -> None:
-            _synced(descriptor)
-            self._spool.keep_manifest(made)
-            self._spool.sync_names(made.recording, made.n)
-            self._report(Stored(data))
+            try:
+                _synced(descriptor)
+                self._spool.keep_manifest(made)
+                self._spool.sync_names(made.recording, made.n)
+            finally:  # the next segment names it
+                self._report(Stored(data))
 
         self._card.do(durable)
 
-    def _write(self, recording: _Recording, data: bytes) -> None:
+    def _write(self, recording: Recording, data: bytes) -> None:
         if not data:
             return
         view = memoryview(data)
@@ -346,13 +345,9 @@ class Recorder:
             recording.gap_us = 0
         self._hindered = False
 
-    def _give_up(self, recording: _Recording) -> None:
+    def _give_up(self, recording: Recording) -> None:
         """Leave the segment as it is on the disk: what is there is told as if it had been found after a power cut."""
-        recording.segment = None
-        os.close(recording.descriptor)
-        recording.descriptor = -1
-        recording.last_us = recording.safe_us
-        recording.gap_us = 0
+        recording.drop()
         path = self._spool.path(recording.name, recording.n, SEGMENT)
         try:
             left = recovered(path)
@@ -378,20 +373,19 @@ class Recorder:
                 self._spool.ended(left.recording)
 
     def _look_at_room(self) -> None:
-        now_us = _now_us()
-        if now_us - self._looked_us < ROOM_EVERY_US:
-            return
-        self._looked_us = now_us
+        self._looked_us = _now_us()
         try:
-            used, free = self._spool.room()
+            used, self._free = self._spool.room()
         except OSError as error:
             self._card_failed(error)
         else:
-            self._report(Room(100 * used // max(1, used + free)))
+            self._report(Room(100 * used // max(1, used + self._free)))
 
     def _card_failed(self, error: OSError) -> None:
         self._hindered = True
-        why = error.strerror or str(error)
+        self._card_trouble(error.strerror or str(error))
+
+    def _card_trouble(self, why: str) -> None:
         if why != self._trouble:
             self._trouble = why
             self._report(Card(why))

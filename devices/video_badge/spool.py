@@ -81,16 +81,16 @@ class Spool:
             sync_directory(os.fspath(path))
 
     def keep_manifest(self, manifest: Manifest) -> None:
-        """Keep an event's data until it is signed; a power cut may take it, and then the segment is recovered. Raises OSError."""
+        """Keep an event's data until it is signed. Raises OSError."""
         path = self.path(manifest.recording, manifest.n, UNSIGNED)
-        _write(path, cbor.dumps(manifest.data()), durable=False)
+        _write(path, cbor.dumps(manifest.data()))
 
     def keep_signed(self, envelope: bytes) -> None:
         """Keep a signed event beside its segment, if that is still there. Raises OSError."""
         manifest = signed_manifest(envelope)
         if manifest is None or not self.path(manifest.recording, manifest.n, SEGMENT).exists():
             return
-        _write(self.path(manifest.recording, manifest.n, SIGNED), envelope, durable=True)
+        _write(self.path(manifest.recording, manifest.n, SIGNED), envelope)
         self.path(manifest.recording, manifest.n, UNSIGNED).unlink(missing_ok=True)
 
     def room(self) -> tuple[int, int]:
@@ -210,14 +210,13 @@ def _read(path: pathlib.Path) -> bytes:
         return file.read(MANIFEST_MAX)
 
 
-def _write(path: pathlib.Path, data: bytes, *, durable: bool) -> None:
-    """A whole file or none; its name is not durable by this."""
+def _write(path: pathlib.Path, data: bytes) -> None:
+    """A whole file or none, durable but for its name."""
     fresh = path.with_suffix(path.suffix + ".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, data)
-        if durable:
-            os.fdatasync(descriptor)
+        os.fdatasync(descriptor)
     finally:
         os.close(descriptor)
     fresh.replace(path)

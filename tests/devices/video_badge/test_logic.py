@@ -210,6 +210,17 @@ def test_a_recording_that_was_cut_a_moment_ago_goes_on(badge: Badge) -> None:
     assert quiet.orders == []
 
 
+def test_a_recording_that_a_defect_ended_begins_again(badge: Badge) -> None:
+    badge.press()
+    badge.begin()
+    badge.set("recorder", Ended(RECORDING, "defect", 9, 18_000, resume=True))
+    assert badge.orders == ["start:button", "start:restart"]
+    badge.begin("restart")
+    badge.set("recorder", Ended(RECORDING, "defect", 9, 18_000))
+    assert badge.orders == ["start:button", "start:restart"]
+    assert badge.outputs["lamp"] != "recording", "it does not say that it records"
+
+
 def test_a_full_storage_shortens_the_ring_and_stops_nothing(badge: Badge) -> None:
     badge.press()
     badge.begin()

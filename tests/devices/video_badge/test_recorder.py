@@ -346,7 +346,8 @@ def test_a_disk_that_is_really_full_ends_the_recording_and_all_that_is_on_it_pla
         desk.until(lambda: bool(desk.all(Ended)))
         desk.recorder.close()
         assert desk.all(Ended)[0].by == "storage"
-        assert [len(played(opened(folder, one, desk.custodian)).numbers) for one in desk.manifests()] == [60, 60]
+        assert len(desk.manifests()) >= 2
+        assert {len(played(opened(folder, one, desk.custodian)).numbers) for one in desk.manifests()} == {60}
 
 
 def test_a_card_that_goes_read_only_is_told_and_the_recording_goes_on_when_it_is_well(
@@ -372,7 +373,8 @@ def test_a_card_that_goes_read_only_is_told_and_the_recording_goes_on_when_it_is
         desk.until(lambda: bool(desk.all(Ended)))
         desk.recorder.close()
     troubles = [one.trouble for one in desk.all(Card)]
-    assert (troubles[0], troubles[-1]) == ("Read-only file system", None)
+    assert "Read-only file system" in troubles
+    assert troubles[-1] is None
     assert desk.manifests()[-1].last
 
 
@@ -436,7 +438,36 @@ def test_a_defect_is_told_and_does_not_end_the_recorder(
         desk.take(film[:5])
         desk.until(lambda: bool(desk.all(Card)))
     assert "defect: ZeroDivisionError" in str(desk.all(Card)[0].trouble)
-    desk.take(film)
-    desk.recorder.start("button")
-    desk.recorder.stop("press")
     desk.until(lambda: bool(desk.all(Ended)))
+    assert (desk.all(Ended)[0].by, desk.all(Ended)[0].resume) == ("defect", True)
+    desk.told.clear()
+    made = recorded(desk, film)
+    assert made[-1].last
+    assert [one.trouble for one in desk.all(Card)] == [None], "it is well again"
+
+
+def test_a_defect_that_stays_is_not_tried_for_ever(
+    desk: Desk, film: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(recorder.Recorder, "_at_keyframe", broken)
+    for _ in range(3):
+        desk.recorder.start("button")
+        desk.take(film[:5])
+    desk.until(lambda: len(desk.all(Ended)) == 3)
+    assert [one.resume for one in desk.all(Ended)] == [True, False, False]
+
+
+def test_a_sync_that_fails_is_told_and_the_chain_stays_whole(
+    desk: Desk, film: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", failing)
+    made = recorded(desk, film)
+    assert [one.n for one in made] == [1, 2, 3, 4]
+    assert [one.prev for one in made] == [FIRST_PREV, *(manifest.digest(one.data()) for one in made[:-1])]
+    assert desk.all(Card)[0].trouble == "Input/output error"
