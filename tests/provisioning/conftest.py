@@ -21,7 +21,7 @@ from simulators.workshop.workshop import Workshop
 
 Result = TypeVar("Result")
 KIND = "sos-button"
-NAMES = tuple(f"sos-{number}" for number in range(1, 14))
+NAMES = tuple(f"sos-{number}" for number in range(1, 16))
 
 
 class Loop:

@@ -19,7 +19,7 @@ from provisioning.cable.prompt import Prompt
 from provisioning.errors import CableError, ContactError, InputError, ProvisionError, SetupError
 from provisioning.inventory.errors import InventoryFileError, UnknownDeviceError
 from provisioning.inventory.record import ENROLLED, PLANNED, VERIFIED, Device
-from tests.provisioning.conftest import Steps, Works
+from tests.provisioning.conftest import KIND, Steps, Works
 
 pytestmark = pytest.mark.micropython
 
@@ -63,7 +63,7 @@ def test_a_blank_board_becomes_a_device_whose_press_is_verified(works: Works) ->
 
 def test_the_cable_pulled_at_every_step_leaves_nothing_half_and_the_next_run_finishes(works: Works) -> None:
     works.plan("sos-2")
-    for step in ("half", "key", "certificate", "install", "verify", "contact", "press"):
+    for step in ("half", "certificate", "verify", "contact", "press"):
         with pytest.raises(ProvisionError) as caught:
             works.enrol("sos-2", Steps(step, works.pull))
         assert caught.value.key in {"cable-pulled", "no-answer", "port-shut"}, (step, caught.value)
@@ -95,8 +95,6 @@ def test_a_board_and_a_name_that_belong_to_others_are_refused_and_replaced_on_pu
     assert works.good("sos-3") == []
     assert works.bench.inventory.get("sos-4").state == VERIFIED
     assert len(works.good("sos-4")) == 1
-    works.enrol("sos-3", board="sos-4")  # the name is free again, and so is that board
-    assert works.bench.inventory.get("sos-3").state == VERIFIED
 
 
 def test_a_board_that_owes_an_alarm_is_not_taken_from_its_name(works: Works) -> None:
@@ -198,30 +196,6 @@ def test_a_prompt_needs_a_port_with_a_board_at_it(tmp_path: pathlib.Path) -> Non
     assert caught.value.key == "port-shut"
 
 
-def test_a_batch_leaves_alone_what_is_finished(works: Works) -> None:
-    works.plan("sos-10")
-    works.enrol("sos-10")
-    known = works.bench.inventory.get("sos-10")
-
-    class NoHands:
-        def plug(self, device: Device) -> str:
-            raise AssertionError(device)
-
-        def press(self, device: Device) -> None:
-            raise AssertionError(device)
-
-        def unplug(self, device: Device) -> None:
-            raise AssertionError(device)
-
-    def no_firmware(kind: str) -> Bundle:
-        raise AssertionError(kind)
-
-    (outcome,) = run(works.bench, no_firmware, [known], NoHands(), Steps(), lambda _outcome: None)
-    assert outcome.registered
-    assert not outcome.resumed
-    assert outcome.at_ms == known.times[VERIFIED]
-
-
 @contextlib.contextmanager
 def full_disk() -> Iterator[Callable[[], None]]:
     """What makes every disk of this process full, until the block ends."""
@@ -244,3 +218,55 @@ def test_a_laptop_whose_disk_is_full_issues_nothing_half_and_the_next_run_finish
     works.enrol("sos-13")
     assert works.bench.inventory.get("sos-13").certificates == (issued,)
     assert works.good("sos-13") == [issued]
+
+
+def test_a_batch_tries_a_board_twice_tells_what_failed_goes_on_and_leaves_alone_what_is_finished(works: Works) -> None:
+    devices = [Device(name, KIND) for name in ("sos-14", "sos-15")]
+
+    class Clumsy:
+        """Finds no board for the first device, and pulls the cable of the second once."""
+
+        pulled = 0
+
+        def plug(self, device: Device) -> str:
+            if device.name == "sos-14":
+                raise CableError("no-board")
+            return works.plug(device.name)
+
+        def press(self, _device: Device) -> None:
+            self.pulled += 1
+            if self.pulled == 1:
+                works.pull()
+            works.press()
+
+        def unplug(self, _device: Device) -> None:
+            works.pull()
+
+    told: list[str] = []
+    first, second = run(
+        works.bench, lambda _kind: works.bundle, devices, Clumsy(), Steps(), lambda outcome: told.append(outcome.name)
+    )
+    assert told == ["sos-14", "sos-15"]
+    assert first.error is not None
+    assert (first.registered, first.error.key, first.told("ru")["problem"]) == (False, "no-board", "no-board")
+    assert "кабелем" in first.told("ru")["text"]
+    assert (second.registered, second.resumed, second.error) == (True, False, None)
+    assert second.told("en")["first_press"]["event"]
+
+    class NoHands:
+        """Whoever asks for a hand is wrong."""
+
+        def plug(self, device: Device) -> str:
+            raise AssertionError(device)
+
+        def press(self, device: Device) -> None:
+            raise AssertionError(device)
+
+        def unplug(self, device: Device) -> None:
+            raise AssertionError(device)
+
+    def no_firmware(kind: str) -> Bundle:
+        raise AssertionError(kind)
+
+    (again,) = run(works.bench, no_firmware, devices[1:], NoHands(), Steps(), lambda _outcome: None)
+    assert (again.registered, again.resumed, again.at_ms) == (True, False, second.at_ms)
