@@ -12,7 +12,7 @@ from cryptography import x509
 
 from provisioning.authority.errors import AuthorityStateError
 from provisioning.batch import run
-from provisioning.cable.board import Board
+from provisioning.cable.board import Board, digest
 from provisioning.cable.contents import Bundle
 from provisioning.cable.enrolment import STEPS, enrol
 from provisioning.cable.prompt import Prompt
@@ -71,6 +71,12 @@ def test_the_cable_pulled_at_every_step_leaves_nothing_half_and_the_next_run_fin
         read_back = step in {"contact", "press"}
         assert device.state == (ENROLLED if read_back else PLANNED), step
         assert len(works.good("sos-2")) <= 1, step
+        if step == "half":
+            with Prompt(works.plug("sos-2"), silence_s=5) as prompt:
+                there = Board(prompt).digests()
+            whole = {path for path in there if path in works.bundle.files}
+            assert all(there[path] == digest(works.bundle.files[path]) for path in whole)
+            assert {path.removesuffix(".new") for path in there} > whole  # the one that was under way
     works.enrol("sos-2")
     device = works.bench.inventory.get("sos-2")
     assert device.state == VERIFIED
