@@ -105,7 +105,7 @@ class Wifi:
 
     def reached(self) -> None:
         """A broker is reached: the network that is joined leads somewhere."""
-        self._reached = self.state == JOINED
+        self._reached = True
 
     def step(self) -> None:
         """Look at the driver once, and do what is due."""
@@ -173,7 +173,7 @@ class Wifi:
         if self._fixed and joined_ms >= FIXED_MS:
             self._wrong_place = self._path.index
             self._away("no broker over its fixed address", 0)
-        elif not self._fixed and joined_ms >= NOWHERE_MS and len(self._known) > 1:
+        elif joined_ms >= NOWHERE_MS and len(self._known) > 1:
             self._away("no broker", self._path.doubted())
 
     def _away(self, reason: str, wait_ms: int) -> None:

@@ -56,6 +56,7 @@ class WLAN:
         """The address to take; DHCP cannot be asked to begin twice."""
         if address == "dhcp":
             if self.dhcp:
+                self.calls.append("address of its own again")
                 raise OSError("ESP_ERR_ESP_NETIF_DHCP_ALREADY_STARTED")
             self.dhcp = True
         else:

@@ -53,7 +53,8 @@ def main():
 {TOLD}
     for name in (1, "two"): print(name in (1, 2), name not in ("two", 3))
     print("short one", "twelve-without-a-blank", "d\u00fcrfen wir Umlaute in Texten haben?", "a line\\nand another line")
-    print(KEPT[0], f"{{KEPT!r:.3}} of the text, and more text, and more", kit.Wide.__name__ != "", kit.Wide().n, kit.SIZE, kit.N % 1000, kit.FAR)
+    print(KEPT[0], f"{{KEPT!r:.3}} of the text, and more text, and more", kit.Wide.__name__ != "", kit.Wide().n)
+    print(kit.SIZE, kit.N % 1000, kit.FAR, kit.FAR[0] == (1, 70000))
     try:
         raise kit.Narrow("the broker was not answered by the board %d times" % 3)
     except kit.Wide as error:
@@ -94,7 +95,7 @@ def test_what_is_packed_says_the_same_and_takes_less(tmp_path: Path) -> None:
         "dürfen",
     ):
         assert whole in source
-    for gone in ("was not answered by the board %d", "never", "484395612934", "(1, 2)"):
+    for gone in ("was not answered by the board %d", "never", "48439561293906", "(1, 2)"):
         assert gone not in source
     assert (source.count("class "), source.count("type(")) == (2, 3)  # one is what unpacks; one asks for a type
     assert files[0].parts[0].path == "devices/firmware/texts.py"

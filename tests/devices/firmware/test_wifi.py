@@ -208,6 +208,16 @@ def test_a_fixed_address_that_leads_nowhere_gives_way_to_dhcp_until_the_network_
     assert told[4:6] == ["address 10.0.0.7", "join home"]
 
 
+def test_a_driver_that_asks_dhcp_already_is_no_failure() -> None:
+    rig = Rig(FIXED, broker=False)
+    rig.wlan.air = {"home": -50}
+    rig.go(1000)
+    rig.wlan.dhcp = True
+    rig.go(wifi.FIXED_MS + 1000)
+    assert rig.wlan.calls[3:] == ["address 10.0.0.7", "join home", "address of its own again", "join home"]
+    assert rig.wifi.state == JOINED
+
+
 def test_dhcp_is_asked_in_the_next_network_and_once() -> None:
     rig = Rig([*FIXED, *KNOWN[1:]])
     rig.wlan.air = {"phone": -50}
