@@ -366,15 +366,13 @@ def test_a_card_that_goes_read_only_is_told_and_the_recording_goes_on_when_it_is
             ["/bin/mount", "-t", "tmpfs", "-o", "ro,size=8m,mode=0700", "dabyl-test", str(folder)], check=True
         )
         desk.take(film[before(film, 2.5) : before(film, 5.5)])
-        desk.until(lambda: bool(desk.all(Card)))
+        desk.until(lambda: "Read-only file system" in [one.trouble for one in desk.all(Card)])
         subprocess.run(["/bin/mount", "-o", "remount,rw", str(folder)], check=True)
         desk.take(film[before(film, 5.5) :])
         desk.recorder.stop("press")
         desk.until(lambda: bool(desk.all(Ended)))
         desk.recorder.close()
-    troubles = [one.trouble for one in desk.all(Card)]
-    assert "Read-only file system" in troubles
-    assert troubles[-1] is None
+    assert desk.all(Card)[-1].trouble is None
     assert desk.manifests()[-1].last
 
 
