@@ -70,3 +70,16 @@ def test_a_press_ends_a_proof(make: Make) -> None:
     assert crossing.outputs["beacon"] == "ia-21"
     crossing.lamps((0, 700), (700, 0), 5000)
     assert crossing.told("fault.sensor") == []
+
+
+@pytest.mark.parametrize("at_ms", [PROOF_MS - 50, PROOF_MS])
+def test_what_a_proof_shows_is_no_fault_of_a_lamp(make: Make, at_ms: int) -> None:
+    """Samples are rare in the dark, and one of a proof may come after its end."""
+    crossing = make()
+    ended = activation(crossing)
+    crossing.pass_ms(ended + PROOF_AFTER_MS - 300 - crossing.now)
+    crossing.lamps((0,), (0,), 50)
+    crossing.pass_ms(ended + PROOF_AFTER_MS + at_ms - crossing.now)
+    crossing.lamps((700,), (700,), 50)
+    crossing.lamps((0,), (0,), 5000)
+    assert crossing.told("fault.lamp") == []
