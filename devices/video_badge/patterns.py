@@ -13,7 +13,7 @@ PATTERNS: dict[str, dict[str, tuple[tuple[int, int], ...]]] = {
         "recording": ((0, 100),),
         "recording-fault": ((100, 100), (100, 0)),
         "idle": ((60, 40), (4940, 0)),
-        "storage-low": ((1500, 100), (150, 0), (150, 100), (150, 0)),
+        "storage-low": ((60, 40), (300, 0), (60, 40), (4580, 0)),
         **{name: LAMP[name] for name in SHARED},
     },
     "buzzer": {

@@ -20,7 +20,10 @@ MEANINGS = {
         "it is to record, and camera or storage are in fault; see the events",
     ),
     "idle": ("a short blink every five seconds", "in service, connected; the last seconds are in memory only"),
-    "storage-low": ("lit with a double dip", "in service; four fifths of the room for recordings are taken"),
+    "storage-low": (
+        "two short blinks every five seconds",
+        "in service; four fifths of the room for recordings are taken",
+    ),
     "offline": (
         "a short blink now and then",
         "in service, no connection; events and recordings are kept and sent later",
