@@ -182,12 +182,12 @@ class Street:
             output = self.board.output(pin)
             if output is None or output is self._seen.get(name):
                 continue
-            for change in _after(self._seen.get(name), self.board.history(pin)):
+            for change in changes_after(self._seen.get(name), self.board.history(pin)):
                 self._seen[name] = change
                 self.rig.drive(name, change.duty, (change.since_ns - self.began_ns) / 1_000_000)
 
 
-def _after(seen: Output | None, history: Sequence[Output]) -> list[Output]:
+def changes_after(seen: Output | None, history: Sequence[Output]) -> list[Output]:
     """What came after the change that was seen last."""
     fresh = list(itertools.takewhile(lambda change: change is not seen, reversed(history)))
     return fresh[::-1]

@@ -13,7 +13,8 @@ from devices.sensors.readings import Charge, Health, Presence, Reading, Status, 
 from devices.sensors.sensor import MODELS, Sensor
 from devices.sensors.serial_line import Heard, Opened, SerialLine, monotonic_ms
 from simulators.gpio.records import HIGH
-from simulators.street.street import PIR_PIN, Street
+from simulators.gpio.wiring import Output
+from simulators.street.street import PIR_PIN, Street, changes_after
 from simulators.street.world import Plan
 
 BUSY = Plan(7, groups_h=600, vehicles_h=200)
@@ -118,6 +119,13 @@ def test_a_lamp_lights_with_supply_and_pin_and_goes_dark_by_the_relays_timer(
 def test_the_pir_moves_its_pin(street: Street) -> None:
     street.break_it("pir", "haunted")
     until(lambda: street.board.level(PIR_PIN) == HIGH)
+
+
+def test_a_late_look_at_the_pins_finds_every_flash() -> None:
+    history = [Output(duty=float(number % 2), since_ns=number, frequency_hz=None) for number in range(6)]
+    assert changes_after(None, history) == history
+    assert changes_after(history[1], history) == history[2:]
+    assert changes_after(history[-1], history) == []
 
 
 def test_it_stops_twice_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
