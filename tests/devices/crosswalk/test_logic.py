@@ -399,6 +399,19 @@ def test_only_who_is_at_the_kerb_is_not_given_way_to(
     assert bool(crossing.told("violation.observed")) == observed
 
 
+@pytest.mark.parametrize(("echo", "observed"), [(10, 1), (90, 0)])
+def test_a_vehicle_that_another_hides_is_not_accused(make: Make, echo: int, observed: int) -> None:
+    crossing = make()
+    crossing.pir(1)
+    crossing.look(KERB, for_ms=3000)
+    for _ in range(20):
+        crossing.set("speed", Speed(crossing.now, 14_000, True, 50))
+        crossing.look(KERB)
+    crossing.set("speed", Speed(crossing.now, 9000, False, echo))
+    crossing.look(KERB, for_ms=1000)
+    assert len(crossing.told("violation.observed")) == observed
+
+
 def test_without_a_tracker_whoever_is_there_is_to_be_given_way(make: Make) -> None:
     crossing = make({"tracker_port": ""})
     crossing.pir(1)

@@ -77,7 +77,7 @@ def test_a_welded_contact_does_not_open(line: Line) -> None:
 
 def test_a_contact_that_is_open_does_not_weld(line: Line) -> None:
     line.relays.weld(0)
-    line.port.take(100.0)
+    line.ask(modbus.set_coil(UNITS["relays"], 0, on=False), 100.0)
     assert not line.relays.closed(0)
 
 
