@@ -11,12 +11,13 @@ from agent.keys.chain import load_roots
 from agent.keys.credentials import chain_from_pem
 from center.evidence.clip import verify_clip
 from center.evidence.signing import JOINED, MISPLACED, RETIMED, UNSIGNED
+from center.evidence.stream import read_clip
 from center.evidence.timeline import ALTERED, MISSING, PROVEN, Verdict
 from center.evidence.trust import Trust
 from devices.video_badge.media import Item, Picture, Sound
 from devices.video_badge.stream import nal, sei, sps
 from devices.video_badge.stream.errors import StreamError
-from devices.video_badge.stream.fmp4 import VIDEO_TICKS
+from devices.video_badge.stream.fmp4 import VIDEO_TICKS, Muxer, Sample, Video
 from tests.center.evidence import clips
 from tests.center.evidence.clips import GOP, Unit, flipped, mp4, remuxed, signed
 from tests.center.evidence.exported import Exported
@@ -405,6 +406,20 @@ def test_blind_spot_in_a_clip(whole: Exported, items: list[Item], trust: Trust, 
     verdict = verify_clip(path, trust, manifests)
     assert not verdict.proven
     assert why in "; ".join(reasons(verdict))
+
+
+def test_parameter_sets_among_the_pictures(units: list[Unit]) -> None:
+    """A decoder would follow them, whatever the file's head says."""
+    parts = {nal.kind(one): one for one in units[0]}
+    picture = next(one for one in units[0] if nal.is_slice(one))
+
+    def parameters(*before: bytes) -> bytes:
+        muxer = Muxer([Video(parts[nal.SPS], parts[nal.PPS])])
+        sample = Sample(nal.joined([*before, picture]), 0, clips.TICKS)
+        return read_clip(io.BytesIO(muxer.header() + muxer.fragment([[sample]]))).parameters
+
+    assert parameters() == parameters(parts[nal.SPS], parts[nal.PPS])
+    assert parameters() != parameters(other_size(parts[nal.SPS]))
 
 
 def test_a_clip_with_nothing_changed_is_proven_in_all(whole: Exported, trust: Trust, tmp_path: Path) -> None:

@@ -43,6 +43,11 @@ def test_a_sample_gives_back_its_units(some: list[bytes]) -> None:
     assert nal.parted(nal.joined(some)) == some
 
 
+def test_a_unit_longer_than_its_sample() -> None:
+    with pytest.raises(StreamError, match="longer than the sample"):
+        nal.parted(b"\x00\x00\x00\x09\x65abc")
+
+
 @given(st.binary(max_size=80), st.sampled_from([1, 2, 4]))
 def test_a_hostile_sample_ends_in_units_or_the_documented_error(sample: bytes, length_size: int) -> None:
     try:

@@ -88,6 +88,14 @@ def test_a_hash_list_that_ends_in_zeros(key: FileKey, end: bytes) -> None:
     assert nal.split(b"\x00\x00\x01" + unit) == [unit]
 
 
+def test_protected_where_nothing_is_to_be_protected(key: FileKey) -> None:
+    """What was signed has one form: the same with more emulation prevention is not it."""
+    unit = written(period((b"\x00\x00\x09" + bytes(29), *HASHES)), key)
+    at = unit.index(b"\x00\x00\x09") + 2
+    with pytest.raises(StreamError, match="protected"):
+        sei.read(unit[:at] + b"\x03" + unit[at:])
+
+
 @given(st.data())
 def test_damaged(key: FileKey, data: st.DataObject) -> None:
     unit = bytearray(written(period(), key))
