@@ -153,7 +153,7 @@ def test_a_relay_that_welds_while_it_is_lit_is_told_after_it() -> None:
 @pytest.mark.parametrize(
     ("what", "inputs"),
     [
-        ("relay", {"relay": "silent"}),
+        ("relay", {"relay": "silent", "lamp-left": "dead", "lamp-right": "dead"}),  # they have no supply
         ("current-left", {"current-left": "silent"}),
         ("io", dict.fromkeys(("relay", "current-left", "current-right"), "silent")),
     ],
@@ -164,7 +164,8 @@ def test_what_is_broken_is_called_as_in_its_fault(what: str, inputs: dict[str, s
     run.until(12_000)
     assert run.faults == inputs
     run.rig.break_it(what, "well")
-    run.until(17_000)
+    press(run, 12_000)
+    run.until(20_000)
     assert run.faults == {}
 
 
