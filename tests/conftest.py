@@ -57,8 +57,9 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "loop": (
         lambda: (
             os.geteuid() == 0
-            and subprocess.run(["/sbin/losetup", "-f"], capture_output=True, check=False).returncode == 0
-        ),
+            and shutil.which("losetup") is not None
+            and subprocess.run(["losetup", "--find"], capture_output=True, check=False).returncode == 0
+        ),  # noqa: S607  any will do
         "the Debian packages mount and e2fsprogs, and run the tests as root where the kernel gives loop devices",
     ),
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "the Debian package systemd"),
