@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from simulators.board.board import Board
+from simulators.board.board import HOME, Board
 from simulators.board.kinds import HEAP_KB, KINDS
+from simulators.board.radio import AccessPoint
 from simulators.board.serial import SerialPort
 from simulators.processes import Child
 from simulators.site import dabyl
@@ -82,14 +83,15 @@ class Workshop:
         assert self._board is not None
         return self._board
 
-    async def plug(self, name: str, kind: str) -> str:
-        """Plug in the board of a name in place of the one that is there; its port."""
+    async def plug(self, name: str, kind: str, points: tuple[AccessPoint, ...] = (HOME,)) -> str:
+        """Plug in the board of a name in place of the one that is there; its port. ``points`` are in the air."""
         await self.unplug()
         wiring = KINDS[kind]
         board = Board(
             contacts=wiring.contacts,
             heap_kb=HEAP_KB,
             flash=self._layout.flash(name),
+            points=points,
             uid=hashlib.sha256(name.encode()).digest()[:6],
         )
         self._board = await self._cable.enter_async_context(board)

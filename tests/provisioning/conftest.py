@@ -46,8 +46,9 @@ class Loop:
 class Steps:
     """Keeps the steps that began, and does something at one of them."""
 
-    def __init__(self, at: str = "", act: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, at: str = "", act: Callable[[], object] = lambda: None) -> None:
         self.seen: list[str] = []
+        self.parts = 0
         self._at = at
         self._act = act
 
@@ -57,6 +58,7 @@ class Steps:
             self._act()
 
     def part(self, done: int, total: int) -> None:
+        self.parts += 1
         if self._at == "half" and done > total // 2:
             self._at = ""
             self._act()

@@ -1,5 +1,6 @@
 """A board is enrolled over the cable; the cable is pulled at every step; boards and names that do not fit are refused."""
 
+import asyncio
 import contextlib
 import dataclasses
 import hashlib
@@ -58,6 +59,7 @@ def test_a_blank_board_becomes_a_device_whose_press_is_verified(works: Works) ->
     )
     again = Steps()
     works.enrol("sos-1", again)
+    assert (steps.parts > 0, again.parts) == (True, 0)  # nothing goes over twice
     assert works.bench.inventory.get("sos-1").certificates == device.certificates
 
 
@@ -109,14 +111,15 @@ def test_a_board_that_owes_an_alarm_is_not_taken_from_its_name(works: Works) -> 
 
     async def press_unheard() -> None:
         board = works.workshop.board
-        operations = board.flash.operations
         board.radio.down()
+        await asyncio.sleep(1)  # what was under way is written
+        operations = board.flash.operations
         await board.press(32)
         await board.written(operations)
+        await asyncio.sleep(1)
 
     works.loop.do(press_unheard())
-    port = works.plug("sos-5")
-    works.loop.loop.call_soon_threadsafe(works.workshop.board.radio.down)
+    port = works.loop.do(works.workshop.plug("sos-5", KIND, points=()))  # or it would deliver it while it is opened
     with Prompt(port) as prompt, pytest.raises(CableError) as caught:
         enrol(works.bench, works.bundle, "sos-5", prompt, Steps(), works.press, replace=True)
     assert caught.value.key == "board-owes"
@@ -168,6 +171,10 @@ def test_a_flash_that_is_full_is_told_and_a_file_that_reads_back_wrong_is_found(
         prompt.run("import os\nos.remove('/big')\nos.remove('/more')\nwith open('/x','w') as f:\n f.write('a')")
         assert Board(prompt).differing({"/x": b"b", "/y": b""}) == ["/x", "/y"]
         assert Board(prompt).differing({"/x": b"a"}) == []
+        worn = Steps("verify", lambda: prompt.run("with open('/keys/root.der','ab') as f:\n f.write('x')"))
+        with pytest.raises(CableError) as caught:
+            enrol(works.bench, works.bundle, "sos-8", prompt, worn, works.press)
+    assert (caught.value.key, caught.value.facts["files"]) == ("board-differs", "/keys/root.der")
     assert works.bench.inventory.get("sos-8").state == PLANNED
 
 
