@@ -32,6 +32,13 @@ def _softhsm() -> bool:
     return shutil.which("softhsm2-util") is not None
 
 
+def _loop() -> bool:
+    program = shutil.which("losetup")
+    if program is None or os.geteuid() != 0:
+        return False
+    return subprocess.run([program, "--find"], capture_output=True, check=False).returncode == 0
+
+
 NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "mosquitto": (lambda: Mosquitto.program_path() is not None, "the Debian package mosquitto"),
     "rabbitmq": (
@@ -55,11 +62,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
         "the Debian packages dpkg, systemd and python3, and run the tests as root, for dpkg makes users in a tree of its own",
     ),
     "loop": (
-        lambda: (
-            os.geteuid() == 0
-            and shutil.which("losetup") is not None
-            and subprocess.run(["losetup", "--find"], capture_output=True, check=False).returncode == 0
-        ),  # noqa: S607  any will do
+        _loop,
         "the Debian packages mount and e2fsprogs, and run the tests as root where the kernel gives loop devices",
     ),
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "the Debian package systemd"),
