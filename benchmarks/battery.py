@@ -5,8 +5,7 @@ full TLS handshake and a signature in Python, and others' measurements of joinin
 
 MicroPython's ``connect`` cannot be told the channel: it makes the station's settings anew, with channel 0, and so does ``bssid=``, which
 only restricts the choice. ESP-IDF then scans from channel 1 upwards until it finds the access point. The address is asked for by DHCP,
-or is
-fixed in the board's configuration.
+or is fixed in the board's configuration.
 """
 
 import dataclasses

@@ -17,7 +17,7 @@ import sys
 def main() -> int:
     """Run until MicroPython ends; its exit code."""
     os.login_tty(int(sys.argv.pop(1)))  # a session of its own
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the board ends with its terminal, though its host was started by nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it ends with its terminal, though its host was started by nohup
     program = os.environ.get("DABYL_MICROPYTHON")
     if program:
         signal.signal(signal.SIGQUIT, signal.SIG_IGN)
