@@ -7,6 +7,7 @@ in the environment nothing is left out that a package would bring: such a test f
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -73,6 +74,9 @@ RIGHTS = ("dpkg", "loop")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # what a shell runs in the background ignores Ctrl-C, and its children too
     hypothesis.settings.register_profile(
         "tests", deadline=None
     )  # how long an example takes says nothing where tests run side by side

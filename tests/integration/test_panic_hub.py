@@ -5,6 +5,7 @@ import pathlib
 import re
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -98,6 +99,7 @@ def test_presses_in_several_rooms_are_told_with_their_rooms_also_over_a_kill_and
     hub.school.press(3, HELD_MS)
     until(lambda: len(hub.device.sealed("alarm.")) > before, "the press becomes an event", agent)
     until(lambda: set(hub.device.sealed("alarm.")) <= hub.device.kept(), "it is kept", agent)
+    time.sleep(HELD_MS / 1000)  # the fingers are off: who still holds a button when the hub starts calls again, rightly
     agent.end(signal.SIGKILL)
     hub.start()
     hub.school.break_it("zone-3", "well")
