@@ -23,6 +23,7 @@ LOOK_MS = 20
 HELD_MS = 40
 """So long without a look, and the processor was held: less than a press takes, more than a look and a collection of garbage. A spike within
 a signature's time is taken for a press by it, which costs a count; a press lost would cost more."""
+LONGEST_DEBOUNCE_MS = 100
 PULSE_MS = 1000
 """The longest pulse that is told of what nobody saw: a press, never a hold."""
 
@@ -99,6 +100,8 @@ class Inputs:
             contact.call(handler)
             if contact.name == woken:
                 self._report(contact, 1, max(0, self._now_ms() - PULSE_MS))
+                if not contact.level():  # over, and no spike, however quickly the board has started
+                    self._report(contact, 0, max(self._now_ms(), LONGEST_DEBOUNCE_MS))
         self.look()
 
     def read(self) -> "dict[str, int]":
