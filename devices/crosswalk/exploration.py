@@ -11,7 +11,7 @@ from typing import Any
 
 from devices.crosswalk import relay
 from devices.crosswalk.lamps import LATE_MS
-from devices.crosswalk.worlds import Move, PromiseError, World, quiet
+from devices.crosswalk.worlds import SPEAK_MS, Move, PromiseError, World, quiet
 
 LONG_AGO_MS = 5000
 """Nothing in a model looks further back."""
@@ -19,6 +19,7 @@ LOOKS_BACK_MS = {
     **dict.fromkeys(("_since_at_ms", "_right_at_ms", "_low_at_ms", "_sampled_at_ms"), LATE_MS),
     "since_at_ms": 0,
     "off_at_ms": relay.PULSE_MS + 1,
+    "watched_at_ms": SPEAK_MS + 1,
 }
 """These even less: what is late is late, however late. Since when the beacon is lit is told, and decides nothing."""
 

@@ -51,6 +51,7 @@ class World:
         self.shorted: set[str] = set()  # since the beacon is lit: such a lamp gets its next try when it is lit anew
         self.bad: set[str] = set()  # lamps that were not sound since the last time that no fault of theirs was told
         self.samples = ""
+        self.watched_at_ms = 0  # a current was taken, or the beacon lit or darkened
         self.welded = False
         self.looked = False  # a current was taken in the present proof
         self.far: str | None = "answers" if whole["farside_port"] else None
@@ -82,8 +83,10 @@ class World:
                 self.order_at_ms = self.now_ms
                 if self.far == "answers":
                     answers.append(pattern != OFF)
-        if before == PROOF != self.outputs["beacon"]:
-            self._proven()
+        if before != self.outputs["beacon"]:
+            self.watched_at_ms = self.now_ms
+            if before == PROOF:
+                self._proven()
         if not self.crossing.lit:
             self.shorted = set()
             self.until_ms = None
@@ -120,15 +123,16 @@ class World:
         """Let a move happen, and a second pass in which the sensors speak twice."""
         self.changes = []
         move(self)
-        for number in range(2):
-            self._speak(number)
+        for _ in range(2):
+            self.speak()
             self.pass_ms(SPEAK_MS)
         require(self.tracker != "lost" or self.told.get("tracker") == "lost", "a sensor's fault is kept secret")
         for name in self.shorted:
             require(self.told.get("lamp-" + name) == "short", "a lamp's fault is kept secret")
         self.bad = {name for name in self.bad if self.lamps[name] != "good" or "lamp-" + name in self.told}
 
-    def _speak(self, number: int) -> None:
+    def speak(self) -> None:
+        """The sensors say what is true now; seldom means too far apart to judge a flashing lamp by."""
         if self.tracker in ("yes", "no"):
             self.hand(lambda crossing, now_ms: crossing.claim("tracker", self.tracker == "yes", now_ms))
         if self.samples == "all":
@@ -138,7 +142,7 @@ class World:
                     if state == "short" and self.crossing.lit:
                         self.shorted.add(name)
                     self.sample(name, self._ma(state, turn))
-        elif self.samples and not number:
+        elif self.samples and self.now_ms > self.watched_at_ms + SPEAK_MS:
             for name, state in self.lamps.items():
                 self.sample(name, HIDDEN_MA[state])
 
@@ -151,6 +155,7 @@ class World:
 
     def sample(self, lamp: str, ma: int) -> None:
         """A lamp has this current."""
+        self.watched_at_ms = self.now_ms
         self.hand(lambda crossing, now_ms: crossing.lamp(lamp, ma, now_ms))
 
     def hand(self, call: Callable[[Crossing, int], list[Effect]]) -> None:

@@ -15,10 +15,10 @@ def test_whatever_happens_whenever_the_promises_hold(course: list[tuple[str, int
     world = World({"farside_port": "far" if far else ""})
     for name, wait_ms in course:
         MOVES[name](world)
-        world._speak(0)
+        world.speak()
         world.pass_ms(wait_ms)
     MOVES["nobody there"](world)
-    world._speak(0)
+    world.speak()
     world.pass_ms(20_000)
     assert world.outputs["beacon"] == "off"
     assert world.pulse_at_ms is None
