@@ -84,9 +84,7 @@ class World:
                 if self.far == "answers":
                     answers.append(pattern != OFF)
         if before != self.outputs["beacon"]:
-            self.watched_at_ms = self.now_ms
-            if before == PROOF:
-                self._proven()
+            self._relit(before)
         if not self.crossing.lit:
             self.shorted = set()
             self.until_ms = None
@@ -102,8 +100,11 @@ class World:
         else:
             self.pulse_at_ms, self.off_at_ms = None, self.now_ms
 
-    def _proven(self) -> None:
-        """A proof of the relay has ended."""
+    def _relit(self, before: str | None) -> None:
+        """The beacon does something else from now on; if it was a proof of the relay, that has ended."""
+        self.watched_at_ms = self.now_ms
+        if before != PROOF:
+            return
         looked, self.looked = self.looked, False
         closed = self.welded or "on" in self.lamps.values()
         called = self.outputs["beacon"] != OFF
