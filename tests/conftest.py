@@ -77,7 +77,9 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # what a shell runs in the background ignores Ctrl-C, and its children too
-    hypothesis.settings.register_profile("tests", deadline=None, derandomize=True)  # no time limit: tests run side by side
+    hypothesis.settings.register_profile(
+        "tests", deadline=None, derandomize=True
+    )  # no time limit: tests run side by side
     hypothesis.settings.register_profile("search", deadline=None, max_examples=2000)
     hypothesis.settings.load_profile("tests")
     config.stash[LEFT_OUT] = {}
