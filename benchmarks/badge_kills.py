@@ -19,14 +19,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from agent.keys.chain import load_roots
+from agent.recording.seal import FIXED
+from agent.recording.unseal import open_segment
 from benchmarks.figures import Figure, percentile
 from benchmarks.processes import BenchmarkError
 from benchmarks.scene import Context
 from center.evidence.timeline import ALTERED, MISSING, PROVEN
 from center.evidence.trust import Trust
 from center.evidence.verify import verify_folder
-from devices.video_badge.seal import FIXED
-from devices.video_badge.unseal import open_segment
 from simulators.badge.scene import BadgeScene
 from simulators.camera.scene import Scene
 

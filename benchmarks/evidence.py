@@ -21,6 +21,10 @@ from agent.keys import pem
 from agent.keys.chain import load_roots
 from agent.keys.credentials import load_chain
 from agent.keys.file import FileKey
+from agent.recording.manifest import FIRST_PREV, TYPE, Manifest, digest
+from agent.recording.seal import Custodian, Sealer
+from agent.recording.stream.media_signing import MediaSigner
+from agent.recording.stream.sei import Vendor
 from agent.wire import cose, event
 from benchmarks.figures import Figure, table
 from benchmarks.processes import BenchmarkError
@@ -28,12 +32,8 @@ from benchmarks.scene import Context
 from center.evidence.timeline import PROVEN
 from center.evidence.trust import Trust
 from center.evidence.verify import verify_folder
-from devices.video_badge.manifest import FIRST_PREV, TYPE, Manifest, digest
 from devices.video_badge.media import Item, Picture
-from devices.video_badge.seal import Custodian, Sealer
 from devices.video_badge.segment import Segment
-from devices.video_badge.stream.media_signing import MediaSigner
-from devices.video_badge.stream.sei import Vendor
 from provisioning.authority.authority import Authority
 from provisioning.authority.identity import make_identity
 from simulators.camera.footage import footage

@@ -20,6 +20,7 @@ from agent.keys.chain import load_roots
 from agent.keys.credentials import chain_from_pem
 from agent.keys.file import FileKey
 from agent.keys.p256 import verifier
+from agent.recording.manifest import FIRST_PREV, TYPE, Contents, Manifest
 from agent.wire import chain, cose, event, presence, topics
 from benchmarks.figures import Figure
 from benchmarks.processes import BenchmarkError, Child
@@ -27,7 +28,6 @@ from benchmarks.scene import Context
 from center.database import Database
 from center.keytable import KeyTable
 from center.pipeline import Arrival, Pipeline
-from devices.video_badge.manifest import FIRST_PREV, TYPE, Contents, Manifest
 from devices.video_badge.offload import CHUNK, Offloader, OffloadError
 from provisioning.authority.authority import Authority
 from provisioning.authority.identity import IdentityFiles, make_identity

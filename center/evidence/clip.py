@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import median
 
+from agent.recording.stream import content
+from agent.recording.stream.content import TrackContent
+from agent.recording.stream.errors import StreamError
 from center.evidence.compare import compare
 from center.evidence.errors import EvidenceError
 from center.evidence.recording import Recording
@@ -15,9 +18,6 @@ from center.evidence.signing import Judgement, judge
 from center.evidence.stream import Clip, Piece, read_clip
 from center.evidence.timeline import ALTERED, MISSING, PROVEN, Span, Verdict, seconds, untaken
 from center.evidence.trust import Trust
-from devices.video_badge.stream import content
-from devices.video_badge.stream.content import TrackContent
-from devices.video_badge.stream.errors import StreamError
 
 
 def verify_clip(path: Path, trust: Trust, manifests: Iterable[Recording] = ()) -> Verdict:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from agent.recording.stream.content import Content, TrackContent
 from center.evidence.stream import Clip, Picture, Piece
-from devices.video_badge.stream.content import Content, TrackContent
 
 _MICROSECONDS = 1_000_000
 _ROUNDING_US = 15

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from agent.keys.secret_file import sync_directory
+from agent.recording.unseal import open_segment
 from center.evidence import files, fragments
 from center.evidence.custody import Custody
 from center.evidence.errors import EvidenceError
@@ -24,7 +25,6 @@ from center.evidence.segment import UNTOLD_US, judge_segment
 from center.evidence.timeline import ALTERED
 from center.evidence.trust import Trust
 from center.evidence.verify import unchained
-from devices.video_badge.unseal import open_segment
 
 if TYPE_CHECKING:
     from center.evidence.content_credentials import Exporter

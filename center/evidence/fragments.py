@@ -1,4 +1,4 @@
-"""Reads a badge's segment once it is opened: fragmented MP4 as `devices.video_badge.stream.fmp4` writes it, down to where each sample is.
+"""Reads a badge's segment once it is opened: fragmented MP4 as `agent.recording.stream.fmp4` writes it, down to where each sample is.
 
 A segment that was cut, by a lost supply, gives its whole fragments. Everything is bounded; whatever else the bytes are ends in one error.
 """
@@ -7,8 +7,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.recording.stream.fmp4 import MAX_SAMPLES
 from center.evidence.errors import EvidenceError
-from devices.video_badge.stream.fmp4 import MAX_SAMPLES
 
 MAX_TRACKS = 3
 MAX_FRAGMENTS = 4_096

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from agent.keys import p256, pem
 from agent.keys.certificate import Certificate, read
 from agent.keys.errors import KeysError
+from agent.recording.manifest import RECORDING_LENGTH, TYPE, Manifest, ManifestError
 from agent.wire import cbor, cose, event
 from agent.wire.errors import WireError
 from agent.wire.event import Event
@@ -22,7 +23,6 @@ from center.evidence import files
 from center.evidence.errors import EvidenceError
 from center.evidence.store import MAX_SMALL, Store
 from center.report import Report
-from devices.video_badge.manifest import RECORDING_LENGTH, TYPE, Manifest, ManifestError
 
 FAMILY = "recording."
 BATCH = 200

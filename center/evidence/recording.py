@@ -6,14 +6,14 @@ from pathlib import Path
 
 from agent.keys.credentials import chain_from_pem
 from agent.keys.errors import KeysError
+from agent.recording import manifest
+from agent.recording.manifest import SEGMENTS_MAX, Manifest, ManifestError
 from agent.wire import cose, event, fields
 from agent.wire.errors import WireError
 from agent.wire.event import Event
 from center.evidence import files
 from center.evidence.errors import EvidenceError
 from center.evidence.trust import Holder, Trust
-from devices.video_badge import manifest
-from devices.video_badge.manifest import SEGMENTS_MAX, Manifest, ManifestError
 
 MAX_FILES = 1_000_000
 MAX_SEGMENT = 256 * 1024 * 1024

@@ -8,6 +8,10 @@ from itertools import accumulate
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from agent.keys import p256
+from agent.recording.manifest import Contents, Manifest
+from agent.recording.stream import content
+from agent.recording.stream.errors import StreamError
+from agent.recording.unseal import UnsealError, open_segment
 from center.evidence.clip import clip_spans
 from center.evidence.compare import compare
 from center.evidence.errors import EvidenceError
@@ -16,10 +20,6 @@ from center.evidence.signing import Judgement, judge
 from center.evidence.stream import Clip, NoClipError, read_clip
 from center.evidence.timeline import ALTERED, MISSING, PROVEN, Span, untaken
 from center.evidence.trust import Trust
-from devices.video_badge.manifest import Contents, Manifest
-from devices.video_badge.stream import content
-from devices.video_badge.stream.errors import StreamError
-from devices.video_badge.unseal import UnsealError, open_segment
 
 UNTOLD_US = 2_000_000
 """How long a segment lasts of which nothing is told."""

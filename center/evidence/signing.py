@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from statistics import median
 
+from agent.recording.stream.sei import Period
 from center.evidence.stream import Clip, Picture, Signing
 from center.evidence.trust import Holder, Trust
-from devices.video_badge.stream.sei import Period
 
 UNSIGNED = "altered, or not signed"
 MISPLACED = "out of its order"

@@ -13,11 +13,11 @@ import av
 import av.error
 from av.container import InputContainer
 
+from agent.recording.stream import nal, sei
+from agent.recording.stream.content import parameters_digest
+from agent.recording.stream.errors import StreamError
 from center.evidence import boxes
 from center.evidence.errors import EvidenceError
-from devices.video_badge.stream import nal, sei
-from devices.video_badge.stream.content import parameters_digest
-from devices.video_badge.stream.errors import StreamError
 
 MAX_PICTURES = 2_000_000
 """Of one clip: nine hours at 60 a second."""

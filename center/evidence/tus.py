@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from devices.video_badge.manifest import SEGMENTS_MAX
+from agent.recording.manifest import SEGMENTS_MAX
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,checksum,expiration"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
+from agent.recording.manifest import FIRST_PREV
 from center.evidence import recording as recordings
 from center.evidence.recording import Recording, Told
 from center.evidence.segment import UNTOLD_US, judge_segment
 from center.evidence.timeline import ALTERED, MISSING, Span, Verdict, seconds
 from center.evidence.trust import Trust
-from devices.video_badge.manifest import FIRST_PREV
 
 _LONGEST_US = 10 * UNTOLD_US
 """A segment of which nothing is told counts for no more."""

@@ -15,9 +15,12 @@ from agent.keys.errors import CredentialsError, KeysError
 from agent.keys.file import FileKey
 from agent.keys.names import DEVICE, URN
 from agent.link.errors import LinkError
+from agent.recording import manifest
+from agent.recording.seal import Custodian
+from agent.recording.stream.media_signing import MediaSigner
+from agent.recording.stream.sei import Vendor
 from devices.common.settings import SettingsError
 from devices.pins import Pins, monotonic_ms
-from devices.video_badge import manifest
 from devices.video_badge.camera import CameraKeeper
 from devices.video_badge.offload import Offloader
 from devices.video_badge.patterns import PATTERNS
@@ -25,11 +28,8 @@ from devices.video_badge.receiver import Receiver
 from devices.video_badge.recorder import Recorder
 from devices.video_badge.reports import Untaken
 from devices.video_badge.ring import Ring
-from devices.video_badge.seal import Custodian
 from devices.video_badge.settings import completed
 from devices.video_badge.spool import Spool
-from devices.video_badge.stream.media_signing import MediaSigner
-from devices.video_badge.stream.sei import Vendor
 
 MB = 1_000_000
 SHORT_S = 0

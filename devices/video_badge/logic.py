@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.effects import EMIT, OUTPUT
+from agent.recording import manifest
 from devices.common.alarms import UNRECEIPTED, AlarmBook
 from devices.common.contact import PRESS, RELEASE, Debouncer
 from devices.common.readiness import Readiness
 from devices.common.timers import Timers
 from devices.sensors.readings import Fix, Health, Status
-from devices.video_badge import manifest
 from devices.video_badge.reports import Began, Camera, Card, Ended, Frames, Gap, Room, Stored, Untaken
 from devices.video_badge.settings import completed
 from devices.video_badge.watch import CameraWatch, Effect, RoomWatch

@@ -21,9 +21,9 @@ from agent.keys.secret_file import sync_directory
 from agent.link.dial import context
 from agent.link.errors import LinkError
 from agent.link.path import Path
+from agent.recording.manifest import Manifest, ManifestError
 from agent.wire import cose, event, evidence
 from agent.wire.errors import WireError
-from devices.video_badge.manifest import Manifest, ManifestError
 
 Tell = Callable[[str, str], None]
 

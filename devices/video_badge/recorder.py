@@ -11,17 +11,17 @@ import threading
 import time
 from collections.abc import Callable
 
-from devices.video_badge import manifest
-from devices.video_badge.manifest import Contents, Manifest
+from agent.recording import manifest
+from agent.recording.manifest import Contents, Manifest
+from agent.recording.seal import Custodian, Sealer
+from agent.recording.stream.errors import StreamError
+from agent.recording.stream.media_signing import MediaSigner
 from devices.video_badge.media import Item, Picture
 from devices.video_badge.recording import Recording
 from devices.video_badge.reports import Began, Card, Ended, Frames, Gap, Room, Stored
 from devices.video_badge.ring import Ring
-from devices.video_badge.seal import Custodian, Sealer
 from devices.video_badge.segment import Segment
 from devices.video_badge.spool import SEGMENT, Spool, recovered
-from devices.video_badge.stream.errors import StreamError
-from devices.video_badge.stream.media_signing import MediaSigner
 from devices.video_badge.worker import Worker
 
 SEGMENT_US = 2_000_000

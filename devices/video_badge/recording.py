@@ -2,9 +2,9 @@
 
 import os
 
-from devices.video_badge import manifest
+from agent.recording import manifest
+from agent.recording.stream.media_signing import MediaSigner
 from devices.video_badge.segment import Segment
-from devices.video_badge.stream.media_signing import MediaSigner
 
 
 class Recording:

@@ -14,7 +14,7 @@ class Began:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stored:
-    """A segment is on the disk: the data of its event, see ``devices.video_badge.manifest``."""
+    """A segment is on the disk: the data of its event, see ``agent.recording.manifest``."""
 
     data: dict[str, object]
 

@@ -6,14 +6,14 @@ Pictures are held back for a fragment of 200 ms at most, and signed with it; the
 import hashlib
 from collections.abc import Sequence
 
-from devices.video_badge.manifest import Contents
+from agent.recording.manifest import Contents
+from agent.recording.seal import CHUNK, Sealer
+from agent.recording.stream import nal
+from agent.recording.stream.content import ContentDigest
+from agent.recording.stream.errors import StreamError
+from agent.recording.stream.fmp4 import VIDEO_TICKS, Audio, Muxer, Position, Sample, Track, Video
+from agent.recording.stream.media_signing import MediaSigner
 from devices.video_badge.media import Item, Picture, Sentence, Sound
-from devices.video_badge.seal import CHUNK, Sealer
-from devices.video_badge.stream import nal
-from devices.video_badge.stream.content import ContentDigest
-from devices.video_badge.stream.errors import StreamError
-from devices.video_badge.stream.fmp4 import VIDEO_TICKS, Audio, Muxer, Position, Sample, Track, Video
-from devices.video_badge.stream.media_signing import MediaSigner
 
 US = 1_000_000
 FRAGMENT_TICKS = VIDEO_TICKS // 5

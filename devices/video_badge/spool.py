@@ -12,10 +12,10 @@ import pathlib
 import re
 
 from agent.keys.secret_file import sync_directory
+from agent.recording.manifest import RECOVERED, Manifest, ManifestError
+from agent.recording.seal import FIXED, HEADER_MAX, Header, HeaderError
 from agent.wire import cbor, cose, event
 from agent.wire.errors import WireError
-from devices.video_badge.manifest import RECOVERED, Manifest, ManifestError
-from devices.video_badge.seal import FIXED, HEADER_MAX, Header, HeaderError
 
 SEGMENT, SIGNED, UNSIGNED = ".seg", ".cose", ".manifest"
 TOLD_AGAIN = 5

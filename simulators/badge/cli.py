@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from devices.video_badge.manifest import Manifest
+from agent.recording.manifest import Manifest
 from devices.video_badge.spool import signed_manifest
 from simulators.badge.scene import BadgeScene
 from simulators.camera.control import Faults

@@ -102,6 +102,13 @@ def test_imports_point_down_only(floor: str, above: set[str]) -> None:
     assert wrong == {}
 
 
+def test_the_center_imports_what_it_shares_with_devices_and_nothing_that_runs_on_them() -> None:
+    names = {name for path in modules("center") for name in imported(path) if name.split(".")[0] != "center"}
+    own = {name for name in names if name.split(".")[0] in {path.name for path in ROOT.iterdir()}}
+    shared = ("agent.wire", "agent.keys", "agent.recording", "agent.__version__")
+    assert {name for name in own if not name.startswith(shared)} == set()
+
+
 def test_the_agents_mqtt_imports_nothing_but_itself(bare: set[str]) -> None:
     """Beside names of types, which a running program does not load."""
     names = {name for path in modules("agent/mqtt") for name in imported(path)}

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from agent.recording.unseal import open_segment
 from devices.video_badge.spool import signed_manifest
-from devices.video_badge.unseal import open_segment
 from simulators.badge.scene import BADGE, BadgeScene
 from simulators.camera.control import Faults
 from simulators.site import dabyl

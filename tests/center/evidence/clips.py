@@ -6,10 +6,10 @@ from pathlib import Path
 
 import av
 
+from agent.recording.stream import nal, sei
+from agent.recording.stream.fmp4 import Audio, Muxer, Sample, Track, Video
+from agent.recording.stream.media_signing import MediaSigner
 from devices.video_badge.media import Item, Picture, Sound
-from devices.video_badge.stream import nal, sei
-from devices.video_badge.stream.fmp4 import Audio, Muxer, Sample, Track, Video
-from devices.video_badge.stream.media_signing import MediaSigner
 from tests.center.scripted import Device
 from tests.devices.video_badge.footage import FPS, SOUND
 

@@ -8,17 +8,17 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 
 from agent.keys import pem
+from agent.recording.manifest import FIRST_PREV, TYPE, Contents, Manifest, digest
+from agent.recording.seal import Custodian, Sealer
+from agent.recording.stream.media_signing import MediaSigner
+from agent.recording.stream.sei import Vendor
+from agent.recording.unseal import open_segment
 from center.evidence.recording import Recording, folders, load
 from center.evidence.timeline import Verdict
 from center.evidence.trust import Trust
 from center.evidence.verify import verify_recording
-from devices.video_badge.manifest import FIRST_PREV, TYPE, Contents, Manifest, digest
 from devices.video_badge.media import Item, Picture
-from devices.video_badge.seal import Custodian, Sealer
 from devices.video_badge.segment import Segment
-from devices.video_badge.stream.media_signing import MediaSigner
-from devices.video_badge.stream.sei import Vendor
-from devices.video_badge.unseal import open_segment
 from tests.center.scripted import Device
 from tests.devices.video_badge.footage import FPS, SOUND
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from agent.keys.chain import load_roots
 from agent.keys.p256 import verifier
+from agent.recording.manifest import FIRST_PREV, Contents, Manifest
 from agent.wire import cose, evidence
 from agent.wire.evidence import Evidence
 from center.config import Configuration, parse
@@ -24,7 +25,6 @@ from center.evidence.serve import EvidenceService
 from center.keytable import KeyTable
 from center.pipeline import Arrival, Pipeline
 from center.report import Report
-from devices.video_badge.manifest import FIRST_PREV, Contents, Manifest
 from tests.center.scripted import Device, Message, Pki
 
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from agent.keys.chain import load_roots
+from agent.recording.manifest import digest
 from center.evidence import content_credentials, custody, fragments, movie
 from center.evidence.cli import main
 from center.evidence.clip import verify_clip
@@ -21,7 +22,6 @@ from center.evidence.export import NotProvenError, Wish, export
 from center.evidence.fragments import Run
 from center.evidence.timeline import PROVEN
 from center.evidence.trust import Trust
-from devices.video_badge.manifest import digest
 from tests.center.evidence.exported import Exported
 from tests.center.scripted import Pki
 from tests.devices.video_badge.footage import FPS, UNIX_MS, footage, played

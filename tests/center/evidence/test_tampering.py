@@ -9,21 +9,21 @@ import pytest
 
 from agent.keys.chain import load_roots
 from agent.keys.credentials import chain_from_pem
+from agent.recording.stream import nal, sei, sps
+from agent.recording.stream.errors import StreamError
+from agent.recording.stream.fmp4 import VIDEO_TICKS, Muxer, Sample, Video
 from center.evidence.clip import verify_clip
 from center.evidence.signing import JOINED, MISPLACED, RETIMED, UNSIGNED
 from center.evidence.stream import read_clip
 from center.evidence.timeline import ALTERED, MISSING, PROVEN, Verdict
 from center.evidence.trust import Trust
 from devices.video_badge.media import Item, Picture, Sound
-from devices.video_badge.stream import nal, sei, sps
-from devices.video_badge.stream.errors import StreamError
-from devices.video_badge.stream.fmp4 import VIDEO_TICKS, Muxer, Sample, Video
+from tests.agent.recording.stream.conftest import encoded
 from tests.center.evidence import clips
 from tests.center.evidence.clips import GOP, Unit, flipped, mp4, remuxed, signed
 from tests.center.evidence.exported import Exported
 from tests.center.scripted import Device, Pki
 from tests.devices.video_badge.footage import UNIX_MS, footage
-from tests.devices.video_badge.stream.conftest import encoded
 
 Verify = Callable[[bytes], Verdict]
 

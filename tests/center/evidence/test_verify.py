@@ -15,6 +15,8 @@ from PIL import Image
 
 from agent.keys.chain import load_roots
 from agent.keys.revocation import load_lists
+from agent.recording.manifest import TYPE
+from agent.recording.stream import content
 from agent.wire import cbor, cose
 from center.evidence import cli
 from center.evidence.compare import compare
@@ -24,9 +26,7 @@ from center.evidence.segment import NotCustodianError
 from center.evidence.stream import read_clip
 from center.evidence.timeline import ALTERED, MISSING, Verdict
 from center.evidence.trust import Trust
-from devices.video_badge.manifest import TYPE
 from devices.video_badge.media import Item, Picture, Sound
-from devices.video_badge.stream import content
 from tests.center.evidence.exported import Exported
 from tests.center.scripted import Device, Pki
 from tests.devices.video_badge.footage import BEGIN_US, UNIX_MS, footage

@@ -9,15 +9,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from agent.keys.file import FileKey
-from devices.video_badge.manifest import Manifest
+from agent.recording.manifest import Manifest
+from agent.recording.seal import Custodian
+from agent.recording.stream.media_signing import MediaSigner
+from agent.recording.stream.sei import Vendor
 from devices.video_badge.media import Item
 from devices.video_badge.recorder import Recorder
 from devices.video_badge.reports import Stored
 from devices.video_badge.ring import Ring
-from devices.video_badge.seal import Custodian
 from devices.video_badge.spool import Spool
-from devices.video_badge.stream.media_signing import MediaSigner
-from devices.video_badge.stream.sei import Vendor
 from tests.devices.video_badge.footage import FPS, SOUND, footage
 
 Report = TypeVar("Report")

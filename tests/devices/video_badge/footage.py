@@ -8,10 +8,10 @@ import av
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
+from agent.recording.manifest import Manifest
+from agent.recording.unseal import open_segment
 from devices.sensors.gnss import encode_nmea
-from devices.video_badge.manifest import Manifest
 from devices.video_badge.media import Item, Picture, Sentence
-from devices.video_badge.unseal import open_segment
 from simulators.camera import footage as camera
 from simulators.camera.receiver import position
 from simulators.camera.scene import Scene

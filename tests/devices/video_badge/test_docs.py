@@ -16,7 +16,12 @@ from devices.video_badge.watch import FULL, LOW, LOW_OVER, SILENT_MS
 PROJECT = Path(__file__).parents[3]
 DOCS = PROJECT / "docs" / "devices"
 FAMILIES = ("recording.", "storage.", "fault.", "tamper.", "battery.", "test.", "alarm.")
-MODULES = ("video_badge/logic.py", "video_badge/watch.py", "video_badge/manifest.py", "common/readiness.py")
+MODULES = (
+    "devices/video_badge/logic.py",
+    "devices/video_badge/watch.py",
+    "agent/recording/manifest.py",
+    "devices/common/readiness.py",
+)
 NOT_FITTED = {"supply.lost", "supply.restored"}
 
 
@@ -27,7 +32,7 @@ def page() -> str:
 def events() -> set[str]:
     found = {"alarm.raised", "alarm.escalated"}
     for module in MODULES:
-        for node in ast.walk(ast.parse((PROJECT / "devices" / module).read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse((PROJECT / module).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(FAMILIES):
                 found.add(node.value)
     return {text for text in found if " " not in text and ":" not in text and not text.endswith(".")} - NOT_FITTED

@@ -89,4 +89,4 @@ def test_the_running_badge_loads_no_x509_and_no_encoder() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment, timeout=60
     )
     loaded = set(done.stdout.split())
-    assert not loaded & {"cryptography.x509", "av", "numpy", "PIL", "asyncapi", "click", "devices.video_badge.unseal"}
+    assert not loaded & {"cryptography.x509", "av", "numpy", "PIL", "asyncapi", "click", "agent.recording.unseal"}

@@ -14,15 +14,16 @@ import time
 import av
 import pytest
 
+from agent.recording import manifest
+from agent.recording.manifest import FIRST_PREV, Manifest
+from agent.recording.seal import CHUNK
+from agent.recording.stream import content
+from agent.recording.unseal import open_segment
 from agent.wire import cose, event
-from devices.video_badge import manifest, recorder
-from devices.video_badge.manifest import FIRST_PREV, Manifest
+from devices.video_badge import recorder
 from devices.video_badge.media import Item, Picture, Sound
 from devices.video_badge.reports import Began, Card, Ended, Frames, Gap, Room, Stored
-from devices.video_badge.seal import CHUNK
 from devices.video_badge.segment import parameters
-from devices.video_badge.stream import content
-from devices.video_badge.unseal import open_segment
 from simulators.camera import footage as camera
 from tests.devices.video_badge.conftest import Desk
 from tests.devices.video_badge.footage import BEGIN_US, FPS, SOUND, UNIX_MS, opened, played

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
+from agent.recording import manifest
+from agent.recording.manifest import Contents, Manifest
 from agent.wire import cose, event
-from devices.video_badge import manifest
-from devices.video_badge.manifest import Contents, Manifest
 from devices.video_badge.spool import TOLD_AGAIN, Spool, recovered
 from tests.devices.video_badge.conftest import Desk
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from agent.keys import p256, pem
 from agent.keys.errors import SignatureFormatError
-from devices.video_badge.stream import nal
-from devices.video_badge.stream.errors import StreamError
+from agent.recording.stream import nal
+from agent.recording.stream.errors import StreamError
 
 HASH_SIZE = 32
 MAX_HASHES = 300

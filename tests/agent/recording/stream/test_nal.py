@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.video_badge.stream import nal
-from devices.video_badge.stream.errors import StreamError
+from agent.recording.stream import nal
+from agent.recording.stream.errors import StreamError
 
 ZEROS = st.lists(st.sampled_from([0, 0, 0, 1, 2, 3, 4, 0x67]), max_size=60).map(bytes)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from devices.video_badge.stream.errors import StreamError
+from agent.recording.stream.errors import StreamError
 
 SLICE = 1
 IDR = 5

@@ -7,10 +7,10 @@ from fractions import Fraction
 import av
 import pytest
 
-from devices.video_badge.stream import nal
-from devices.video_badge.stream.errors import StreamError
-from devices.video_badge.stream.fmp4 import MAX_SAMPLES, VIDEO_TICKS, Audio, Muxer, Position, Sample, Video
-from tests.devices.video_badge.stream.conftest import GOP
+from agent.recording.stream import nal
+from agent.recording.stream.errors import StreamError
+from agent.recording.stream.fmp4 import MAX_SAMPLES, VIDEO_TICKS, Audio, Muxer, Position, Sample, Video
+from tests.agent.recording.stream.conftest import GOP
 
 TICKS = 3003
 

@@ -6,7 +6,7 @@ from cryptography.cobblestone import Cobblestone128Decryptor
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-from devices.video_badge.seal import SUITE, Header, HeaderError, info_of
+from agent.recording.seal import SUITE, Header, HeaderError, info_of
 
 STEP = 16384 + 16
 KEY_LENGTH = 16

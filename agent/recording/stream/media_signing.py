@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from devices.video_badge.stream import nal, sei
-from devices.video_badge.stream.errors import StreamError
+from agent.recording.stream import nal, sei
+from agent.recording.stream.errors import StreamError
 
 if TYPE_CHECKING:
     from agent.wire.cose import Signer

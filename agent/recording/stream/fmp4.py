@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from devices.video_badge.stream import sps
-from devices.video_badge.stream.errors import StreamError
+from agent.recording.stream import sps
+from agent.recording.stream.errors import StreamError
 
 VIDEO_TICKS = 90_000
 """Per second, in the video's and the position's track."""

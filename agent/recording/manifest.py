@@ -1,7 +1,7 @@
 """What the signed event ``recording.segment`` says of a segment: the one place that both the badge and a verifier take it from.
 
 The signature in the video stream covers the pictures. This covers what that one by its specification does not: the parameter sets, the
-container's times, the sound and the positions (``content``, see ``devices.video_badge.stream.digest``); and, over the file as it lies on
+container's times, the sound and the positions (``content``, see ``agent.recording.stream.content``); and, over the file as it lies on
 the disk, everything at once. ``prev`` chains the segments of a recording, so that none can be left out, or put in another place.
 """
 
@@ -40,7 +40,7 @@ class Contents:
         plain_sha256: over the segment before its encryption.
         frames: of video.
         missing: frames that the camera did not deliver, by their times.
-        content: hashes over what is in it, see ``devices.video_badge.stream.digest``.
+        content: hashes over what is in it, see ``agent.recording.stream.content``.
     """
 
     at: int

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.video_badge.stream import nal, sps
-from devices.video_badge.stream.errors import StreamError
-from tests.devices.video_badge.stream.conftest import encoded
+from agent.recording.stream import nal, sps
+from agent.recording.stream.errors import StreamError
+from tests.agent.recording.stream.conftest import encoded
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.recording import manifest
+from agent.recording.manifest import Contents, Manifest, ManifestError
 from agent.wire import cbor, event
-from devices.video_badge import manifest
-from devices.video_badge.manifest import Contents, Manifest, ManifestError
 
 H = bytes(range(32))
 CONTENTS = Contents(1_700_000_000_000, 2000, H, 60, 0, {"video": H, "times": [3000] * 60})

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from agent.keys.file import FileKey
-from devices.video_badge.stream import nal, sei
-from devices.video_badge.stream.errors import StreamError
-from devices.video_badge.stream.media_signing import MediaSigner
-from tests.devices.video_badge.stream.conftest import GOP, encoded
+from agent.recording.stream import nal, sei
+from agent.recording.stream.errors import StreamError
+from agent.recording.stream.media_signing import MediaSigner
+from tests.agent.recording.stream.conftest import GOP, encoded
 
 VENDOR = sei.Vendor("1", "badge-001", "dabyl")
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from devices.video_badge.stream import nal
-from devices.video_badge.stream.errors import StreamError
+from agent.recording.stream import nal
+from agent.recording.stream.errors import StreamError
 
 MAX_SIDE = 16384
 _HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128})

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from devices.video_badge.stream import content, nal
-from devices.video_badge.stream.content import Content, ContentDigest
-from devices.video_badge.stream.errors import StreamError
-from devices.video_badge.stream.fmp4 import Audio, Position, Sample, Track, Video
+from agent.recording.stream import content, nal
+from agent.recording.stream.content import Content, ContentDigest
+from agent.recording.stream.errors import StreamError
+from agent.recording.stream.fmp4 import Audio, Position, Sample, Track, Video
 
 SPS, PPS = b"\x67sps", b"\x68pps"
 TRACKS: list[Track] = [Video(SPS, PPS), Audio(48000, 1), Position()]

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.keys.errors import KeysError
-from devices.video_badge.seal import CHUNK, FIXED, Custodian, Header, HeaderError, Sealer
-from devices.video_badge.unseal import UnsealError, open_segment
+from agent.recording.seal import CHUNK, FIXED, Custodian, Header, HeaderError, Sealer
+from agent.recording.unseal import UnsealError, open_segment
 
 RECORDING = bytes(range(16))
 PREV = bytes(range(32))

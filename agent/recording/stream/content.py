@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from devices.video_badge.stream import nal
-from devices.video_badge.stream.errors import StreamError
-from devices.video_badge.stream.fmp4 import Audio, Sample, Track, Video
+from agent.recording.stream import nal
+from agent.recording.stream.errors import StreamError
+from agent.recording.stream.fmp4 import Audio, Sample, Track, Video
 
 MAX_SAMPLES = 4096
 """Of one track in one segment."""

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from agent.keys import p256, pem
 from agent.keys.errors import KeysError
-from devices.video_badge.manifest import KEY_MAX
+from agent.recording.manifest import KEY_MAX
 
 MAGIC = b"DABYLSEG"
 CONTEXT = b"dabyl/v1/segment"

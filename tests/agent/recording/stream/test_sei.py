@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from agent.keys import p256
 from agent.keys.file import FileKey
-from devices.video_badge.stream import nal, sei
-from devices.video_badge.stream.errors import StreamError
+from agent.recording.stream import nal, sei
+from agent.recording.stream.errors import StreamError
 
 HASHES = tuple(sha256(bytes((number,))).digest() for number in range(30))
 UUID = bytes.fromhex("005bc93f2d715e95ada4796f90877a6f")
