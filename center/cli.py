@@ -25,6 +25,8 @@ from center import config, orders, queries
 from center.config import BrokerAccess, Configuration
 from center.database import Database
 from center.errors import CenterError, ConfigurationError
+from center.registry import Registry
+from center.registry import load as load_registry
 
 _CODES = "\b\nExit codes: 0 fine, 1 problem found, 2 usage or configuration, 3 database, 4 broker."
 _config = click.option(
@@ -177,10 +179,14 @@ def alarms(config_path: Path, closed: bool, most: int, as_json: bool) -> None:
     dabyl center alarms
     dabyl center alarms --all --json | jq '.[0]'
     """
+    registry = _registry(config_path)
     with _database(config_path) as database, database.read() as connection:
         found = queries.alarms(connection, closed=closed, most=most)
+    for one in found:
+        one["place"] = registry.place(str(one["device"]))
     lines = [
         f"{one['received']}  {one['device']} {one['boot']}/{one['seq']}  {one['type']}  {one['state']}"
+        f"  {registry.words(str(one['device']))}".rstrip()
         + "".join(f"  {flag.upper()}" for flag in ("drill", "conflict", "cancelled") if one[flag])
         for one in found
     ]
@@ -191,19 +197,25 @@ def alarms(config_path: Path, closed: bool, most: int, as_json: bool) -> None:
 @_config
 @_json
 def devices(config_path: Path, as_json: bool) -> None:
-    """All devices, and whether they are connected.
+    """All devices, whether they are connected, and which of the registry have never been heard.
 
     \b
     dabyl center devices --json | jq '.[] | select(.online == false)'
     """
+    registry = _registry(config_path)
     with _database(config_path) as database, database.read() as connection:
         found = queries.devices(connection)
+    for one in found:
+        one["place"] = registry.place(str(one["device"]))
+    absent = sorted(registry.places.keys() - {one["device"] for one in found})
     words = {True: "online", False: "LOST", None: "never connected"}
     lines = [
         f"{one['device']}  {one['kind']}  {words[bool(one['online']) if one['online'] is not None else None]}"
-        f"  since {one['changed'] or '-'}  {one['events']} events"
+        f"  since {one['changed'] or '-'}  {one['events']} events  {registry.words(str(one['device']))}".rstrip()
         for one in found
     ]
+    lines += [f"{name}  NEVER HEARD  {registry.words(name)}".rstrip() for name in absent]
+    found += [{"device": name, "online": None, "events": 0, "place": registry.place(name)} for name in absent]
     _answer(found, as_json, "\n".join(lines) or "no devices")
 
 
@@ -286,6 +298,12 @@ def _evidence_server() -> ModuleType:
         return importlib.import_module("center.evidence.serve")
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"needs '{error.name}'; install it with: pip install 'dabyl[evidence]'") from None
+
+
+def _registry(config_path: Path) -> Registry:
+    """Where devices hang; nothing where the configuration names no registry."""
+    path = config.load(config_path).registry
+    return load_registry(path) if path is not None else Registry()
 
 
 def _answer(value: object, as_json: bool, text: str) -> None:

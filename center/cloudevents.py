@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from agent.wire import topics
 from agent.wire.event import CLOCK_SYNCHRONISED, CLOCK_UNSET
 from agent.wire.presence import Presence
+from center.registry import Place
 from center.verify import VerifiedEvent
 
 LATE_MS = 60_000
@@ -33,7 +34,7 @@ class Handover:
 
 
 def of_event(
-    verified: VerifiedEvent, center: str, received_ms: int, *, zero_ms: int | None, conflict: bool
+    verified: VerifiedEvent, center: str, received_ms: int, *, zero_ms: int | None, conflict: bool, place: Place
 ) -> Handover:
     """The CloudEvent of a verified event. Data for which it has no room is left out, and its place says so; the center has it stored.
 
@@ -43,10 +44,12 @@ def of_event(
         received_ms: when it arrived, ms since 1970 UTC.
         zero_ms: the UTC time at which the boot's ``up`` was 0, if an event of the boot with a clock has told it.
         conflict: another payload is already stored under this (device, boot, seq).
+        place: where the device hangs, as far as the registry knows.
     """
     made = verified.event
     happened = dated(made.at, made.clock, made.up, zero_ms)
     body = _frame(verified.link, made.device, f"dabyl.{made.type}", happened, made.kind, center, received_ms)
+    body |= _where(place)
     body |= {
         "dabylboot": made.boot,
         "dabylseq": made.seq,
@@ -62,7 +65,9 @@ def of_event(
     return Handover(verified.rank, topics.verified_topic(made.device, made.type), bounded)
 
 
-def of_presence(told: Presence, digest: bytes, center: str, received_ms: int, *, online: bool, cause: str) -> Handover:
+def of_presence(
+    told: Presence, digest: bytes, center: str, received_ms: int, *, online: bool, cause: str, place: Place
+) -> Handover:
     """The CloudEvent ``presence.online`` or ``presence.lost`` of a device whose connection changed.
 
     Args:
@@ -72,9 +77,11 @@ def of_presence(told: Presence, digest: bytes, center: str, received_ms: int, *,
         received_ms: when the center knew, ms since 1970 UTC.
         online: connected or lost.
         cause: ``presence`` (signed), ``will`` (signed beforehand, sent by the broker), ``silence`` (no sign of life) or ``event``.
+        place: where the device hangs, as far as the registry knows.
     """
     change = "presence.online" if online else "presence.lost"
     body = _frame(digest, told.device, f"dabyl.{change}", received_ms, told.kind, center, received_ms)
+    body |= _where(place)
     body |= {
         "dabylboot": told.boot,
         "dabylclock": told.clock,
@@ -140,6 +147,10 @@ def _frame(
     if happened is not None:
         body["time"] = rfc3339(happened)
     return body
+
+
+def _where(place: Place) -> dict[str, str]:
+    return {f"dabyl{name}": value for name, value in place.items()}
 
 
 def _bytes(body: Mapping[str, object]) -> bytes:

@@ -17,7 +17,15 @@ MAX_NUMBER = 1_000_000_000
 
 _TABLES: Mapping[str, Mapping[str, bool]] = {
     "broker": {"hosts": True, "ca": True, "certificate": True, "key": True},
-    "center": {"id": True, "database": True, "roots": True, "crls": False, "certificate": True, "key": True},
+    "center": {
+        "id": True,
+        "database": True,
+        "roots": True,
+        "crls": False,
+        "registry": False,
+        "certificate": True,
+        "key": True,
+    },
     "evidence": {
         "listen": True,
         "folder": True,
@@ -59,7 +67,7 @@ class EvidenceServer:
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """A center's configuration. ``tap`` is the certificate and key of the consumer that ``dabyl center tap`` connects as, if given;
-    ``evidence`` what ``dabyl center evidence`` serves, if given.
+    ``evidence`` what ``dabyl center evidence`` serves, if given; ``registry`` the file that says where devices hang, if given.
     """
 
     id: str
@@ -71,6 +79,7 @@ class Configuration:
     broker: BrokerAccess
     tap: tuple[Path, Path] | None
     evidence: EvidenceServer | None = None
+    registry: Path | None = None
 
 
 def load(path: Path) -> Configuration:
@@ -130,6 +139,7 @@ def parse(text: str, path: Path) -> Configuration:
         ),
         (reader.path(tap, "tap", "certificate"), reader.path(tap, "tap", "key")) if tap is not None else None,
         _evidence(reader, tables["evidence"]) if "evidence" in tables else None,
+        reader.path(center, "center", "registry") if "registry" in center else None,
     )
 
 

@@ -18,6 +18,7 @@ from center import cloudevents, schema
 from center.cloudevents import Handover
 from center.continuity import declared_gaps, is_number
 from center.keytable import Key
+from center.registry import Registry
 from center.verify import VerifiedEvent
 
 CLONED = "cloned-device"
@@ -51,9 +52,13 @@ class Stored:
 
 
 class Inbox:
-    """Stores batches of events. ``center`` is this center's identity, for what is handed on."""
+    """Stores batches of events. ``center`` is this center's identity, for what is handed on.
+
+    ``registry`` says where devices hang, and may be replaced at any time.
+    """
 
     def __init__(self, center: str) -> None:
+        self.registry = Registry()
         self._center = center
 
     def store(self, connection: Connection, batch: Sequence[VerifiedEvent], received_ms: int) -> list[Stored]:
@@ -82,6 +87,7 @@ class Inbox:
                     received_ms,
                     zero_ms=zeros.get(stored.name[:2]),
                     conflict=stored.conflict,
+                    place=self.registry.place(stored.name[0]),
                 )
                 for stored in fresh
                 if not stored.verified.event.type.startswith(RESERVED)

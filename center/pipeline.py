@@ -22,6 +22,7 @@ from center.keytable import Key, KeyTable
 from center.parking import Parked, Parking
 from center.presence import Change, Roll
 from center.receipts import Draft, Receipts
+from center.registry import Registry
 from center.verify import VerifiedEvent, VerifiedPresence, claimed_kid, leaf_of, verify_event, verify_presence
 
 NUMBERS_AT_ONCE = 1_000
@@ -248,6 +249,10 @@ class Pipeline:
         """New revocation lists; returns the keys that they revoked."""
         return self.keys.revoke(crls, now_ms)
 
+    def enter(self, registry: Registry) -> None:
+        """What is handed on from now on says where its device hangs, as this registry knows it."""
+        self._inbox.registry = registry
+
     def _count(self, refused: Iterable[Refusal]) -> None:
         for refusal in refused:
             self.counts[REFUSED + refusal.reason] += 1
@@ -327,7 +332,10 @@ class Pipeline:
         told = change.told
         attendance.keep_change(connection, change, now_ms)
         digest = digest or cloudevents.change_digest(told, change.cause, now_ms)
-        handover = cloudevents.of_presence(told, digest, self._center, now_ms, online=change.online, cause=change.cause)
+        place = self._inbox.registry.place(told.device)
+        handover = cloudevents.of_presence(
+            told, digest, self._center, now_ms, online=change.online, cause=change.cause, place=place
+        )
         inbox.hand_on(connection, [handover])
 
     def _note_receipts(

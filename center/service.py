@@ -21,7 +21,10 @@ from center.database import Database
 from center.errors import CenterError, ConfigurationError, DatabaseCorruptError, DatabaseError
 from center.link import Link, Received, read_limited
 from center.pipeline import Arrival, Outgoing, Pipeline, Proven, Refusal
+from center.registry import Registry
+from center.registry import load as load_registry
 from center.report import Report
+from center.watched import Content, Watched
 
 BATCH = 200
 TURN_S = 0.05
@@ -63,6 +66,7 @@ class Service:
         pipeline: the center without its network.
         link: not started yet.
         report: where happenings are told.
+        registry: as it stands in its file; None if the configuration names none.
         stop: asked between turns; True ends the service.
     """
 
@@ -73,6 +77,7 @@ class Service:
         pipeline: Pipeline,
         link: Link,
         report: Report,
+        registry: Registry | None,
         stop: Callable[[], bool],
     ) -> None:
         self._database = database
@@ -85,8 +90,13 @@ class Service:
         self._receipts_declined: list[Outgoing] = []
         self._declined_again: float | None = None
         self._client: paho.Client | None = None
-        self._crls = CrlFiles(configuration.crls)
-        self._crl_trouble = ""
+        self._crls = Watched(configuration.crls, load_crls)
+        self._registry = registry
+        self._registry_file = Watched(
+            [configuration.registry] if configuration.registry else [], lambda paths: load_registry(paths[0])
+        )
+        self._trouble = {"crl": "", "registry": ""}
+        self._strangers: set[str] = set()
         self._watched_ms = 0
         self._next_orders = self._next_watch = self._next_keep = 0.0
         self._database_told = 0.0
@@ -138,8 +148,11 @@ class Service:
         for topic in outcome.parked:
             self._report.parked(topic)
         for one in outcome.stored:
+            device, boot, seq = one.name
+            if self._registry is not None and device not in self._registry.places and device not in self._strangers:
+                self._strangers.add(device)
+                self._report.say("unregistered", f"{device} is not in the registry: nobody knows its place", device=device)
             if one.new and one.conflict:
-                device, boot, seq = one.name
                 self._report.say("incident", f"cloned device: {device} has two events {boot}/{seq}", device=device)
 
     def _tell_refusals(self, refusals: Iterable[Refusal]) -> None:
@@ -160,7 +173,7 @@ class Service:
             self._next_watch = now + WATCH_S
             self._attempt(self._watch)
             self._tell_refusals(self._pipeline.give_up(now_ms()))
-            self._reload_crls()
+            self._reload()
         if now >= self._next_keep:
             self._next_keep = now + KEEP_S
             self._attempt(self._pipeline.keep_counts)
@@ -259,20 +272,29 @@ class Service:
         for change in self._pipeline.watch(now):
             self._report.say("lost", f"{change.told.device} has gone silent", device=change.told.device)
 
-    def _reload_crls(self) -> None:
-        try:
-            lists = self._crls.changed()
-        except CenterError as error:
-            if str(error) != self._crl_trouble:
-                self._crl_trouble = str(error)
-                self._report.say("crl", str(error))
-            return
-        self._crl_trouble = ""
-        if lists is None:
-            return
-        revoked = self._pipeline.revoke(lists, now_ms())
-        for key in revoked:
+    def _reload(self) -> None:
+        """Take over what has changed in the revocation lists and the registry."""
+        lists = self._changed("crl", self._crls)
+        for key in self._pipeline.revoke(lists, now_ms()) if lists is not None else ():
             self._report.say("revoked", f"the key {key.kid.hex()} of {key.device} is revoked", device=key.device)
+        registry = self._changed("registry", self._registry_file)
+        if registry is not None:
+            self._registry = registry
+            self._strangers.clear()
+            self._pipeline.enter(registry)
+            self._report.say("registry", f"read again: {len(registry.places)} devices")
+
+    def _changed(self, what: str, files: Watched[Content]) -> Content | None:
+        """What files hold now, if they have changed. What is wrong with them is told once."""
+        try:
+            content = files.changed()
+        except CenterError as error:
+            if str(error) != self._trouble[what]:
+                self._trouble[what] = str(error)
+                self._report.say(what, str(error))
+            return None
+        self._trouble[what] = ""
+        return content
 
     def _attempt(self, work: Callable[[], object]) -> bool:
         """Do ``work``; False if the database did not let it happen. A damaged database ends the service."""
@@ -287,38 +309,6 @@ class Service:
                 self._report.say("database", str(error))
             return False
         return True
-
-
-class CrlFiles:
-    """The revocation lists' files, read again when one has changed."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = tuple(paths)
-        self._seen: tuple[tuple[int, int, int], ...] = self._stamps()
-
-    def changed(self) -> tuple[RevocationList, ...] | None:
-        """All lists, if a file has changed since the last call; None if none has.
-
-        Raises:
-            CenterError: a file cannot be read; the lists in force stay in force.
-        """
-        stamps = self._stamps()
-        if stamps == self._seen:
-            return None
-        lists = load_crls(self._paths)
-        self._seen = stamps
-        return lists
-
-    def _stamps(self) -> tuple[tuple[int, int, int], ...]:
-        out = []
-        for path in self._paths:
-            try:
-                status = path.stat()
-            except OSError:
-                out.append((0, 0, 0))
-            else:
-                out.append((status.st_mtime_ns, status.st_size, status.st_ino))
-        return tuple(out)
 
 
 def load_crls(paths: Sequence[Path]) -> tuple[RevocationList, ...]:

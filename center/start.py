@@ -18,6 +18,7 @@ from center.errors import ConfigurationError
 from center.keytable import KeyTable
 from center.link import Link, read_limited, tls_context
 from center.pipeline import Pipeline
+from center.registry import Registry, load
 from center.report import Report
 from center.service import SUBSCRIPTIONS, Service, load_crls, now_ms
 
@@ -32,6 +33,7 @@ def serve(configuration: Configuration, log: str, stopped: Callable[[], bool]) -
     """
     report = Report(sys.stderr, as_json=log == "json", stages=log == "stages")
     keys, signer = _trust(configuration)
+    registry = load(configuration.registry) if configuration.registry is not None else None
     link = Link(
         configuration.broker,
         common_name(configuration.broker.certificate),
@@ -43,8 +45,9 @@ def serve(configuration: Configuration, log: str, stopped: Callable[[], bool]) -
     database = Database(configuration.database)  # after all that can be wrong: a center that cannot start makes no file
     try:
         pipeline = Pipeline(database, keys, signer, configuration.id, now_ms(), report.stage)
+        pipeline.enter(registry or Registry())
         report.say("started", f"center {configuration.id}, {len(keys)} keys known", center=configuration.id)
-        Service(configuration, database, pipeline, link, report, stopped).run()
+        Service(configuration, database, pipeline, link, report, registry, stopped).run()
         report.say("stopped", "all that was acknowledged is stored")
     finally:
         database.close()
@@ -57,6 +60,8 @@ def check_files(configuration: Configuration) -> None:
         ConfigurationError: one cannot; the text says which.
     """
     _trust(configuration)
+    if configuration.registry is not None:
+        load(configuration.registry)
     tls_context(configuration.broker)
     common_name(configuration.broker.certificate)
 

@@ -28,8 +28,9 @@ from center.evidence.manifests import Manifests
 from center.evidence.receipts import Receipts
 from center.evidence.store import Limits, Store
 from center.report import Report
-from center.service import CrlFiles, load_crls
+from center.service import load_crls
 from center.start import trusted_roots
+from center.watched import Watched
 
 CONNECTIONS = 512
 """At a time; each may hold a chunk in memory."""
@@ -85,7 +86,7 @@ class EvidenceService:
         self._report = report
         roots = trusted_roots(configuration.roots)
         self._lists = load_crls(configuration.crls)
-        self._crls = CrlFiles(configuration.crls)
+        self._crls = Watched(configuration.crls, load_crls)
         signer = _signer(configuration, roots, self._lists)
         self._tls = tls_context(self._access, configuration, roots, self._lists)
         self._database = Database(configuration.database, create=False)

@@ -6,6 +6,7 @@ import time
 import click
 
 import devices as devices_package
+from provisioning.authority.state_files import replace_public
 from provisioning.errors import InputError
 from provisioning.inventory.export import registry, table
 from provisioning.inventory.inventory import Inventory
@@ -49,20 +50,25 @@ def kinds() -> set[str]:
 @click.command(
     "inventory",
     epilog="\b\nExamples:\n  dabyl provision inventory\n  dabyl provision inventory --form csv > devices.csv\n"
-    "  dabyl provision inventory --form registry > registry.json\n",
+    "  dabyl provision inventory --form registry --out registry.json        for the center, which reads it again by itself\n",
 )
 @_INVENTORY
 @click.option("--state", type=click.Choice(STATES), help="Only devices in this state.")
 @click.option("--form", type=click.Choice(FORMS), default="list", show_default=True, help="How to print it.")
-def show(inventory: pathlib.Path, state: str | None, form: str) -> None:
+@click.option("--out", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Replace this file, in one step.")
+def show(inventory: pathlib.Path, state: str | None, form: str, out: pathlib.Path | None) -> None:
     """Print which devices there are, where they hang, and how far they are."""
     with Inventory(inventory, create=False) as opened:
         devices = opened.devices(state)
     if form == "csv":
-        click.echo(table(devices), nl=False)
+        text = table(devices)
     elif form == "registry":
-        click.echo(registry(devices, time.time_ns() // 1_000_000), nl=False)
+        text = registry(devices, time.time_ns() // 1_000_000)
     else:
-        for device in devices:
-            click.echo(f"{device.name:<24} {device.state:<9} {device.kind:<14} {device.serial:<18} {device.place}")
-        click.echo(f"{len(devices)} devices")
+        lines = [f"{one.name:<24} {one.state:<9} {one.kind:<14} {one.serial:<18} {one.place}\n" for one in devices]
+        text = "".join(lines) + f"{len(devices)} devices\n"
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    replace_public(out, text.encode())
+    click.echo(f"{out}: {len(devices)} devices", err=True)

@@ -10,6 +10,7 @@ import pytest
 from center import cli, queries
 from center.database import Database
 from center.pipeline import Arrival, Pipeline
+from center.registry import FORMAT
 from center.tap import Seen, line_of
 from tests.center.scripted import NOW, Device, Pki
 
@@ -52,6 +53,22 @@ def test_alarms_and_devices_are_told_to_people_and_programs(run: Run, pressed: D
     assert "online" in run("devices")[1]
     (device,) = json.loads(run("devices", "--json")[1])
     assert (device["online"], device["events"], device["boots"]) == (True, 2, 1)
+
+
+def test_the_registry_says_where_an_alarm_is_and_who_was_never_heard(run: Run, pressed: Device, config: Path) -> None:
+    known = {"name": pressed.name, "building": "School 5", "room": "212"}
+    registry = {"format": FORMAT, "devices": [known, {"name": "sos-silent", "room": "Hall"}]}
+    config.with_name("registry.json").write_text(json.dumps(registry))
+    config.write_text(config.read_text().replace("[broker]", 'registry = "registry.json"\n[broker]'))
+    assert run("alarms")[1].rstrip().endswith("received  School 5, 212")
+    assert json.loads(run("alarms", "--json")[1])[0]["place"] == {"building": "School 5", "room": "212"}
+    assert "sos-silent  NEVER HEARD  Hall" in run("devices")[1]
+    assert [(one["device"], one["events"]) for one in json.loads(run("devices", "--json")[1])] == [
+        (pressed.name, 2),
+        ("sos-silent", 0),
+    ]
+    config.with_name("registry.json").write_text("{}")
+    assert run("check")[0] == 2
 
 
 def test_an_order_waits_for_a_center_and_the_next_one_carries_it_out(

@@ -42,7 +42,7 @@ def test_every_event_of_the_contract_becomes_a_valid_cloudevent(
     data: dict[str, object], at: int, clock: int, up: int, zero: int | None, conflict: bool
 ) -> None:
     one = verified(Event("sos-0001", "sos-button", "tamper.opened", 2**32 - 1, 1, at, clock, up, ZERO, data))
-    out = of_event(one, "center-1", NOW, zero_ms=zero, conflict=conflict)
+    out = of_event(one, "center-1", NOW, zero_ms=zero, conflict=conflict, place={})
     body = json.loads(out.body)
     VALIDATOR.validate(body)
     assert body["id"] == one.link.hex()
@@ -54,7 +54,7 @@ def test_every_event_of_the_contract_becomes_a_valid_cloudevent(
 @pytest.mark.parametrize("data", [{"x": "\x01" * 49_000}, {"x": [False] * 49_000}], ids=["controls", "booleans"])
 def test_what_is_huge_as_json_is_left_out_and_said_so(data: dict[str, object]) -> None:
     one = verified(Event("sos-0001", "x", "alarm.raised", 1, 1, 0, 0, 0, ZERO, {**data, "drill": True}))
-    out = of_event(one, "center-1", NOW, zero_ms=None, conflict=False)
+    out = of_event(one, "center-1", NOW, zero_ms=None, conflict=False, place={})
     assert len(out.body) < 1_000
     body = json.loads(out.body)
     VALIDATOR.validate(body)
@@ -65,7 +65,7 @@ def test_what_is_huge_as_json_is_left_out_and_said_so(data: dict[str, object]) -
 @pytest.mark.parametrize("data", [{"x": bytes(49_000)}, {"x": '"' * 49_000}], ids=["bytes", "quotes"])
 def test_what_a_device_has_reason_to_say_is_never_left_out(data: dict[str, object]) -> None:
     out = of_event(
-        verified(Event("sos-0001", "x", "y", 1, 1, 0, 0, 0, ZERO, data)), "center-1", NOW, zero_ms=None, conflict=False
+        verified(Event("sos-0001", "x", "y", 1, 1, 0, 0, 0, ZERO, data)), "center-1", NOW, zero_ms=None, conflict=False, place={}
     )
     assert len(json.loads(out.body)["data"]["x"]) >= 49_000
 
@@ -73,12 +73,12 @@ def test_what_a_device_has_reason_to_say_is_never_left_out(data: dict[str, objec
 @pytest.mark.parametrize("online", [True, False])
 def test_changes_of_presence_are_valid_too(online: bool) -> None:
     told = Presence("sos-0001", "sos-button", 1, 1, online, NOW, 2, 5, 60, "1.0")
-    VALIDATOR.validate(json.loads(of_presence(told, bytes(16), "center-1", NOW, online=online, cause="will").body))
+    VALIDATOR.validate(json.loads(of_presence(told, bytes(16), "center-1", NOW, online=online, cause="will", place={"room": "212"}).body))
 
 
 def test_byte_strings_become_lower_case_hexadecimal() -> None:
     one = verified(Event("sos-0001", "x", "y", 1, 1, 0, 0, 0, ZERO, {"a": b"\xab\x00", "b": [{"c": b"\xff"}]}))
-    body = json.loads(of_event(one, "center-1", NOW, zero_ms=None, conflict=False).body)
+    body = json.loads(of_event(one, "center-1", NOW, zero_ms=None, conflict=False, place={}).body)
     assert body["data"] == {"a": "ab00", "b": [{"c": "ff"}]}
 
 

@@ -15,6 +15,7 @@ def test_the_documented_example_is_a_configuration() -> None:
     assert found.id == "center-1"
     assert found.broker.hosts == (("broker-a.example", 8883), ("broker-b.example", 8883))
     assert found.database == EXAMPLE.parent / "center.sqlite"
+    assert found.registry == EXAMPLE.parent / "registry.json"
     assert found.tap is not None
     assert found.evidence is not None
     assert found.evidence.listen == ("0.0.0.0", 8443)  # noqa: S104  the example's

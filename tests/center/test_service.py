@@ -46,7 +46,7 @@ def service(own: Pki, tmp_path: Path, database: Database, pipeline: Pipeline, sa
     link = Link(
         configuration.broker, "center-1", (), draw=lambda: 0.0, clock=lambda: 0.0, on_state=lambda _up, _text: None
     )
-    return Service(configuration, database, pipeline, link, Report(said, as_json=True), lambda: True)
+    return Service(configuration, database, pipeline, link, Report(said, as_json=True), None, lambda: True)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def pipeline(database: Database, own: Pki) -> Pipeline:
 def told(service: Service, said: io.StringIO) -> list[str]:
     """What has been told since the last call, after three looks at the lists."""
     for _ in range(3):
-        service._reload_crls()
+        service._reload()
     lines = [json.loads(line)["what"] for line in said.getvalue().splitlines()]
     said.seek(0)
     said.truncate()

@@ -163,7 +163,7 @@ def schema() -> jsonschema.Draft202012Validator:
 
 def handed_on(made: Event, payload: bytes, **how: Any) -> dict[str, Any]:
     verified = VerifiedEvent(made, chain.link(payload), payload, b"", bytes(8))
-    settings: dict[str, Any] = {"zero_ms": None, "conflict": False, **how}
+    settings: dict[str, Any] = {"zero_ms": None, "conflict": False, "place": {}, **how}
     body: dict[str, Any] = json.loads(cloudevents.of_event(verified, "center-1", made.at + 61_000, **settings).body)
     return body
 
@@ -187,7 +187,7 @@ def test_what_the_center_hands_on_fits_the_schema(
 def test_a_change_of_presence_fits_the_schema(schema: jsonschema.Draft202012Validator) -> None:
     told = presence.Presence("sos-0001", "sos-button", 1, 1, True, 1_763_000_000_000, 2, 5, 60, "dabyl 1")
     for online in (True, False):
-        made = cloudevents.of_presence(told, bytes(16), "center-1", told.at, online=online, cause="presence")
+        made = cloudevents.of_presence(told, bytes(16), "center-1", told.at, online=online, cause="presence", place={})
         schema.validate(json.loads(made.body))
 
 
@@ -198,6 +198,7 @@ def test_a_change_of_presence_fits_the_schema(schema: jsonschema.Draft202012Vali
         ("type", "dabyl.presence.online"), ("time", "2026-01-01"), ("time", 5), ("datacontenttype", "text/plain"), ("data", []),
         ("data", {"x": 1.5}), ("dabylseq", None), ("dabylseq", 0), ("dabylboot", 2**32), ("dabylclock", 3), ("dabylup", -1),
         ("dabyllate", "no"), ("dabylconflict", None), ("dabyldrill", 0), ("dabylcenter", "C"), ("dabylextra", 1), ("dabylreceived", ""),
+        ("dabylroom", ""), ("dabyllatitude", 43.2),
     ],
 )  # fmt: skip
 def test_the_schema_refuses_another_shape(schema: jsonschema.Draft202012Validator, name: str, value: object) -> None:
