@@ -17,6 +17,7 @@ from provisioning.authority.authority import Authority
 from provisioning.authority.identity import IdentityFiles, make_identity
 from provisioning.brokers.model import Certificates, Identities, Limits
 from simulators.broker.engines import Mosquitto, Nats, embedded
+from simulators.consumer import Consumer
 
 HOST = "127.0.0.1"
 CENTER = "center-1"
@@ -163,6 +164,11 @@ class Site:
     def center(self, *options: str) -> list[str]:
         """The command line of the center."""
         return [*dabyl(), "center", "run", "--config", os.fspath(self.center_config), *options]
+
+    def consumer(self) -> Consumer:
+        """The consumer of verified events; it begins to connect."""
+        identity = self.consumer_identity
+        return Consumer(self.broker.port, root=self.root, chain=identity.chain, key=identity.key, name=CONSUMER)
 
     def order(self, device: str, boot: int, seq: int, state: str, *, by: str) -> list[str]:
         """The command line by which an operator moves an alarm on: ``acknowledged``, ``dispatched``, ``closed``."""

@@ -1,14 +1,12 @@
 """One badge on a site of its own: broker, center and evidence server, all real processes, and somebody who wears the badge."""
 
 import asyncio
-import contextlib
 import os
 import pathlib
 import signal
 import time
-import types
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any
 
 from agent.keys import pem
 from agent.keys.file import FileKey
@@ -16,22 +14,19 @@ from provisioning.authority.identity import IdentityFiles, make_identity
 from simulators.broker.engines import free_port
 from simulators.camera.control import Control
 from simulators.camera.receiver import Receiver
-from simulators.consumer import Consumer
-from simulators.errors import DemoError
 from simulators.gpio.hardware import Hardware
 from simulators.processes import Child
-from simulators.site import BUTTON_PIN, CONSUMER, HOST, LAMP_PIN, Site, dabyl
+from simulators.running_site import WAIT_S, RunningSite
+from simulators.site import BUTTON_PIN, HOST, LAMP_PIN, dabyl
 from simulators.slow_disk import slowed
 
 BADGE = "badge-0001"
 EVIDENCE = "evidence-1"
-START_S = 60.0
-LOOK_S = 0.05
 STOP_MS = 1000
 HOLD_MS = 1400
 
 
-class BadgeScene:
+class BadgeScene(RunningSite):
     """An open scene.
 
     Args:
@@ -59,49 +54,22 @@ class BadgeScene:
         engine: str | None = None,
         seed: int = 1,
     ) -> None:
-        self._directory = directory
+        super().__init__(directory, (BADGE,), engine=engine)
         self._settings = settings
         self._sync_ms = sync_ms
-        self._engine = engine
         self._seed = seed
-        self._stack = contextlib.AsyncExitStack()
-        self._connected = asyncio.Event()
         self._serving = asyncio.Event()
         self._agent: Child | None = None
         self.spool = directory / "spool"
         self.custodian = directory / "custodian.key.pem"
         self.evidence = directory / "site" / "evidence-store" / BADGE
 
-    async def __aenter__(self) -> Self:
-        try:
-            await self._open()
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
-
     async def _open(self) -> None:
-        self.site = site = await asyncio.to_thread(Site, self._directory / "site", (BADGE,), prefer=self._engine)
+        await super()._open()
+        await self._start_server()
         public = self._directory / "custodian.pem"
         key = FileKey.generate(os.fspath(self.custodian))
         public.write_text(pem.encoded("PUBLIC KEY", key.public_der), encoding="ascii")
-        await asyncio.to_thread(site.broker.start)
-        self._stack.push_async_callback(asyncio.to_thread, site.broker.stop)
-        await self._start_center()
-        self.consumer = Consumer(
-            site.broker.port,
-            root=site.root,
-            chain=site.consumer_identity.chain,
-            key=site.consumer_identity.key,
-            name=CONSUMER,
-        )
-        self._stack.callback(self.consumer.close)
-        await asyncio.to_thread(self.consumer.__enter__)
         self.camera = Control(self._directory / "camera")
         self.receiver = Receiver(self._directory / "gnss")
         self.receiver.start()
@@ -112,7 +80,7 @@ class BadgeScene:
         self._stack.push_async_callback(self.end_agent)
         await self.start_agent()
 
-    async def _start_center(self) -> None:
+    async def _start_server(self) -> None:
         site = self.site
         self._port = free_port()
         hosts = (HOST, "localhost")
@@ -122,13 +90,10 @@ class BadgeScene:
                 f'[evidence]\nlisten = "{HOST}:{self._port}"\nfolder = "evidence-store"\n'
                 'certificate = "evidence/chain.pem"\nkey = "evidence/key.pem"\nkeep_free_mib = 16\n'
             )
-        self._center = await Child.start("center", site.center("--log", "json"), self._center_said)
-        self._stack.push_async_callback(self._center.end)
-        await self._up(self._center, self._connected.is_set)
         command = [*dabyl(), "center", "evidence", "--config", os.fspath(site.center_config), "--log", "json"]
         self._server = await Child.start("evidence server", command, self._server_said)
         self._stack.push_async_callback(self._server.end)
-        await self._up(self._server, self._serving.is_set)
+        await self.up(self._server, self._serving.is_set)
 
     def _enrol(self, custodian: pathlib.Path) -> Any:
         site = self.site
@@ -184,7 +149,7 @@ class BadgeScene:
         self._agent = await Child.start(
             "agent", self.device.agent("--log", "text"), lambda _line: None, environment=environment
         )
-        await self._up(self._agent, lambda: self.board.agent_pid is not None)
+        await self.up(self._agent, lambda: self.board.agent_pid is not None)
 
     async def end_agent(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End the agent: SIGKILL is as a power cut to the process."""
@@ -197,7 +162,7 @@ class BadgeScene:
         """The badge's events at the consumer, of this type after ``dabyl.``, or all."""
         return self.consumer.events(f"dabyl.{type_}") if type_ else self.consumer.events()
 
-    async def recorded(self, type_: str, count: int = 1, wait_s: float = START_S) -> list[dict[str, Any]]:
+    async def recorded(self, type_: str, count: int = 1, wait_s: float = WAIT_S) -> list[dict[str, Any]]:
         """Wait for so many events ``recording.`` and ``type_``."""
         await self.until(
             lambda: len(self.events("recording." + type_)) >= count, f"recording.{type_} did not come", wait_s
@@ -212,7 +177,7 @@ class BadgeScene:
         """Segments that the badge still keeps."""
         return sum(1 for _ in self.spool.glob("*/*.seg"))
 
-    async def offloaded(self, segments: int, wait_s: float = START_S) -> None:
+    async def offloaded(self, segments: int, wait_s: float = WAIT_S) -> None:
         """Wait until the center has signed for so many segments, and the badge has let go of all."""
         await self.until(
             lambda: self.received() >= segments and not self.waiting(),
@@ -221,27 +186,6 @@ class BadgeScene:
             ),
             wait_s,
         )
-
-    async def until(
-        self, reached: Callable[[], bool], otherwise: str | Callable[[], str], wait_s: float = START_S
-    ) -> None:
-        """Wait.
-
-        Raises:
-            DemoError: in vain, or the badge has ended.
-        """
-        until = time.monotonic() + wait_s
-        while not reached():  # what is waited for happens in other processes
-            if time.monotonic() > until:
-                raise DemoError(otherwise if isinstance(otherwise, str) else otherwise())
-            await asyncio.sleep(LOOK_S)
-
-    async def _up(self, child: Child, reached: Callable[[], bool]) -> None:
-        await self.until(
-            lambda: reached() or not child.running, lambda: f"the {child.name} did not come up: {child.said()}"
-        )
-        if not child.running:
-            raise DemoError(f"the {child.name} ended: {child.said()}")
 
     @property
     def agent_pid(self) -> int:
@@ -252,10 +196,6 @@ class BadgeScene:
     def agent_said(self) -> str:
         """The agent's last lines."""
         return "" if self._agent is None else self._agent.said()
-
-    def _center_said(self, line: Mapping[str, Any]) -> None:
-        if line.get("what") == "connected":
-            self._connected.set()
 
     def _server_said(self, line: Mapping[str, Any]) -> None:
         if line.get("what") == "listening":

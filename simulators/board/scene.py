@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import pathlib
 import time
-import types
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -17,14 +16,11 @@ from simulators.account import presses_verified
 from simulators.board.board import Board
 from simulators.board.enrolled import enrolled
 from simulators.board.kinds import HEAP_KB, Wiring
-from simulators.consumer import Consumer
 from simulators.errors import DemoError
-from simulators.processes import Child
-from simulators.site import CENTER, CONSUMER, HOST, Site
+from simulators.running_site import WAIT_S, RunningSite
+from simulators.site import CENTER, HOST
 
 OPERATOR = "center-desk"
-WAIT_S = 60.0
-LOOK_S = 0.02
 COMMAND_S = 30
 """A command that was not taken by then is refused."""
 AGAIN_S = 0.5
@@ -32,7 +28,7 @@ SEND_S = 10.0
 ENDS = ("dabyl.command.completed", "dabyl.command.failed", "dabyl.command.refused")
 
 
-class Scene:
+class Scene(RunningSite):
     """An open scene.
 
     Args:
@@ -46,52 +42,19 @@ class Scene:
     def __init__(
         self, directory: pathlib.Path, bundle: pathlib.Path, wiring: Wiring, *, heap_kb: int = HEAP_KB, seed: int = 0
     ) -> None:
-        self._directory = directory
+        self.wiring = wiring
+        self.device = f"{wiring.kind}-1"
+        super().__init__(directory, (self.device,), operators=(OPERATOR,))
         self._bundle = bundle
         self._heap_kb = heap_kb
         self._seed = seed
-        self._stack = contextlib.AsyncExitStack()
         self._commands = 0
         self._operations = 0
-        self._connected = asyncio.Event()
-        self.wiring = wiring
-        self.device = f"{wiring.kind}-1"
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self._open()
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
 
     async def _open(self) -> None:
-        self.site = site = await asyncio.to_thread(
-            Site, self._directory / "site", (self.device,), operators=(OPERATOR,)
-        )
-        self._stack.push_async_callback(asyncio.to_thread, site.broker.stop)
-        await asyncio.to_thread(site.broker.start)
-        self._center = await Child.start("center", site.center("--log", "json"), self._center_said)
-        self._stack.push_async_callback(self._center.end)
-        await self.until(lambda: self._connected.is_set() or not self._center.running, "the center did not connect")
-        if not self._center.running:
-            raise DemoError(f"the center ended: {self._center.said()}")
-        self.consumer = Consumer(
-            site.broker.port,
-            root=site.root,
-            chain=site.consumer_identity.chain,
-            key=site.consumer_identity.key,
-            name=CONSUMER,
-        )
-        self._stack.callback(self.consumer.close)
-        await asyncio.to_thread(self.consumer.__enter__)
+        await super()._open()
         flash = await asyncio.to_thread(
-            enrolled, self._directory / "flash", self._bundle, self.wiring, site, self.device
+            enrolled, self._directory / "flash", self._bundle, self.wiring, self.site, self.device
         )
         self.board = await self._stack.enter_async_context(
             Board(flash, contacts=self.wiring.contacts, heap_kb=self._heap_kb, seed=self._seed)
@@ -129,14 +92,7 @@ class Scene:
 
     async def close(self, boot: int, seq: int) -> None:
         """An operator closes an alarm, with the product's own command."""
-        command_line = self.site.order(self.device, boot, seq, "closed", by="trial")
-        process = await asyncio.create_subprocess_exec(
-            *command_line,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        if await process.wait():
+        if not await self.move_alarm(self.device, boot, seq, "closed"):
             raise DemoError(f"the center did not take the closing of {self.device} {boot}/{seq}")
 
     async def command(self, name: str, args: Mapping[str, object]) -> dict[str, Any]:
@@ -159,18 +115,6 @@ class Scene:
                 return answer
             await asyncio.sleep(AGAIN_S)
 
-    async def until(self, reached: Callable[[], bool], otherwise: str | Callable[[], str]) -> None:
-        """Wait.
-
-        Raises:
-            DemoError: in vain, for a minute.
-        """
-        until = time.monotonic() + WAIT_S
-        while not reached():  # what is waited for happens in other processes and threads
-            if time.monotonic() > until:
-                raise DemoError(otherwise if isinstance(otherwise, str) else otherwise())
-            await asyncio.sleep(LOOK_S)
-
     def _answer(self, n: int) -> dict[str, Any] | None:
         ends = (event["data"] for event in self.consumer.events() if event["type"] in ENDS)
         return next((data for data in ends if data.get("n") == n), None)
@@ -190,7 +134,3 @@ class Scene:
         finally:
             client.disconnect()
             client.loop_stop()
-
-    def _center_said(self, line: Mapping[str, Any]) -> None:
-        if line.get("what") == "connected":
-            self._connected.set()

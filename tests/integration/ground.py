@@ -24,7 +24,7 @@ from provisioning.authority.identity import IdentityFiles, make_identity
 from simulators.account import presses_verified
 from simulators.consumer import Consumer
 from simulators.gpio.hardware import MAINS, TAMPER, Hardware
-from simulators.site import BUTTON_PIN, CENTER, CONSUMER, LAMP_PIN, SUPPLY_PIN, TAMPER_PIN, Device, Site, dabyl
+from simulators.site import BUTTON_PIN, CENTER, LAMP_PIN, SUPPLY_PIN, TAMPER_PIN, Device, Site, dabyl
 from tests.integration.mqtt import RAW, Voice
 from tests.integration.processes import PATIENCE_S, Process, run, until
 
@@ -271,15 +271,7 @@ class Ground:
 
     def consume(self) -> Consumer:
         """The consumer of verified events, for as long as the site is there."""
-        site = self.site
-        consumer = Consumer(
-            site.broker.port,
-            root=site.root,
-            chain=site.consumer_identity.chain,
-            key=site.consumer_identity.key,
-            name=CONSUMER,
-        )
-        return consumer.__enter__()
+        return self.site.consumer().__enter__()
 
     def consumed(self) -> list[dict[str, Any]]:
         """All CloudEvents that came to the consumer, repetitions included."""
