@@ -3,14 +3,13 @@
 The agent parses no X.509 for this. A key in this table is a center's because the installer, or a center already believed, said so.
 """
 
-import contextlib
 import os
 
+from agent.durable import replace_file
 from agent.errors import IdentityError
 from agent.keys.errors import KeysError, PublicKeyError
 from agent.keys.p256 import kid_of, public_from_pem, verifier
 from agent.keys.pem import encoded
-from agent.keys.secret_file import sync_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,25 +69,10 @@ class Centers:
                 raise PublicKeyError("a center's key is a byte string (SubjectPublicKeyInfo, DER)")
             table[kid_of(der)] = verifier(der)
             text += encoded("PUBLIC KEY", der)
-        _write(os.path.join(self._state, _STORE), text)
+        replace_file(os.path.join(self._state, _STORE), text.encode())
         self._verifiers = table
 
 
 def _public_keys(text: str) -> "list[bytes]":
     end = "-----END PUBLIC KEY-----"
     return [public_from_pem(part + end) for part in text.split(end) if part.strip()] or [public_from_pem(text)]
-
-
-def _write(path: str, text: str) -> None:
-    fresh = path + ".new"
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        rest = text.encode()
-        while rest:  # a disk that fills up takes a part before it says no
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    os.replace(fresh, path)
-    with contextlib.suppress(OSError):  # the new keys are in place; a disk that will not promise it takes nothing back
-        sync_directory(os.path.dirname(path))

@@ -50,6 +50,7 @@ SETTINGS: dict[str, tuple[type[Any], Any, int | None, int | None, str]] = {
     "charger_port": (str, "", 0, 128, "VE.Direct solar charger"),
     "io_port": (str, "/dev/ttyUSB0", 1, 128, "Modbus modules: 1 the lamps' supply relay, 2 the lamps' currents"),
     "farside_port": (str, "", 0, 128, "link to a second unit on the far side"),
+    "counts_file": (str, "/var/lib/dabyl/counts", 2, 200, "file that keeps the present hour's counts over a restart"),
     "watch_left_mm": (int, -2000, -6000, 0, "left edge of the area watched, as seen from the tracking radar"),
     "watch_right_mm": (int, 1000, 0, 6000, "right edge of it: 0.7 m beyond the kerb, short of the vehicles"),
     "watch_near_mm": (int, 300, 0, 5000, "near edge of it"),

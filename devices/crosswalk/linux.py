@@ -8,11 +8,13 @@ import gc
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from devices.common.kept_file import KeptFile
 from devices.crosswalk.beacon import Player
+from devices.crosswalk.counts import KEPT_MAX
 from devices.crosswalk.lines import Lines
 from devices.crosswalk.patterns import OFF, OUTPUTS, beacon_patterns
 from devices.crosswalk.settings import completed
-from devices.pins import PinError, Pins
+from devices.pins import PinError, Pins, monotonic_ms
 
 BUTTON_LAMP_HZ = 200
 
@@ -43,6 +45,8 @@ class Binding:
             raise
         self._player = Player(pair, beacon_patterns(whole["pattern"], whole["night_percent"]))
         self._lines = Lines(whole, on_input)
+        self._on_input = on_input
+        self._counts = KeptFile(whole["counts_file"], KEPT_MAX, lambda failing: self._tell_counts(int(failing)))
 
     def start(self) -> None:
         """Begin to report, every input's present level first."""
@@ -52,6 +56,8 @@ class Binding:
         self._pins.start()
         self._player.start()
         self._lines.start()
+        self._tell_counts(self._counts.read())
+        self._counts.start()
 
     def read(self) -> dict[str, int]:
         """The present level of each fitted pin."""
@@ -66,6 +72,8 @@ class Binding:
             self._lines.supply(pattern)
         elif name == "farside":
             self._lines.farside(pattern)
+        elif name == "counts":
+            self._counts.keep(pattern)
         else:
             self._pins.output(name, pattern, now_ms)
 
@@ -86,6 +94,10 @@ class Binding:
         self._player.close()
         self._pins.close()
         self._lines.close()
+        self._counts.close()
+
+    def _tell_counts(self, value: str | int) -> None:
+        self._on_input("counts", value, monotonic_ms())
 
     def _take_inputs(self, whole: Mapping[str, Any]) -> None:
         for name in ("button", "tamper", "supply"):

@@ -7,7 +7,8 @@ for ever.
 Inputs: ``button`` (1 pressed), ``pir`` (1 sees warmth move), ``twilight`` (1 dark), ``tamper`` (1 opened), ``supply`` (1 mains present),
 ``farside`` (1 the far unit says that it flashes, 0 that it is dark), ``far-button`` (1 pressed), ``far-pedestrian`` (1 somebody is
 there). A value may also be a reading of ``devices.sensors.readings``, under the name of its sensor: ``tracker``, ``presence``, ``pir``,
-``speed``, ``lamps``, ``charger``; or a ``Status`` of any of them.
+``speed``, ``lamps``, ``charger``; or a ``Status`` of any of them. ``counts`` is the text that an earlier run had kept by the output of the
+same name, or 1 while that cannot be kept, and 0 when it can again.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from agent.effects import EMIT, OUTPUT
 from devices.common.readiness import Readiness
 from devices.crosswalk.counts import Counts
 from devices.crosswalk.daylight import Daylight
+from devices.crosswalk.fusion import WELL
 from devices.crosswalk.machine import Crossing, Effect
 from devices.crosswalk.nonyield import Approach, Kerb, NonYield
 from devices.crosswalk.pedestrian_button import PedestrianButton
@@ -24,6 +26,8 @@ from devices.sensors.readings import Charge, Health, LampCurrent, Motion, Presen
 
 NO_CELLS = {"battery_cells": 0, "battery_mah": 0, "battery_draw_ua": 0}
 """A solar battery has no days-left model: its voltage limit alone is told."""
+UNKEPT = "unkept"
+"""State of the input ``counts`` whose file cannot be written."""
 
 
 class Crosswalk:
@@ -55,11 +59,13 @@ class Crosswalk:
         """Set all outputs. A crosswalk raises no alarm, so none is adopted."""
         return self._crossing.started() + self._show(now_ms)
 
-    def input(self, name: str, value: int | Reading | Status, now_ms: int) -> list[Effect]:
+    def input(self, name: str, value: int | str | Reading | Status, now_ms: int) -> list[Effect]:
         """Take a level, a reading or a judgement with the time it was seen. An unknown name changes nothing."""
         effects = self._readiness.expire(now_ms)
         if isinstance(value, int):
             effects += self._level(name, value, now_ms)
+        elif isinstance(value, str):
+            effects += self._counted(self._counts.resume(value))
         elif isinstance(value, Status):
             effects += self._judged(value.sensor, value.state, now_ms)
         else:
@@ -74,9 +80,10 @@ class Crosswalk:
         self._daylight.tick(now_ms)
         effects += self._crossing.night(self._daylight.night, now_ms)
         effects += self._approached(self._nonyield.tick(now_ms))
-        hour = self._counts.hour(now_ms)
-        if hour is not None:
-            effects.append((EMIT, 0, "count.crossing", hour))
+        effects += self._counted(self._counts.hour(now_ms))
+        kept = self._counts.to_keep(now_ms)
+        if kept is not None:
+            effects.append((OUTPUT, "counts", kept))
         return self._finished(effects, now_ms)
 
     def next_tick_ms(self, now_ms: int) -> int | None:
@@ -133,6 +140,8 @@ class Crosswalk:
         if name == "twilight":
             self._daylight.contact(value, now_ms)
             return self._crossing.night(self._daylight.night, now_ms)
+        if name == "counts":
+            return self._crossing.health(name, UNKEPT if value else WELL, now_ms)
         return self._readiness.input(name, value, now_ms)
 
     def _reading(self, reading: Reading, now_ms: int) -> list[Effect]:
@@ -212,6 +221,10 @@ class Crosswalk:
             elif effect[2] in ("test.passed", "test.failed") and effect[3]["by"] != "user":
                 effects[index] = self._tested(effect[3], now_ms)
         return sorted(effects + self._show(now_ms), key=lambda effect: effect[0] == EMIT)
+
+    @staticmethod
+    def _counted(sums: dict[str, object] | None) -> list[Effect]:
+        return [] if sums is None else [(EMIT, 0, "count.crossing", sums)]
 
     def _count_pedestrians(self) -> None:
         if self._crossing.pedestrian:

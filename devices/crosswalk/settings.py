@@ -28,6 +28,10 @@ def completed(settings: Mapping[str, object]) -> dict[str, Any]:
     _ordered(whole, "watch_near_mm", "watch_far_mm")
     _ordered(whole, "watch_left_mm", "watch_right_mm")
     _ports(whole)
+    if not whole["counts_file"].startswith("/"):
+        raise SettingsError(
+            f"counts_file must be an absolute path, which begins with /, not {whole['counts_file']!r:.60}"
+        )
     if whole["button_pin"] < 0 and not detectors(whole):
         raise SettingsError(
             "nothing could ever start the beacon: fit a button (button_pin) or a sensor (tracker_port, presence_port, pir_pin)"

@@ -129,7 +129,8 @@ class Street:
     def _settings_of(self, plan: Plan) -> dict[str, object]:
         ports = {f"{name}_port": str(self._path(name)) if name in self._fitted else "" for name in LINES}
         pins = {"left_pin": LEFT_PIN, "right_pin": RIGHT_PIN, "button_pin": BUTTON_PIN, "pir_pin": PIR_PIN}
-        return {**ports, **pins, "crossing_mm": plan.length_mm}
+        kept = {"counts_file": str(self._path("counts"))}
+        return {**ports, **pins, **kept, "crossing_mm": plan.length_mm}
 
     def _path(self, name: str) -> pathlib.Path:
         return self._folder / name

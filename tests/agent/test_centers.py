@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from agent import centers
 from agent.centers import MAX_KEYS, Centers
 from agent.errors import IdentityError
 from agent.keys import pem
@@ -16,14 +15,6 @@ from agent.keys.errors import PublicKeyError
 def pem_file(path: Path, *keys: Any) -> str:
     path.write_text("".join(pem.encoded("PUBLIC KEY", key.public_der) for key in keys), encoding="ascii")
     return str(path)
-
-
-def noting(done: list[str], name: str, real: Any) -> Any:
-    def step(*args: Any) -> Any:
-        done.append(name)
-        return real(*args)
-
-    return step
 
 
 def test_the_configured_keys_are_believed_and_no_others(key: Any, tmp_path: Path, state: Path) -> None:
@@ -70,18 +61,6 @@ def test_bad_keys_change_nothing(key: Any, tmp_path: Path, state: Path, wrong: l
     assert table.find(key("b").kid) is None
 
 
-def test_the_new_keys_are_on_the_disk_before_they_take_the_place_of_the_old(
-    key: Any, tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = Centers([key("a").public_der], str(state))
-    done: list[str] = []
-    steps: tuple[tuple[Any, str], ...] = ((os, "fsync"), (os, "replace"), (centers, "sync_directory"))
-    for holder, name in steps:
-        monkeypatch.setattr(holder, name, noting(done, name, getattr(holder, name)))
-    table.replace([key("b").public_der])
-    assert done[:3] == ["fsync", "replace", "sync_directory"]
-
-
 @pytest.mark.parametrize("step", ["open", "write", "fsync", "replace"])
 def test_a_disk_that_refuses_leaves_the_old_keys_in_force(
     key: Any, tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch, step: str
@@ -100,16 +79,3 @@ def test_a_disk_that_refuses_leaves_the_old_keys_in_force(
     for believed in (table, Centers.load(paths, str(state))):
         assert believed.find(key("b").kid) is not None
         assert believed.find(key("c").kid) is None
-
-
-def test_a_disk_that_takes_a_part_at_a_time_keeps_the_whole(
-    key: Any, tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = Centers([key("a").public_der], str(state))
-    write = os.write
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "write", lambda fd, data: write(fd, data[:7]))
-        table.replace([key("b").public_der, key("c").public_der])
-    kept = Centers.load([], str(state))
-    assert kept.find(key("b").kid) is not None
-    assert kept.find(key("c").kid) is not None

@@ -81,7 +81,8 @@ def seen() -> Seen:
 
 @pytest.fixture
 def settings(tmp_path: pathlib.Path) -> dict[str, object]:
-    return {**PINS, "tracker_port": str(tmp_path / "tracker"), "io_port": str(tmp_path / "io")}
+    ports = {"tracker_port": str(tmp_path / "tracker"), "io_port": str(tmp_path / "io")}
+    return {**PINS, **ports, "counts_file": str(tmp_path / "counts")}
 
 
 @pytest.fixture
@@ -147,6 +148,25 @@ def test_everything_that_the_logic_may_ask_for_is_known(bound: Binding, settings
         bound.output("beacon", "red", 0)
     with pytest.raises(KeyError):
         bound.output("traffic-light", "off", 0)
+
+
+def test_counts_are_kept_over_a_restart(factory: Any, seen: Seen, settings: dict[str, object]) -> None:
+    for earlier, text in (("", "one"), ("one", "two")):
+        seen.inputs.clear()
+        binding = make_binding(settings, seen)
+        binding.start()
+        assert ("counts", earlier) in seen.inputs
+        binding.output("counts", text, monotonic_ms())
+        binding.close()
+    assert pathlib.Path(str(settings["counts_file"])).read_text(encoding="utf-8") == "two"
+
+
+def test_counts_that_cannot_be_kept_are_told(factory: Any, seen: Seen, settings: dict[str, object]) -> None:
+    binding = make_binding({**settings, "counts_file": "/proc/counts"}, seen)
+    binding.start()
+    binding.output("counts", "one", monotonic_ms())
+    binding.close()
+    assert seen.inputs[-1] == ("counts", 1)
 
 
 def test_the_lamps_currents_are_sampled_fast_while_the_beacon_is_lit(bound: Binding) -> None:

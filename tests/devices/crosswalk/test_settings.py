@@ -27,6 +27,7 @@ def test_the_time_is_that_of_the_reference(settings: dict[str, object], lit: int
     ("settings", "text"),
     [
         ({"crossing_mm": 1999}, "crossing_mm .* must be 2000 to 60000, not 1999"),
+        ({"counts_file": "counts"}, "counts_file must be an absolute path, which begins with /, not 'counts'"),
         ({"crossing_mm": "7"}, "crossing_mm .* must be a whole number"),
         ({"crossing_mm": 31_501}, "crossing_mm 31501 at walk_mm_s 900 and clear_s 5 needs 40.002 s, more than lit_max_s 40"),
         ({"walk_mm_s": 300, "crossing_mm": 12_000}, "needs 45 s, more than lit_max_s 40"),
