@@ -14,8 +14,7 @@ from devices.panic_hub.ports import port_bus
 from devices.panic_hub.settings import completed
 from devices.sensors.readings import Status
 from devices.sensors.serial_line import Heard, Opened
-from simulators.hub.module import CHANNELS
-from simulators.hub.rig import BAUD, BUILDING, MODULES_PER_PORT, Rig, place
+from simulators.hub.rig import BAUD, Rig, place
 
 HOST_MS = 1
 """What reading and writing take the host, each way, to the millisecond."""
@@ -33,16 +32,7 @@ class Desk:
         self._seq = 0
         self._coming: collections.deque[tuple[int, str, bytes]] = collections.deque()
         self._going: collections.deque[tuple[int, str, bytes]] = collections.deque()
-        modules = [
-            {"port": f"io{n // MODULES_PER_PORT}", "unit": n % MODULES_PER_PORT + 1, "channels": CHANNELS}
-            for n in range(len(self.rig.modules))
-        ]
-        wired = []
-        for number in range(zones):
-            where = place(number)
-            where["name"] = where.pop("zone")
-            wired.append({**where, "module": number // CHANNELS + 1, "channel": number % CHANNELS + 1})
-        settings: dict[str, object] = {"building": BUILDING, "baud": BAUD, "modules": modules, "zones": wired}
+        settings = self.rig.settings()
         whole = completed(settings)
         self.hub = PanicHub(settings, 0)
         self.buses = {

@@ -1,5 +1,6 @@
 """Everything below one hub: zones on modules on lines. Pure; times are milliseconds of the simulation."""
 
+import pathlib
 import random
 from collections.abc import Iterator
 
@@ -37,6 +38,23 @@ class Rig:
             }
             name = f"io{first // MODULES_PER_PORT}"
             self.ports[name] = Port(Units(BAUD, units), f"{name} {seed}")
+
+    def settings(self, folder: str | pathlib.Path = "") -> dict[str, object]:
+        """Of a hub for it: modules and zones. In ``folder`` are the serial devices, named as the ports."""
+        modules = [
+            {
+                "port": str(pathlib.PurePath(folder, f"io{number // MODULES_PER_PORT}")),
+                "unit": number % MODULES_PER_PORT + 1,
+                "channels": CHANNELS,
+            }
+            for number in range(len(self.modules))
+        ]
+        zones = []
+        for number in range(len(self.zones)):
+            where = place(number)
+            where["name"] = where.pop("zone")
+            zones.append({**where, "module": number // CHANNELS + 1, "channel": number % CHANNELS + 1})
+        return {"building": BUILDING, "baud": BAUD, "modules": modules, "zones": zones}
 
     @property
     def due_ms(self) -> float:
