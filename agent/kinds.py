@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     Effects = list[tuple[Any, ...]]
 
     class Logic(Protocol):
-        """A kind's pure logic: inputs in, effects (see ``agent.effects``) out. Times are monotonic milliseconds."""
+        """A kind's pure logic: inputs in, effects (see ``agent.effects``) out. Times are monotonic milliseconds.
+
+        On Linux, one that needs to know more of earlier alarms than their numbers, as a hub does whose alarms are of many zones, has
+        ``recall(boot, seq, data)`` as well: called before ``started`` with what each unsettled alarm event said.
+        """
 
         def started(self, open_alarms: list[tuple[int, int, int]], now_ms: int) -> Effects:
             """Adopt the alarms (boot, seq, state) that are open from before; set all outputs."""

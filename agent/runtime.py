@@ -4,6 +4,7 @@ The loop does everything but waiting for the disk. No trouble of network, disk o
 """
 
 import asyncio
+import contextlib
 import os
 
 from agent import __version__, health
@@ -16,6 +17,8 @@ from agent.keys.validity import due_ms
 from agent.link.link import PRESENCE_EVERY_S, Link
 from agent.link.outbox import Outbox
 from agent.schedule import LoopSchedule
+from agent.wire import cose, event
+from agent.wire.errors import WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,6 +160,15 @@ class Agent(Device):
         if keep is not None:
             keep(sealed.type, sealed.envelope)
         super()._sealed(tag, sealed)
+
+    def _unsettled_alarms(self) -> "list[tuple[int, int, int]]":
+        recall = getattr(self._logic, "recall", None)
+        if recall is not None:
+            for *_, envelope in self._journal.unsettled_alarms():
+                with contextlib.suppress(WireError):  # damaged on the disk; the center will say so
+                    told = event.decode(cose.parse(envelope).payload)
+                    recall(told.boot, told.seq, told.data)
+        return super()._unsettled_alarms()
 
     def _link_changed(self, up: bool) -> None:
         self._service.status(f"{self._device}: {'connected' if up else 'no connection'}")

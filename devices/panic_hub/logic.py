@@ -9,7 +9,7 @@ no I/O, and knows neither network nor disk.
 Inputs: ``module-1`` and so on (`devices.sensors.readings`: ``Voltages``, or ``Status``), ``tamper`` (1 opened), ``supply`` (1 mains
 present), ``disk`` (1: events cannot be kept), ``clock`` (the time of day in ms since 1970 UTC, only where it is known for certain).
 
-After a restart nobody knows which zone an alarm of the run before was of: the next press of a zone raises a new one.
+After a restart an alarm without a receipt is still its zone's: the journal remembers what it said. One that was a drill's is nobody's.
 """
 
 from collections.abc import Mapping
@@ -75,7 +75,9 @@ class PanicHub:
         self._tested: int | None = None  # the zone of the last user test
         self._boot: int | None = None
         self._earlier: dict[tuple[int, int], int] = {}
-        """Alarms of earlier runs that had no receipt yet, and what receipts have said since."""
+        """Alarms of earlier runs and of no zone that had no receipt yet, and what receipts have said since."""
+        self._recalled: dict[tuple[int, int], int] = {}
+        """Alarms of earlier runs -> their zones."""
         self._shown = ""
 
     @property
@@ -83,9 +85,21 @@ class PanicHub:
         """What is wrong with lines, buttons and modules, by the ``input`` of its events."""
         return {**{zone.input: zone.fault for zone in self._zones if zone.fault}, **self._ill}
 
+    def recall(self, boot: int, seq: int, data: Mapping[str, object]) -> None:
+        """Learn what an alarm event of an earlier boot said that has no receipt."""
+        for index, zone in enumerate(self._zones):
+            if zone.place["zone"] == data.get("zone") and not data.get("drill"):
+                self._recalled[boot, seq] = index
+
     def started(self, open_alarms: list[tuple[int, int, int]], now_ms: int) -> list[Effect]:
-        """Note alarms of earlier boots that have no receipt, (boot, seq, state): the lamp shows them; set the lamp."""
-        self._earlier = {(boot, seq): state for boot, seq, state in open_alarms}
+        """Adopt alarms of earlier boots that have no receipt, (boot, seq, state), each for its zone if that is known; set the lamp."""
+        recalled, self._recalled = self._recalled, {}
+        for boot, seq, state in open_alarms:
+            if (boot, seq) in recalled:
+                index = self._recalled[boot, seq] = recalled[boot, seq]
+                self._zones[index].alarms.adopt(boot, seq, state, now_ms)
+            else:
+                self._earlier[boot, seq] = state
         return self._show(now_ms)
 
     def input(self, name: str, value: int | Voltages | Status, now_ms: int) -> list[Effect]:
@@ -138,6 +152,9 @@ class PanicHub:
         if boot == self._boot:
             for index, zone in enumerate(self._zones):
                 effects += self._named(index, zone.alarms.receipt(boot, seq, state, now_ms))
+        elif (boot, seq) in self._recalled:
+            index = self._recalled[boot, seq]
+            effects = self._named(index, self._zones[index].alarms.receipt(boot, seq, state, now_ms))
         elif (boot, seq) in self._earlier:
             self._earlier[boot, seq] = max(self._earlier[boot, seq], state)
             if state >= CLOSED:

@@ -281,3 +281,22 @@ def test_hardware_that_keeps_signed_messages_gets_each_as_it_is_sent(play: Any, 
             assert [message for _, message in kept] == run.broker.sent[-2:]
 
     play(scenario())
+
+
+def test_a_logic_that_recalls_learns_what_unsettled_alarms_said_before_it_begins(play: Any, start: Start) -> None:
+    async def scenario() -> None:
+        async with start(plugged=False) as run:
+            for name in ("note", "button", "more"):
+                await run.input(name, 7)
+        kind = Kind()
+        recalled: list[tuple[int, int, dict[str, object], bool]] = []
+
+        def recall(boot: int, seq: int, data: dict[str, object]) -> None:
+            recalled.append((boot, seq, data, kind.logic.restored == []))
+
+        kind.logic.recall = recall  # type: ignore[attr-defined]
+        async with start(kind):
+            ((boot, seq, _state),) = kind.logic.restored
+        assert recalled == [(boot, seq, {"value": 7}, True), (boot, seq + 1, {"value": 7}, True)]
+
+    play(scenario())

@@ -109,6 +109,23 @@ def test_presses_in_several_rooms_are_told_with_their_rooms_also_over_a_kill_and
     assert hub.alarms(2) == [], "a cut cable is no call"
 
 
+def test_an_alarm_that_nobody_has_received_stays_its_rooms_over_a_kill(make: Make, ground: Ground) -> None:
+    hub = make(2)
+    agent = hub.start()
+    ground.center_process.end()
+    hub.school.press(1, HELD_MS)
+    until(lambda: hub.device.sealed("alarm."), "the press becomes an event", agent)
+    until(lambda: set(hub.device.sealed("alarm.")) <= hub.device.kept(), "it is kept", agent)
+    time.sleep(HELD_MS / 1000)  # the fingers are off
+    agent.end(signal.SIGKILL)
+    hub.start()
+    hub.school.press(1, HELD_MS)
+    hub.school.press(0, HELD_MS)
+    ground.start_center()
+    hub.wait_presses(1, 2)
+    assert [one["type"].removeprefix("dabyl.") for one in hub.alarms(1)] == ["alarm.raised", "alarm.escalated"]
+
+
 def test_a_dead_module_and_a_pulled_plug_are_told_and_heal_while_other_zones_are_heard(make: Make) -> None:
     hub = make(9)
     agent = hub.start()

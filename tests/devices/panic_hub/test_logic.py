@@ -155,7 +155,35 @@ def test_without_a_link_a_press_looks_for_one(world: Make) -> None:
     assert one.lamps[-1] == "sending-no-link"
 
 
-def test_alarms_of_an_earlier_run_are_shown_until_their_receipts_and_never_escalated(world: Make) -> None:
+def test_an_alarm_over_a_restart_stays_its_zones(world: Make) -> None:
+    one = world(earlier={5: {"zone": "Gym", "level": "staff"}, 6: {"zone": "Gym", "alarm": [BOOT - 1, 5]}}, raised=(5,))
+    assert one.lamps[-2:] == ["sending-no-link", "sending"]
+    one.press(1)
+    one.press(0)
+    escalated = {**PLACES[1], "alarm": [BOOT - 1, 5], "count": 2, "exact": False}
+    assert one.events[0][:2] == ("alarm.escalated", escalated)
+    assert one.named("alarm.raised", 1) == []
+    assert len(one.named("alarm.raised", 0)) == 1
+    one.receipt(6, 1, BOOT - 1)  # the escalation's, which is no alarm
+    one.receipt(2, 4)
+    assert one.lamps[-1] == "sending", "the old alarm has no receipt yet"
+    one.receipt(5, 2, BOOT - 1)
+    assert one.lamps[-1] == "acknowledged"
+    one.receipt(5, 4, BOOT - 1)
+    assert one.lamps[-1] == "closed"
+    one.press(1)
+    assert len(one.named("alarm.raised", 1)) == 1
+
+
+@pytest.mark.parametrize("said", [{"zone": "Pool"}, {"zone": 7}, {}, {"zone": "Gym", "drill": True}])
+def test_an_alarm_over_a_restart_that_is_no_zones_keeps_no_press_back(world: Make, said: dict[str, object]) -> None:
+    one = world(earlier={5: said}, raised=(5,))
+    assert one.lamps[-1] == "sending"
+    one.press(1)
+    assert len(one.named("alarm.raised", 1)) == 1
+
+
+def test_alarms_of_an_earlier_run_that_nobody_recalls_are_shown_until_their_receipts(world: Make) -> None:
     one = world()
     one.take(one.hub.started([(BOOT - 1, 5, 0)], one.now))
     assert one.lamps[-1] == "sending"

@@ -3,6 +3,8 @@
 What is done to it (``ACTIONS``) can be done in any order; ``check`` compares all its events with what was done.
 """
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from agent.effects import EMIT, OUTPUT
@@ -23,6 +25,7 @@ PLACES = (
     {"zone": "Gym", "building": "Gym", "room": "Hall"},
 )
 BOOT = 7
+NOTHING: Mapping[int, Mapping[str, object]] = MappingProxyType({})
 LOOK_MS = 20
 NOON = 1_700_000_000_000
 SUPPLY_MV, PULL_OHM, INPUT_OHM = 5000, 3300, 82000
@@ -40,9 +43,18 @@ LEAK, LEAK_PRESSED = (voltage(1 / (1 / ohm + 1 / LEAK_OHM)) for ohm in (6900, 22
 
 
 class World:
-    """One hub at work; ``seal`` False leaves its events without numbers."""
+    """One hub at work; ``seal`` False leaves its events without numbers. Of the boot before, ``earlier`` is seq -> data of the alarm events
+    without a receipt, ``raised`` those of them that are alarms.
+    """
 
-    def __init__(self, settings: dict[str, object] | None = None, *, seal: bool = True) -> None:
+    def __init__(
+        self,
+        settings: dict[str, object] | None = None,
+        *,
+        seal: bool = True,
+        earlier: Mapping[int, Mapping[str, object]] = NOTHING,
+        raised: Sequence[int] = (),
+    ) -> None:
         self.now = 1000
         self.seal = seal
         self.seq = 0
@@ -59,7 +71,9 @@ class World:
         self.armed: int | None = None
         self.armed_until = 0
         self.hub = PanicHub({**SETTINGS, **(settings or {})}, self.now)
-        self.take(self.hub.started([], self.now))
+        for seq, said in earlier.items():
+            self.hub.recall(BOOT - 1, seq, said)
+        self.take(self.hub.started([(BOOT - 1, seq, 0) for seq in raised], self.now))
         self.take(self.hub.link(True, self.now))
         self.take(self.hub.input("clock", NOON + self.now, self.now))
         self.looks(3)
