@@ -19,12 +19,12 @@ from types import ModuleType
 
 import click
 
-from agent.keys.errors import KeysError
 from agent.wire.receipt import STATES
 from center import config, orders, queries
+from center.command_line import carry_out
 from center.config import BrokerAccess, Configuration
 from center.database import Database
-from center.errors import CenterError, ConfigurationError
+from center.errors import ConfigurationError
 from center.registry import Registry
 from center.registry import load as load_registry
 
@@ -264,32 +264,7 @@ def check(config_path: Path, as_json: bool) -> None:
 
 def main(argv: list[str]) -> int:
     """Run ``dabyl center`` with these arguments; returns the exit code. Never raises, never shows a traceback."""
-    try:
-        _center.main(args=argv, prog_name="dabyl center", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return 0
-    except CenterError as error:
-        click.echo(f"error: {error}", err=True)
-        return error.exit_code
-    except KeysError as error:
-        click.echo(f"error: {error}", err=True)
-        return ConfigurationError.exit_code
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # noqa: BLE001  the last line of defence: a person gets a sentence, never a traceback
-        click.echo(
-            f"error: the center failed: {type(error).__name__}: {str(error)[:300]}; please report this", err=True
-        )
-        return 1
-    return 0
+    return carry_out(_center, "dabyl center", argv, stopped=0)
 
 
 def _evidence_server() -> ModuleType:

@@ -151,7 +151,9 @@ class Service:
             device, boot, seq = one.name
             if self._registry is not None and device not in self._registry.places and device not in self._strangers:
                 self._strangers.add(device)
-                self._report.say("unregistered", f"{device} is not in the registry: nobody knows its place", device=device)
+                self._report.say(
+                    "unregistered", f"{device} is not in the registry: nobody knows its place", device=device
+                )
             if one.new and one.conflict:
                 self._report.say("incident", f"cloned device: {device} has two events {boot}/{seq}", device=device)
 

@@ -5,7 +5,6 @@ Exit codes: 0 everything is proven; 1 something is not; 2 usage, or a file that 
 
 # ruff: noqa: D301  click keeps the lines of a paragraph apart where it finds a \b
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -22,8 +21,9 @@ from agent.wire import cbor, cose, event, presence, topics
 from agent.wire.errors import MalformedError, WireError
 from center import decode, queries
 from center.capture import Captured, messages
+from center.command_line import carry_out
 from center.continuity import BootVerdict, Entry, entry_of, examine
-from center.errors import CenterError, ConfigurationError, RefusedError
+from center.errors import ConfigurationError, RefusedError
 from center.keytable import KeyTable
 from center.service import load_crls
 from center.start import trusted_roots
@@ -101,29 +101,7 @@ def judge(captured: list[Captured], keys: KeyTable, now_ms: int) -> Findings:
 
 def main(argv: list[str]) -> int:
     """Run ``dabyl verify`` with these arguments; returns the exit code. Never raises, never shows a traceback."""
-    try:
-        _verify.main(args=argv, prog_name="dabyl verify", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except (CenterError, KeysError) as error:
-        click.echo(f"error: {error}", err=True)
-        return 2
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 1
-    except (click.Abort, KeyboardInterrupt):
-        return 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:  # noqa: BLE001  the last line of defence: a person gets a sentence, never a traceback
-        click.echo(
-            f"error: verification failed: {type(error).__name__}: {str(error)[:300]}; please report this", err=True
-        )
-        return 1
-    return 0
+    return carry_out(_verify, "dabyl verify", argv, stopped=1, error_code=2)
 
 
 def _read(files: tuple[str, ...]) -> Iterator[Captured]:

@@ -5,7 +5,6 @@ Exit codes: 0 all is proven; 1 something is not; 2 usage, or a file that cannot 
 
 # ruff: noqa: D301  click keeps the lines of a paragraph apart where it finds a \b
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -14,8 +13,8 @@ from typing import Any
 
 import click
 
-from agent.keys.errors import KeysError
-from center.errors import CenterError, ConfigurationError
+from center.command_line import carry_out
+from center.errors import ConfigurationError
 from center.evidence import custodian, picture, report
 from center.evidence.clip import verify_clip
 from center.evidence.export_cli import chain_of_custody, credentials, export
@@ -97,27 +96,7 @@ _group.add_command(chain_of_custody, "custody")
 
 def main(argv: list[str]) -> int:
     """Run ``dabyl evidence`` with these arguments; returns the exit code. Never raises, never shows a traceback."""
-    try:
-        _group.main(args=argv, prog_name="dabyl evidence", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except (CenterError, KeysError) as error:
-        click.echo(f"error: {error}", err=True)
-        return 2
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 1
-    except (click.Abort, KeyboardInterrupt):
-        return 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:  # noqa: BLE001  the last line of defence: a person gets a sentence, never a traceback
-        click.echo(f"error: failed: {type(error).__name__}: {str(error)[:300]}; please report this", err=True)
-        return 1
-    return 0
+    return carry_out(_group, "dabyl evidence", argv, stopped=1, error_code=2)
 
 
 def _verdicts(
