@@ -2,7 +2,8 @@
 
 Source: NMEA 0183 (``$``, text, ``*``, exclusive or of the text in two hex digits, CR LF), u-blox, "Interface description", UBX frame
 structure (``B5 62``, class, id, length, payload, 8-bit Fletcher checksum). Positions are taken from RMC and NAV-PVT; all other genuine
-messages show that the receiver is well. Only what has its checksum right reaches the parsers.
+messages show that the receiver is well. Only what has its checksum right reaches the parsers. pyubx2, which takes 2 MB, is loaded with
+the first UBX message: most receivers send none.
 """
 
 import datetime as dt
@@ -11,8 +12,6 @@ from collections.abc import Callable
 
 from pynmeagps import GET as NMEA_GET
 from pynmeagps import VALNONE, NMEAMessage, NMEAReader
-from pyubx2 import GET as UBX_GET
-from pyubx2 import UBXMessage, UBXReader
 
 from devices.sensors.frames import MORE, NONE, FrameDecoder
 from devices.sensors.readings import Fix
@@ -68,12 +67,14 @@ def encode_nmea(fix: Fix) -> bytes:
 
 def encode_ubx(fix: Fix) -> bytes:
     """The NAV-PVT message of a fix."""
+    from pyubx2 import GET, UBXMessage  # noqa: PLC0415  see the head of this module
+
     when = dt.datetime.fromtimestamp((fix.unix_ms or 0) // 1000, dt.UTC)
     told = fix.unix_ms is not None
     message = UBXMessage(
         "NAV",
         "NAV-PVT",
-        UBX_GET,
+        GET,
         year=when.year,
         month=when.month,
         day=when.day,
@@ -130,6 +131,8 @@ def _measure_ubx(data: bytes, at: int) -> int:
 def _parsed(parse: Callable[[bytes, int], Fix | None], frame: bytes, at_ms: int) -> Fix | None:
     try:
         return parse(frame, at_ms)
+    except ImportError:  # not the receiver's fault
+        raise
     except Exception:  # noqa: BLE001  a right checksum says nothing about the fields, and the parsers fail in many ways
         return None
 
@@ -146,6 +149,8 @@ def _from_rmc(frame: bytes, at_ms: int) -> Fix | None:
 
 
 def _from_pvt(frame: bytes, at_ms: int) -> Fix | None:
+    from pyubx2 import UBXReader  # noqa: PLC0415  see the head of this module
+
     told = UBXReader.parse(frame, validate=VALNONE, parsebitfield=False)
     if not told.flags[0] & _FIX_OK or told.fixType not in _FIX_TYPES:
         return None

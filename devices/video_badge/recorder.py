@@ -190,12 +190,11 @@ class Recorder:
     def _begin(self, trigger: str) -> None:
         if self._recording is not None:
             return
-        items = self._ring.take()
-        first = next((item for item in items if isinstance(item, Picture)), None)
+        begin_us = self._ring.begin_us
         self._recording = recording = Recording(trigger, self._new_signer())
-        pre_ms = 0 if first is None else (self._last_us - first.at_us) // 1000
+        pre_ms = 0 if begin_us is None else (self._last_us - begin_us) // 1000
         self._report(Began(recording.name, trigger, pre_ms))
-        for item in items:
+        for item in self._ring.drain():
             if self._recording is recording:
                 self._record(recording, item)
 

@@ -1,6 +1,7 @@
 """The last seconds before a recording, in memory only: bounded in time and bytes, and always beginning with a key frame."""
 
 from collections import deque
+from collections.abc import Iterator
 
 from devices.video_badge.media import Item, Picture
 
@@ -35,15 +36,21 @@ class Ring:
         if self.size > self._most:  # a group that alone is too much
             self.clear()
 
+    @property
+    def begin_us(self) -> int | None:
+        """The time of the picture it begins with, None while it is empty."""
+        return self._keys[0] if self._keys else None
+
     def limit(self, pre_s: int) -> None:
         """Keep so many seconds from now on."""
         self._pre_us = pre_s * 1_000_000
 
-    def take(self) -> list[Item]:
-        """All of it, oldest first; it is empty then."""
-        items = list(self._items)
-        self.clear()
-        return items
+    def drain(self) -> Iterator[Item]:
+        """All of it, oldest first. Each item is let go of when the next one is asked for: nothing is in memory twice."""
+        self._keys.clear()
+        self.size = 0
+        while self._items:
+            yield self._items.popleft()
 
     def clear(self) -> None:
         """Forget everything."""

@@ -1,11 +1,10 @@
 """The strings by which a test pulls at a camera in another process: a folder, named to it by the environment.
 
-``faults.json`` says what is wrong now and may change at any time; ``frames`` is what the camera wrote of each frame that it handed over,
-whatever becomes of the process that took it; ``footage``, if it is there, is delivered instead of the scene.
+``faults`` says what is wrong now, its fields as numbers, and may change at any time; ``frames`` is what the camera wrote of each frame
+that it handed over, whatever becomes of the process that took it; ``footage``, if it is there, is delivered instead of the scene.
 """
 
 import dataclasses
-import json
 import os
 import pathlib
 import struct
@@ -51,8 +50,8 @@ class Control:
     def set(self, faults: Faults) -> None:
         """From now on this is wrong."""
         fresh = self.folder / "faults.new"
-        fresh.write_text(json.dumps(dataclasses.asdict(faults)), encoding="ascii")
-        fresh.replace(self.folder / "faults.json")
+        fresh.write_text(" ".join(str(int(value)) for value in dataclasses.astuple(faults)), encoding="ascii")
+        fresh.replace(self.folder / "faults")
 
     def handed(self) -> list[tuple[int, int]]:
         """The number of each frame that was handed over, and when (ns of CLOCK_MONOTONIC)."""
@@ -89,12 +88,13 @@ class Strings:
         """What is wrong now."""
         if self._folder is None:
             return self._faults
-        path = self._folder / "faults.json"
+        path = self._folder / "faults"
         try:
             changed_ns = path.stat().st_mtime_ns
             if changed_ns != self._seen_ns:
                 self._seen_ns = changed_ns
-                self._faults = Faults(**json.loads(path.read_bytes()))
+                absent, frozen, *others = map(int, path.read_bytes().split())
+                self._faults = Faults(bool(absent), bool(frozen), *others)
         except FileNotFoundError:
             pass  # nothing is wrong yet
         return self._faults

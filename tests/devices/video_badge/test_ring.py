@@ -1,6 +1,7 @@
 """The ring: the last seconds, in bounded memory, always from a key frame on."""
 
 import random
+import sys
 
 import pytest
 
@@ -26,7 +27,9 @@ def filled(ring: Ring, items: list[Item]) -> Ring:
     ("pre_s", "seconds", "first_us"), [(5, 20, 14_000_000), (5, 3, 0), (0, 20, 19_000_000), (5, 20.5, 15_000_000)]
 )
 def test_it_goes_back_to_the_key_frame_before_its_seconds(pre_s: int, seconds: float, first_us: int) -> None:
-    taken = filled(Ring(pre_s, 10**9), pictures(seconds)).take()
+    ring = filled(Ring(pre_s, 10**9), pictures(seconds))
+    assert ring.begin_us == first_us
+    taken = list(ring.drain())
     assert isinstance(taken[0], Picture)
     assert taken[0].keyframe
     assert taken[0].at_us == first_us
@@ -35,8 +38,9 @@ def test_it_goes_back_to_the_key_frame_before_its_seconds(pre_s: int, seconds: f
 
 def test_it_is_empty_once_it_was_taken() -> None:
     ring = filled(Ring(5, 10**9), pictures(3))
-    assert ring.take()
-    assert ring.take() == []
+    assert list(ring.drain())
+    assert list(ring.drain()) == []
+    assert ring.begin_us is None
     assert ring.size == 0
 
 
@@ -50,27 +54,37 @@ def test_its_bytes_are_bounded_whatever_comes() -> None:
 
 
 def test_a_ring_that_is_too_small_for_its_seconds_keeps_the_newest_ones() -> None:
-    taken = filled(Ring(60, 7000), pictures(19)).take()
+    taken = list(filled(Ring(60, 7000), pictures(19)).drain())
     assert taken == pictures(19)[-20:]
 
 
 def test_nothing_is_kept_before_a_key_frame() -> None:
     ring = filled(Ring(5, 10**9), pictures(0.9, begin=1))
     ring.add(Sound(b"aac", 1_000))
-    assert ring.take() == []
+    assert list(ring.drain()) == []
 
 
 def test_a_shorter_ring_forgets_with_what_comes_next() -> None:
     ring = filled(Ring(5, 10**9), pictures(10))
     ring.limit(0)
     ring.add(pictures(0.1, begin=100)[0])
-    assert len(ring.take()) == 1
+    assert len(list(ring.drain())) == 1
 
 
 def test_sounds_stay_with_their_pictures() -> None:
     items: list[Item] = []
     for picture in pictures(4):
         items += [picture, Sound(b"s", picture.at_us)]
-    taken = filled(Ring(1, 10**9), items).take()
+    taken = list(filled(Ring(1, 10**9), items).drain())
     assert taken == items[-len(taken) :]
     assert len(taken) == 40
+
+
+def test_what_was_drained_is_let_go_of_at_once() -> None:
+    ring = filled(Ring(5, 10**9), pictures(3))
+    first = ring._items[0]
+    held = sys.getrefcount(first)
+    drained = ring.drain()
+    next(drained)
+    next(drained)
+    assert sys.getrefcount(first) == held - 1
