@@ -16,11 +16,9 @@ class Button(abc.ABC):
         follower: of its events.
         touches: how often it was pressed or held.
         held: whether a finger is on it now.
-        felt_s: after so long a press is kept, whatever happens; before, nobody was there to feel it.
         levels: of its alarms, if there is more than one.
     """
 
-    felt_s: float
     levels: Sequence[str] = ()
 
     def __init__(self, device: str, title: str, follower: Follower) -> None:
@@ -45,6 +43,14 @@ class Button(abc.ABC):
     @abc.abstractmethod
     async def recover(self) -> None:
         """It starts again, on its old state."""
+
+    @abc.abstractmethod
+    async def kept(self, timeout_s: float) -> None:
+        """Wait until the last press is kept, whatever happens from then on; before, nobody was there to feel it."""
+
+    @abc.abstractmethod
+    async def listens(self, timeout_s: float) -> None:
+        """Wait until it feels what is pressed, after it was started again."""
 
     @property
     @abc.abstractmethod

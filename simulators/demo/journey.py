@@ -108,6 +108,10 @@ class Follower:
         """Journeys of alarms, in the order of their sealing."""
         return [journey for journey in self.journeys.values() if journey.type.startswith("alarm.")]
 
+    def kept(self, pressed_ns: int) -> bool:
+        """Whether the alarm of a touch is kept, as the agent's trace says."""
+        return any(one.pressed_ns == pressed_ns and "kept" in one.stages for one in self.alarms())
+
     def raised(self) -> Journey | None:
         """The journey of the alarm raised last."""
         return next((one for one in reversed(self.journeys.values()) if one.type == "alarm.raised"), None)

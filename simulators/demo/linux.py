@@ -1,6 +1,8 @@
 """The SOS button on Linux: the unmodified agent, a process of its own, on a simulated board."""
 
+import asyncio
 import signal
+import time
 from collections.abc import Sequence
 
 from simulators.demo.button import Button
@@ -12,23 +14,23 @@ from simulators.site import BUTTON_PIN, LAMP_PIN, SUPPLY_PIN, TAMPER_PIN, Device
 
 DEVICE = "sos-0001"
 START_S = 30.0
+LOOK_S = 0.005
 
 
 class LinuxButton(Button):
     """The button and its agent."""
 
-    felt_s = 0.05
-
     def __init__(self, device: Device, seed: int) -> None:
         super().__init__(DEVICE, "SOS button on Linux", Follower(DEVICE))
         self._device = device
         self._agent: Child | None = None
+        self._touched_ns = 0
         self._board = Hardware(device.board, contacts={TAMPER_PIN: TAMPER, SUPPLY_PIN: MAINS}, seed=seed)
         self.close = self._board.close
 
     async def press(self) -> int:
         """Press, at once."""
-        touched_ns = self._board.press(BUTTON_PIN)
+        touched_ns = self._touched_ns = self._board.press(BUTTON_PIN)
         self.touches += 1
         self.follower.touched(touched_ns)
         return touched_ns
@@ -53,7 +55,16 @@ class LinuxButton(Button):
         self._agent = await Child.start(
             "agent", command, self.follower.agent_said, environment=self._device.environment
         )
-        await self._board.connected(START_S)
+
+    async def kept(self, timeout_s: float) -> None:
+        """By its agent's trace: an alarm counts as kept once it is on disk."""
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until and not self.follower.kept(self._touched_ns):  # noqa: ASYNC110  as in Stage
+            await asyncio.sleep(LOOK_S)
+
+    async def listens(self, timeout_s: float) -> None:
+        """Its agent has its pins."""
+        await self._board.connected(timeout_s)
 
     async def end(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End the agent."""

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import termios
+import time
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from simulators.demo.view import ALARM, ButtonScene, Picture, Scene
 
 FRAMES = 10
 SHOWN = 40
+FELT_NS = 250_000_000
+"""A younger press may not be kept yet."""
 OPERATOR = {"a": "acknowledged", "d": "dispatched", "c": "closed"}
 # For the button on Linux and the one on a board: the keys to press, to hold, and to make it fail, and what the last two do.
 KEYS = (
@@ -85,6 +88,7 @@ class Performance:
     async def _fail_or_recover(self, number: int, button: Button) -> None:
         if button.runs:
             self._message = FAILED[number]
+            button.follower.forget_touches(time.monotonic_ns() - FELT_NS)
             await button.fail()
         else:
             self._message = "started: what was kept and not receipted goes out now"

@@ -34,7 +34,6 @@ class BoardButton(Button):
         seed: of the bounce.
     """
 
-    felt_s = 0.25  # then the firmware has taken a press and keeps it
     levels = LEVELS
 
     def __init__(self, folder: pathlib.Path, bundle: pathlib.Path, site: Site, port: int, seed: int) -> None:
@@ -42,6 +41,7 @@ class BoardButton(Button):
         wiring = KINDS[KIND]
         self._button, self._lamp = wiring.pin("button"), wiring.pin("lamp")
         flash = enrolled(folder, bundle, wiring, site, DEVICE, port=port)
+        self._operations = 0
         self.board = Board(flash, contacts=wiring.contacts, heap_kb=HEAP_KB, seed=seed)
 
     async def press(self) -> int | None:
@@ -50,6 +50,7 @@ class BoardButton(Button):
             return None
         self.held = True
         touched_ns = self._touched()
+        self._operations = self.board.flash.operations
         await self.board.press(self._button, PRESS_MS)
         self.held = False
         return touched_ns
@@ -65,12 +66,19 @@ class BoardButton(Button):
 
     async def fail(self) -> None:
         """Its power is cut."""
-        self.follower.forget_touches(time.monotonic_ns() - round(self.felt_s * 1e9))
         await self.board.power_off()
 
     async def recover(self) -> None:
         """Its power is back."""
         await self.board.power_on()
+
+    async def kept(self, timeout_s: float) -> None:
+        """By its flash, which nobody else writes to."""
+        await self.board.written(self._operations, timeout_s)
+
+    async def listens(self, timeout_s: float) -> None:
+        """It is on line again, and felt its button before."""
+        await self.board.printed("info connected", timeout_s)
 
     @property
     def state(self) -> str:

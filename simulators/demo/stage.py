@@ -80,6 +80,7 @@ class Stage(RunningSite):
         self._stack.push_async_callback(button.end)
         self.buttons.append(button)
         await button.recover()
+        await button.listens(linux.START_S)
 
     async def _add_board(self, bundle: pathlib.Path) -> None:
         button = await asyncio.to_thread(

@@ -88,9 +88,11 @@ async def _pressed(button: Button, later_s: float, *, fails: bool) -> bool:
     touched_ns = await button.press()
     if not fails:
         return await _lamp_shows_receipt(button, touched_ns)
-    await asyncio.sleep(button.felt_s + later_s)
+    await button.kept(RECEIPT_S)
+    await asyncio.sleep(later_s)
     await button.fail()
     await button.recover()
+    await button.listens(RECEIPT_S)
     return False
 
 

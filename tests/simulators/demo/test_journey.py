@@ -114,6 +114,17 @@ def test_presses_that_waited_on_a_board_meet_their_events_in_order_each_once() -
     assert found.alarms()[2].ms("verified") is None, "nobody knows since when"
 
 
+def test_an_alarm_is_kept_for_the_touch_that_raised_it_and_no_other() -> None:
+    found = follower()
+    found.touched(10 * MS)
+    found.agent_said(sealed(1, 40))
+    found.agent_said(stage("written", 1, 41, position=1))
+    assert not found.kept(10 * MS)
+    found.agent_said({"stage": "kept", "position": 1, "mono_ns": 42 * MS})
+    assert found.kept(10 * MS)
+    assert not found.kept(20 * MS)
+
+
 def test_a_touch_that_no_board_felt_is_forgotten_and_those_before_it_are_not() -> None:
     found = board()
     for at_ms in (10, 20, 30):
