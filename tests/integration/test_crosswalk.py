@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from devices.crosswalk.counts import Counts
 from devices.crosswalk.farside import OFF
 from devices.crosswalk.farside_link import Decoder, Order, State, encode
 from simulators.site import dabyl
@@ -149,6 +150,49 @@ def test_a_broken_lamp_and_a_pulled_plug_are_told_and_healing_too(make: Make) ->
     crossing.wait_fault("tracker", "lost")
     crossing.street.break_it("tracker", "well")
     crossing.wait_fault("tracker", "well")
+
+
+def test_whatever_ails_lines_and_lamps_at_once_is_told_by_name_the_rest_works_and_all_heals(make: Make) -> None:
+    crossing = make(lit_min_s=30)  # a lamp heals while it is lit
+    street = crossing.street
+    agent = crossing.start()
+    ailing = {
+        "tracker": ("wrong-baud", "babbling"),
+        "presence": ("babbling", "babbling"),
+        "speed": ("unplugged", "lost"),
+        "charger": ("silent", "silent"),
+        "farside": ("silent", "lost"),
+        "current-left": ("silent", "silent"),
+        "lamp-right": ("stuck-on", "stuck-on"),
+    }
+    for what, (how, _state) in ailing.items():
+        street.break_it(what, how)
+    crossing.press()  # what is wrong with a lamp shows while it is lit
+    crossing.wait_flashing()
+    for what, (_how, state) in ailing.items():
+        crossing.wait_fault(what, state)
+    assert {what for what, state in crossing.faults() if state != "well"} <= {*ailing}
+    before = crossing.flashes(LEFT_PIN)
+    until(lambda: crossing.flashes(LEFT_PIN) > before + 4, "it flashes on", agent)
+    for what in ailing:
+        street.break_it(what, "well")
+    crossing.press()
+    for what in ailing:
+        crossing.wait_fault(what, "well")
+
+
+def test_an_hour_that_a_kill_cut_short_is_told_by_the_next_run(make: Make) -> None:
+    before = Counts(0)
+    before.approach(13_900)
+    before.add("pedestrians", 3)
+    kept = before.to_keep(120_000)
+    assert kept is not None
+    crossing = make(
+        prepare=lambda street: pathlib.Path(str(street.settings["counts_file"])).write_text(kept, encoding="utf-8")
+    )
+    crossing.start()
+    told = crossing.device.wait_event("count.crossing")["data"]
+    assert (told["period"], told["period_s"], told["pedestrians"], told["approaches"]) == (1, 120, 3, 1)
 
 
 class FarUnit:
