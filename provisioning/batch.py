@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from agent.keys.errors import KeysError
-from provisioning.authority.errors import AuthorityError
+from provisioning.authority.errors import AuthorityError, AuthorityStateError
 from provisioning.cable.contents import Bundle
 from provisioning.cable.enrolment import Bench, Press, Progress, enrol
 from provisioning.cable.prompt import Prompt
 from provisioning.errors import ProvisionError, SetupError
-from provisioning.inventory.errors import InventoryError
 from provisioning.inventory.record import VERIFIED, Device
 
 TRIES = 2
@@ -58,12 +57,16 @@ class Outcome:
 
 
 class OtherError(ProvisionError):
-    """An error of the authority, the inventory or the keys, in the clothes of ours."""
+    """An error of the authority or the keys, in the clothes of ours."""
 
 
-def translated(error: AuthorityError | InventoryError | KeysError) -> ProvisionError:
+def translated(error: AuthorityError | KeysError) -> ProvisionError:
     """The same as an error of the catalogue."""
-    return OtherError("inventory" if isinstance(error, InventoryError) else "authority", reason=str(error))
+    if isinstance(error, KeysError):
+        return OtherError("keys", reason=str(error))
+    if isinstance(error, AuthorityStateError):
+        return OtherError("authority-files", reason=str(error))
+    return OtherError("authority-refuses", reason=str(error))
 
 
 def run(
@@ -106,7 +109,7 @@ def _one(bench: Bench, firmware: Callable[[str], Bundle], device: Device, hands:
             raise  # of the laptop, and so the same for every board
         except ProvisionError as error:
             outcome.error = error
-        except (AuthorityError, InventoryError, KeysError) as error:
+        except (AuthorityError, KeysError) as error:
             outcome.error = translated(error)
         else:
             outcome.registered, outcome.error = True, None

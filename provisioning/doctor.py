@@ -27,7 +27,7 @@ FAULTS = {"configuration": "board", "hardware": "board", "flash": "firmware", "k
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One check: ``state`` is ``fine``, ``trouble`` or ``unknown``; ``trouble`` has its error."""
+    """One check: ``state`` is ``fine``, ``trouble``, ``unknown`` or, without a cable, ``cable``; ``trouble`` has its error."""
 
     check: str
     state: str
@@ -73,7 +73,7 @@ def by_network(bench: Bench, name: str, seconds: float) -> list[Finding]:
         UnknownDeviceError: it is not in the inventory.
     """
     bench.inventory.get(name)
-    found: dict[str, tuple[str, ProvisionError | None]] = dict.fromkeys(CHECKS, ("unknown", None))
+    found: dict[str, tuple[str, ProvisionError | None]] = dict.fromkeys(CHECKS, ("cable", None))
     found["identity"] = "fine", None
     try:
         _holds(bench, name, None)
@@ -163,7 +163,8 @@ def _holds(bench: Bench, device: str, serial: int | None) -> None:
     if serial is not None:
         known = [one for one in known if one.serial == serial]
     if not any(one.revoked_ms is None and one.not_after_ms > bench.now_ms() for one in known):
-        raise CableError("doctor-revoked" if known else "doctor-certificate", device=device)
+        never = "doctor-never" if serial is None else "doctor-certificate"
+        raise CableError("doctor-revoked" if known else never, device=device)
 
 
 def _contact(bench: Bench, device: str, console: Console, lines: Iterator[str], since: int, seconds: float) -> None:

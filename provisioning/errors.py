@@ -7,9 +7,12 @@ class ProvisionError(Exception):
     """Something went wrong, and the catalogue says what, and what to do next.
 
     Attributes:
-        key: of the text, below ``error.``.
+        table: of the catalogue.
+        key: of the text in it.
         facts: what the text names.
     """
+
+    table = "error"
 
     def __init__(self, key: str, **facts: object) -> None:
         super().__init__(key)
@@ -21,7 +24,7 @@ class ProvisionError(Exception):
 
     def told(self, language: str) -> str:
         """The error in words, and the next step."""
-        return text(language, f"error.{self.key}", **self.facts)
+        return text(language, f"{self.table}.{self.key}", **self.facts)
 
 
 class CableError(ProvisionError):

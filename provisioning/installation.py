@@ -62,6 +62,8 @@ def read(path: Path) -> Installation:
     Raises:
         InputError: missing, open to others, no TOML, or with something unknown, ill-typed or out of range.
     """
+    if not path.exists():
+        raise InputError("installation-absent", file=path)
     try:
         document = tomllib.loads(read_secret(os.fspath(path), MAX_FILE, "the file").decode("utf-8"))
         return _checked(path, document)

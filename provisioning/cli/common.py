@@ -7,12 +7,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
+from agent.keys.errors import KeysError
 from agent.keys.secret_file import read_secret
-from provisioning.authority.errors import PassphraseError
+from provisioning.authority.errors import AuthorityError, PassphraseError
+from provisioning.batch import translated
 from provisioning.errors import ProvisionError, SetupError
 from provisioning.messages import LANGUAGES, chosen, text
 
@@ -25,6 +27,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 _PASSPHRASE_LIMIT = 1024
 
 
+LANGUAGE = click.option("--language", type=click.Choice(LANGUAGES), help="Language of texts.  [default: the system's]")
 BUNDLE = click.option(
     "--bundle",
     type=click.Path(file_okay=False, path_type=Path),
@@ -47,13 +50,15 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
             raise Told(error, chosen(options["language"])) from None
         except PassphraseError:
             raise Told(SetupError("passphrase"), chosen(options["language"])) from None
+        except (AuthorityError, KeysError) as error:
+            raise Told(translated(error), chosen(options["language"])) from None
         except (KeyboardInterrupt, click.Abort):
             click.echo("\n" + text(chosen(options["language"]), "guide.stopped"), err=True)
             return STOPPED
 
     wrapped: Callable[..., Any] = told
     for option in (
-        click.option("--language", type=click.Choice(LANGUAGES), help="Language of texts.  [default: the system's]"),
+        LANGUAGE,
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text."),
         click.option("--passphrase-file", type=FILE, help="File (mode 0600) with the passphrase of the authority."),
         click.option(
@@ -88,6 +93,11 @@ class Told(click.ClickException):
 
     def __init__(self, error: ProvisionError, language: str) -> None:
         super().__init__(error.told(language))
+        self._language = language
+
+    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002  click's own signature
+        """Print it."""
+        click.echo(f"{text(self._language, 'guide.error')}: {self.message}", err=True)
 
 
 class Telling:

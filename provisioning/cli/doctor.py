@@ -53,7 +53,7 @@ def doctor(
         click.echo(json.dumps({"name": name, "well": not sick, "checks": told}, sort_keys=True))
     else:
         for one in findings:
-            click.echo(f"{ {'fine': '✓', 'trouble': '✗', 'unknown': '·'}[one.state] } {one.told(spoken)}")
+            click.echo(f"{ {'fine': '✓', 'trouble': '✗', 'unknown': '·', 'cable': '·'}[one.state] } {one.told(spoken)}")
     return SICK if sick else 0
 
 

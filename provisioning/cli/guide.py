@@ -20,7 +20,6 @@ from provisioning.cli.common import STOPPED, Telling, Told, asked_passphrase
 from provisioning.cli.person import Person
 from provisioning.errors import ProvisionError, SetupError
 from provisioning.firmware.modules import kinds
-from provisioning.inventory.errors import InventoryError
 from provisioning.inventory.record import REVOKED, VERIFIED, Device
 from provisioning.messages import LANGUAGES, text, wished
 
@@ -38,6 +37,8 @@ def guide(installation: Path, passphrase: str | None, port: str | None, asked: s
             bench, firmware = _opened(stack, installation, passphrase, language)
             left = [one for one in bench.inventory.devices() if _is_left(one, kinds(TREE))]
             return _all(bench, firmware, left, Person(language, _boards(port)), language)
+    except (AuthorityError, KeysError) as error:
+        raise Told(translated(error), language) from None
     except ProvisionError as error:
         raise Told(error, language) from None
     except (KeyboardInterrupt, click.Abort):
@@ -112,7 +113,7 @@ def _one(bench: Bench, firmware: Callable[[str], Bundle], device: Device, person
                 flash(port, Path(image))
             with Prompt(port) as prompt:
                 press = enrol(bench, bundle, device.name, prompt, telling, lambda: person.press(device))
-        except (AuthorityError, InventoryError, KeysError) as error:
+        except (AuthorityError, KeysError) as error:
             problem: ProvisionError = translated(error)
         except ProvisionError as error:
             problem = error

@@ -7,10 +7,12 @@ import click
 
 import devices as devices_package
 from provisioning.authority.state_files import replace_public
-from provisioning.errors import InputError
+from provisioning.cli.common import LANGUAGE, Told
+from provisioning.errors import ProvisionError
 from provisioning.inventory.export import registry, table
 from provisioning.inventory.inventory import Inventory
 from provisioning.inventory.record import STATES
+from provisioning.messages import chosen
 from provisioning.plan.check import read
 
 FORMS = ("list", "csv", "registry")
@@ -24,20 +26,26 @@ _INVENTORY = click.option(
 )
 
 
-@click.command(epilog="\b\nExample:\n  dabyl provision plan devices.csv\n")
+@click.command(
+    epilog="\b\nExamples:\n  dabyl provision plan devices.csv\n"
+    "  dabyl provision plan devices.csv --move          the places of some were wrong, or are others now\n"
+)
 @click.argument("table", type=click.Path(dir_okay=False, path_type=pathlib.Path))
+@click.option("--move", is_flag=True, help="Devices that are there already hang where the table says, from now on.")
 @_INVENTORY
-def plan(table: pathlib.Path, inventory: pathlib.Path) -> None:
-    """Take the devices of a table (CSV or XLSX) into the inventory, all or none, to be enrolled over the network.
+@LANGUAGE
+def plan(table: pathlib.Path, move: bool, inventory: pathlib.Path, language: str | None) -> None:
+    """Take the devices of a table (CSV or XLSX) into the inventory, all or none.
 
-    Columns as of `batch`, which plans and enrols at once what comes on a cable.
+    Columns as of `batch`, which plans and enrols at once what comes on a cable. A board that knows its place itself (a panic button) learns
+    the new one by `serial NAME`; the center by a new registry.
     """
     try:
         devices = read(table, kinds())
-    except InputError as error:
-        raise click.UsageError(error.told("en")) from None
-    with Inventory(inventory) as opened:
-        new = opened.plan(devices, time.time_ns() // 1_000_000)
+        with Inventory(inventory) as opened:
+            new = opened.plan(devices, time.time_ns() // 1_000_000, move=move)
+    except ProvisionError as error:
+        raise Told(error, chosen(language)) from None
     click.echo(f"{len(new)} devices planned, {len(devices) - len(new)} were there already.")
 
 

@@ -60,7 +60,11 @@ def labels(
     except OSError as error:
         raise SetupError("disk", reason=f"{out}: {error.strerror}") from None
     told = {"labels": len(made), "claims": sum(bool(label.claim) for label in made), "file": str(out)}
-    click.echo(json.dumps(told, sort_keys=True) if as_json else f"{out}: {told['labels']}, claims {told['claims']}")
+    click.echo(
+        json.dumps(told, sort_keys=True)
+        if as_json
+        else f"{out}: {told['labels']} labels, {told['claims']} with a claim"
+    )
 
 
 def _label(inventory: Inventory, device: Device, server: str | None, root: bytes) -> Label:

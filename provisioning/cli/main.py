@@ -11,14 +11,15 @@ from provisioning.brokers.errors import BrokerError
 from provisioning.cli.batch import batch
 from provisioning.cli.broker import broker
 from provisioning.cli.commission import commission
-from provisioning.cli.common import common, is_terminal, passphrase
+from provisioning.cli.common import Told, common, is_terminal, passphrase
 from provisioning.cli.doctor import doctor
 from provisioning.cli.enrolment import claim, revoke, serve
 from provisioning.cli.guide import guide
 from provisioning.cli.inventory import plan, show
 from provisioning.cli.labels import labels
 from provisioning.cli.serial import serial
-from provisioning.inventory.errors import InventoryError
+from provisioning.errors import ProvisionError
+from provisioning.messages import chosen
 
 
 def main(argv: list[str]) -> int:
@@ -31,7 +32,10 @@ def main(argv: list[str]) -> int:
     except click.Abort:
         click.echo("Aborted.", err=True)
         return 2
-    except (AuthorityError, BrokerError, InventoryError, KeysError) as error:
+    except ProvisionError as error:
+        Told(error, chosen(None)).show()
+        return 2
+    except (AuthorityError, BrokerError, KeysError) as error:
         click.echo(f"Error: {error}", err=True)
         return 2
     return result if isinstance(result, int) else 0  # --help hands back click's own exit code

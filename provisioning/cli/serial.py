@@ -112,5 +112,5 @@ def _device(bench: Bench, name: str, kind: str | None, place: Place) -> Device:
     else:
         given = {field: getattr(place, field) or getattr(known.place, field) for field in PLACE_FIELDS}
         known = dataclasses.replace(known, kind=kind or known.kind, place=Place(**given))
-    bench.inventory.plan([known], bench.now_ms())
+    bench.inventory.plan([known], bench.now_ms(), move=True)
     return known

@@ -18,7 +18,6 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 16
 VALID_MS = 14 * 86_400_000
 VALID_MAX_MS = 90 * 86_400_000
-_REFUSED = "the claim is not right: check name and code on the label, or have a new one made"
 _LOOKS_LIKE = str.maketrans("OIL", "011", " -")
 
 
@@ -31,14 +30,12 @@ def make(inventory: Inventory, name: str, now_ms: int, valid_ms: int = VALID_MS)
         ClaimError: the device's board is not known, or the claim would last too long.
     """
     if not 60_000 <= valid_ms <= VALID_MAX_MS:
-        raise ClaimError("a claim lasts at least a minute and at most 90 days")
+        raise ClaimError("claim-time")
     code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     with inventory.database.change() as connection:
         device = needed(connection, name)
         if not device.serial:
-            raise ClaimError(
-                f"the serial number of {name}'s board is not known, and a claim is for one board: enter it first"
-            )
+            raise ClaimError("claim-no-board", device=name)
         advance(connection, device, CLAIMED, now_ms)
         connection.execute(
             "INSERT OR REPLACE INTO claims (name, digest, serial, expires_ms) VALUES (?, ?, ?, ?)",
@@ -60,17 +57,13 @@ def redeem(inventory: Inventory, name: str, code: str, serial: str, kid: bytes, 
         digest, board, expires_ms, owner = row or (bytes(32), "", 0, None)
         # Both sides are digests: how long comparing takes says nothing of the code, and nothing of whether the name exists.
         if not hmac.compare_digest(_digest(normal(code)), digest) or row is None:
-            raise ClaimError(_REFUSED)
+            raise ClaimError("claim-wrong")
         if now_ms >= expires_ms:
-            raise ClaimError(f"the claim of {name} is expired: have a new one made")
+            raise ClaimError("claim-expired", device=name)
         if serial != board:
-            raise ClaimError(
-                f"the claim of {name} is for another board (this one is {serial[:80]!r}): check which label belongs to it"
-            )
+            raise ClaimError("claim-other-board", device=name, serial=serial[:80])
         if owner not in {None, kid}:
-            raise ClaimError(
-                f"the claim of {name} was used already: if it was not you, revoke the device; have a new one made"
-            )
+            raise ClaimError("claim-used", device=name)
         connection.execute("UPDATE claims SET kid = ? WHERE name = ?", (kid, name))
 
 

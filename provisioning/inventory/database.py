@@ -114,11 +114,9 @@ class Database:
                 connection.execute(f"PRAGMA application_id = {_APPLICATION}")
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
             elif application != _APPLICATION:
-                raise InventoryFileError(f"{self.path} is a database of another program: name another file")
+                raise InventoryFileError("file-foreign", file=self.path)
             elif version != _VERSION:
-                raise InventoryFileError(
-                    f"{self.path} has version {version}, this program knows {_VERSION}: use the program that wrote it"
-                )
+                raise InventoryFileError("file-version", file=self.path, version=version, known=_VERSION)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -132,12 +130,12 @@ class Database:
     def _trouble(self, error: sqlite3.Error) -> InventoryFileError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            advice = "another process holds it: try again, or close what holds it"
+            key = "file-held"
         elif code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            advice = "it is damaged: restore it from the backup"
+            key = "file-damaged"
         else:
-            advice = "check space, owner and mount options; nothing was changed"
-        return InventoryFileError(f"the inventory {self.path}: {str(error)[:200]}; {advice}")
+            key = "file-trouble"
+        return InventoryFileError(key, file=self.path, reason=str(error)[:200])
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> Any:
@@ -152,12 +150,10 @@ def _prepare(path: Path, *, create: bool) -> None:
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
         status = path.stat()
     except FileNotFoundError:
-        raise InventoryFileError(f"there is no inventory {path}: check the name, or plan devices first") from None
+        raise InventoryFileError("file-absent", file=path) from None
     except OSError as error:
-        raise InventoryFileError(
-            f"the inventory {path} cannot be opened: {error.strerror}; check folder and owner"
-        ) from None
+        raise InventoryFileError("file-shut", file=path, reason=error.strerror) from None
     if not stat.S_ISREG(status.st_mode):
-        raise InventoryFileError(f"the inventory {path} is not a regular file")
+        raise InventoryFileError("file-irregular", file=path)
     if status.st_mode & 0o077:
-        raise InventoryFileError(f"the inventory {path} is open to others: run `chmod 600 {path}`")
+        raise InventoryFileError("file-open", file=path)

@@ -49,8 +49,13 @@ class Inventory:
         """Close the file."""
         self.database.close()
 
-    def plan(self, devices: Sequence[Device], now_ms: int) -> list[str]:
+    def plan(self, devices: Sequence[Device], now_ms: int, *, move: bool = False) -> list[str]:
         """Take planned devices in, all or none; the names that were new. One that is there already, exactly so, is left as it is.
+
+        Args:
+            devices: what there is to be.
+            now_ms: the time.
+            move: one that is there already hangs where it is planned now; otherwise another place is refused.
 
         Raises:
             DuplicateError: a name is there with another kind, board or place, or a serial number is another device's.
@@ -62,14 +67,14 @@ class Inventory:
                 if known is None:
                     self._insert(connection, device, now_ms)
                     new.append(device.name)
-                elif (known.kind, known.place) != (device.kind, device.place) or device.serial not in {
-                    "",
-                    known.serial,
-                }:
-                    raise DuplicateError(
-                        f"{device.name} is in the inventory already, as {known.kind} at {str(known.place) or 'no place'}"
-                        f"{f' with serial number {known.serial}' if known.serial else ''}: choose another name, or correct it"
-                    )
+                    continue
+                if move and known.place != device.place:
+                    for column in PLACE_FIELDS:
+                        self._update(connection, device.name, column, getattr(device.place, column))
+                    known = needed(connection, device.name)
+                if (known.kind, known.place) != (device.kind, device.place) or device.serial not in {"", known.serial}:
+                    there = ", ".join(part for part in (known.kind, str(known.place), known.serial) if part)
+                    raise DuplicateError("known-otherwise", device=device.name, known=there)
         return new
 
     def get(self, name: str) -> Device:
@@ -110,21 +115,8 @@ class Inventory:
         with self.database.change() as connection:
             known = needed(connection, name)
             if known.serial not in {"", serial} and not replace:
-                raise DuplicateError(
-                    f"{name} is the board {known.serial} already, this is {serial}: take that board, or replace it on purpose"
-                )
+                raise DuplicateError("has-board", device=name, serial=known.serial, found=serial)
             self._update(connection, known.name, "serial", serial)
-
-    def place(self, name: str, place: Place) -> None:
-        """The device hangs here from now on.
-
-        Raises:
-            UnknownDeviceError: no such device.
-        """
-        with self.database.change() as connection:
-            needed(connection, name)
-            for column in PLACE_FIELDS:
-                self._update(connection, name, column, getattr(place, column))
 
     def reach(self, name: str, state: str, now_ms: int) -> Device:
         """The installation is as far as ``state`` now; one that is further already is left as it is.
@@ -136,7 +128,7 @@ class Inventory:
         with self.database.change() as connection:
             known = needed(connection, name)
             if not known.certificates and WAY.index(state) >= WAY.index(ENROLLED):
-                raise StateError(f"{name} has no certificate yet and cannot be {state}: enrol it first")
+                raise StateError("no-certificate", device=name, state=state)
             advance(connection, known, state, now_ms)
             return needed(connection, name)
 
@@ -156,7 +148,7 @@ class Inventory:
                         "INSERT INTO certificates (name, serial) VALUES (?, ?)", (name, f"{certificate:x}")
                     )
                 except sqlite3.IntegrityError:
-                    raise DuplicateError(f"the certificate {certificate:x} belongs to another device") from None
+                    raise DuplicateError("certificate-taken", serial=f"{certificate:x}") from None
             advance(connection, known, ENROLLED, now_ms)
             return needed(connection, name)
 
@@ -183,7 +175,7 @@ class Inventory:
         with self.database.change() as connection:
             known = needed(connection, name)
             if known.state != REVOKED:
-                raise StateError(f"{name} is {known.state}: revoke it before it begins anew")
+                raise StateError("not-revoked", device=name, state=known.state)
             self._update(connection, name, "serial", "")
             connection.execute("DELETE FROM times WHERE name = ?", (name,))
             connection.execute("DELETE FROM certificates WHERE name = ?", (name,))
@@ -212,7 +204,7 @@ def needed(connection: sqlite3.Connection, name: str) -> Device:
     """
     found = _find(connection, name)
     if found is None:
-        raise UnknownDeviceError(f"{name[:80]!r} is not in the inventory: plan it first, or check the name")
+        raise UnknownDeviceError("unknown", device=name[:80])
     return found
 
 
@@ -223,7 +215,7 @@ def advance(connection: sqlite3.Connection, known: Device, state: str, now_ms: i
         StateError: it is revoked.
     """
     if known.state == REVOKED:
-        raise StateError(f"{known.name} is revoked: let it begin anew, with another key, before it is {state}")
+        raise StateError("revoked", device=known.name, state=state)
     if not known.has_reached(state):
         _enter(connection, known.name, state, now_ms)
 
@@ -260,4 +252,4 @@ def _enter(connection: sqlite3.Connection, name: str, state: str, now_ms: int) -
 
 def _taken(connection: sqlite3.Connection, serial: str) -> DuplicateError:
     (owner,) = connection.execute("SELECT name FROM devices WHERE serial = ?", (serial,)).fetchone()
-    return DuplicateError(f"the board {serial} is {owner} already: one board, one name")
+    return DuplicateError("board-taken", serial=serial, owner=owner)

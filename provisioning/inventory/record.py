@@ -51,11 +51,11 @@ class Place:
         for name in _CODES:
             code = getattr(self, name)
             if code and not _CODE.fullmatch(code):
-                raise RecordError(name, f"{code[:40]!r} is no code: up to 16 Latin letters, digits, '.' and '-'")
+                raise RecordError(name, "code", value=code[:40])
         _check_degrees("latitude", self.latitude, 90)
         _check_degrees("longitude", self.longitude, 180)
         if (self.latitude is None) != (self.longitude is None):
-            raise RecordError("latitude" if self.latitude is None else "longitude", "is missing beside the other one")
+            raise RecordError("latitude" if self.latitude is None else "longitude", "half-position")
 
     def __str__(self) -> str:
         """In words, from the largest to the smallest; empty if nothing is known."""
@@ -88,15 +88,13 @@ class Device:
             RecordError: the first field that is wrong.
         """
         if not is_identity(self.name):
-            raise RecordError(
-                "name", f"{self.name[:80]!r} is no name: 3 to 63 of a-z, 0-9 and '-', beginning with a letter or digit"
-            )
+            raise RecordError("name", "name", value=self.name[:80])
         if not _KIND.fullmatch(self.kind):
-            raise RecordError("kind", f"{self.kind[:80]!r} is no kind of device: for example 'sos-button'")
+            raise RecordError("kind", "kind", value=self.kind[:80])
         if self.serial:
             check_serial(self.serial)
         if self.state not in STATES:
-            raise RecordError("state", f"{self.state[:40]!r} is none of {', '.join(STATES)}")
+            raise RecordError("state", "state", value=self.state[:40], known=", ".join(STATES))
 
     def has_reached(self, state: str) -> bool:
         """Whether the installation is as far as ``state``; a revoked device has reached nothing."""
@@ -110,22 +108,16 @@ def check_serial(serial: str) -> None:
         RecordError: it is not.
     """
     if not _SERIAL.fullmatch(serial):
-        raise RecordError(
-            "serial", f"{serial[:80]!r} is no serial number: 1 to 64 Latin letters, digits, '.', '_', ':' and '-'"
-        )
+        raise RecordError("serial", "serial", value=serial[:80])
 
 
 def _check_words(name: str, text: str) -> None:
     if len(text) > TEXT_MAX or not text.isprintable() or text != text.strip():
-        raise RecordError(
-            name, f"{text[:TEXT_MAX]!r} must be at most {TEXT_MAX} printable characters, no space around them"
-        )
+        raise RecordError(name, "words", value=text[:TEXT_MAX], most=TEXT_MAX)
     if text[:1] in {"=", "+", "@"} or (text[:1] == "-" and not _NUMBER.fullmatch(text)):
-        raise RecordError(
-            name, f"{text[:40]!r} would be a formula where the inventory is opened as a table: begin otherwise"
-        )
+        raise RecordError(name, "formula", value=text[:40])
 
 
 def _check_degrees(name: str, value: float | None, most: int) -> None:
     if value is not None and not (math.isfinite(value) and -most <= value <= most):
-        raise RecordError(name, f"{value} is not within -{most} and {most} degrees")
+        raise RecordError(name, "degrees", value=value, most=most)

@@ -20,16 +20,17 @@ MAX_PROBLEMS = 200
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """What is wrong in one cell; ``key`` below ``row.`` says it in words."""
+    """What is wrong in one cell; ``key`` of a table of the catalogue says it in words."""
 
     row: int
     column: str
     key: str
     facts: dict[str, object]
+    table: str = "row"
 
     def told(self, language: str) -> str:
         """In words."""
-        problem = text(language, f"row.{self.key}", **self.facts)
+        problem = text(language, f"{self.table}.{self.key}", **self.facts)
         return text(language, "row.place", row=self.row, column=self.column, problem=problem)
 
 
@@ -138,8 +139,7 @@ def _device(number: int, values: dict[str, str], problems: list[Problem]) -> Dev
         except RecordError as error:
             wrong = True
             if (number, error.field) not in known:
-                problem = str(error).removeprefix(f"{error.field}: ")
-                problems.append(Problem(number, error.field, "wrong", {"problem": problem}))
+                problems.append(Problem(number, error.field, error.key, error.facts, RecordError.table))
             if error.field in DEGREES:
                 fields |= dict.fromkeys(DEGREES)
             else:

@@ -24,6 +24,13 @@ KIND = "sos-button"
 NAMES = tuple(f"sos-{number}" for number in range(1, 16))
 
 
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever language the tester's system speaks, the tests read English."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+
+
 class Loop:
     """The event loop of the boards, in a thread of its own."""
 

@@ -45,4 +45,4 @@ def test_the_first_thing_that_does_not_work_is_named(works: Works) -> None:
     damaged = "with open('/a/devices/firmware/start.mpy','ab') as f:\n f.write('x')"
     assert trouble(examined(works, before=damaged)) == ("firmware", "doctor-firmware")
     told = {one.check: one.state for one in doctor.by_network(works.bench, NAME, 0.1)}
-    assert (told["identity"], told["center"], told["wifi"]) == ("trouble", "trouble", "unknown")
+    assert (told["identity"], told["center"], told["wifi"]) == ("trouble", "trouble", "cable")

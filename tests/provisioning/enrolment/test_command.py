@@ -65,7 +65,7 @@ def test_the_installers_day_with_a_device_of_the_network(
         (["plan", "inventory.db"], "inventory.db"),
         (["claim", "sos-9"], "not in the inventory"),
         (["claim", "sos-1", "--days", "91"], "91"),
-        (["claim", "sos-1", "--inventory", "none.db"], "there is no inventory"),
+        (["claim", "sos-1", "--inventory", "none.db"], "There is no inventory"),
         (["claim", "sos-1", "--serial", "OTHER"], "is the board"),
         (["revoke", "sos-9", "--authority", "ca"], "not in the inventory"),
         (["revoke", "sos-1", "--authority", "none"], "dabyl authority init"),
@@ -84,6 +84,26 @@ def test_what_is_wrong_is_said_with_exit_code_2(
     assert said in err
     assert not out
     assert BOARD not in out
+
+
+@pytest.mark.parametrize(
+    ("language", "place", "name", "unknown"),
+    [("ru", "строка 2, столбец name: Дверь не годится как имя", "Ошибка: ", "нет в реестре"),
+     ("kk", "2-жол, name бағаны: Дверь атау бола алмайды", "Қате: ", "тізілімде жоқ")],
+)  # fmt: skip
+def test_tables_and_inventory_speak_the_persons_language(
+    town: Town, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, language: str, place: str, name: str,
+    unknown: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(town.folder)
+    (town.folder / "devices.csv").write_text("name;kind;room\nДверь;sos-button;7\n")
+    assert main(["plan", "devices.csv", "--language", language]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(name)
+    assert place in said
+    monkeypatch.setenv("LANG", f"{language}.UTF-8")
+    assert main(["claim", "sos-9"]) == 2
+    assert unknown in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["plan", "claim", "inventory", "revoke", "serve"])

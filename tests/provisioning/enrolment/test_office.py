@@ -189,7 +189,7 @@ def test_an_office_whose_clock_went_back_or_whose_files_are_gone_issues_nothing(
         town.office.enrol(HERE, "sos-1", code, town.request())
     town.now_ms += DAY_MS
     town.inventory.rename(town.folder / "away")
-    with pytest.raises(OutOfOrderError, match="there is no inventory"):
+    with pytest.raises(OutOfOrderError, match="There is no inventory"):
         town.office.enrol(HERE, "sos-1", code, town.request())
     (town.folder / "away").rename(town.inventory)
     town.office.enrol(HERE, "sos-1", code, town.request())

@@ -75,6 +75,19 @@ def test_nothing_is_planned_if_one_is_wrong(inventory: Inventory) -> None:
     assert [one.name for one in inventory.devices()] == ["sos-1"]
 
 
+def test_a_device_moves_on_purpose_and_keeps_all_else(inventory: Inventory) -> None:
+    inventory.plan([device(serial="A1")], NOW_MS)
+    inventory.certified("sos-1", 7, NOW_MS)
+    with pytest.raises(DuplicateError, match=r"sos-1 is in the inventory already.*--move"):
+        inventory.plan([device("sos-0"), device(place=SCHOOL)], NOW_MS)
+    assert inventory.plan([device("sos-2"), device(place=SCHOOL)], NOW_MS, move=True) == ["sos-2"]
+    found = inventory.get("sos-1")
+    assert (found.place, found.serial, found.state, found.certificates) == (SCHOOL, "A1", "enrolled", (7,))
+    with pytest.raises(DuplicateError, match="sos-1 is in the inventory already"):
+        inventory.plan([device("sos-1", serial="B2")], NOW_MS, move=True)
+    assert inventory.get("sos-1").place == SCHOOL, "all or none"
+
+
 def test_a_board_bears_one_name_and_a_name_one_board(inventory: Inventory) -> None:
     inventory.plan([device(serial="A1"), device("sos-2")], NOW_MS)
     with pytest.raises(DuplicateError, match="A1 is sos-1 already"):
@@ -92,7 +105,7 @@ def test_a_board_bears_one_name_and_a_name_one_board(inventory: Inventory) -> No
 def test_no_device_is_verified_or_accepted_without_a_certificate(inventory: Inventory) -> None:
     inventory.plan([device()], NOW_MS)
     for state in ("enrolled", "verified", "accepted"):
-        with pytest.raises(StateError, match="enrol it first"):
+        with pytest.raises(StateError, match="Enrol it first"):
             inventory.reach("sos-1", state, NOW_MS)
     inventory.plan([device("sos-2")], NOW_MS)
     inventory.certified("sos-2", 7, NOW_MS)
@@ -114,7 +127,7 @@ def test_a_revoked_device_goes_nowhere_until_it_begins_anew(inventory: Inventory
     inventory.renew("sos-1", NOW_MS + 2)
     found = inventory.get("sos-1")
     assert (found.state, found.serial, found.certificates, found.times) == ("planned", "", (), {"planned": NOW_MS + 2})
-    with pytest.raises(StateError, match="revoke it before"):
+    with pytest.raises(StateError, match="Revoke it before"):
         inventory.renew("sos-1", NOW_MS)
 
 
@@ -124,7 +137,6 @@ def test_unknown_names_are_told(inventory: Inventory) -> None:
         lambda: inventory.revoke("sos-9", NOW_MS),
         lambda: inventory.renew("sos-9", NOW_MS),
         lambda: inventory.bind("sos-9", "A1"),
-        lambda: inventory.place("sos-9", SCHOOL),
     ):
         with pytest.raises(UnknownDeviceError, match="sos-9"):
             call()
@@ -214,7 +226,7 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
 
 def test_the_file_is_closed_to_others_and_nobody_elses(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
-    with pytest.raises(InventoryFileError, match="there is no inventory"):
+    with pytest.raises(InventoryFileError, match="There is no inventory"):
         Inventory(path, create=False)
     with Inventory(path) as inventory:
         inventory.plan([device()], NOW_MS)
@@ -232,7 +244,7 @@ def test_the_file_is_closed_to_others_and_nobody_elses(tmp_path: Path) -> None:
     with pytest.raises(InventoryFileError, match="another program"):
         Inventory(path)
     path.write_bytes(b"no database" * 100)
-    with pytest.raises(InventoryFileError, match="restore it from the backup"):
+    with pytest.raises(InventoryFileError, match="Restore it from the backup"):
         Inventory(path)
     with pytest.raises(InventoryFileError, match="not a regular file"):
         Inventory(tmp_path)

@@ -11,6 +11,8 @@ from provisioning.messages import LANGUAGES, catalogue, chosen
 
 SOURCES = pathlib.Path(__file__).parents[3] / "provisioning"
 ASKED = re.compile(r'(?:Cable|Contact|Input|Setup|Provision|Other)Error\(\s*"([a-z-]+)"')
+OF_INVENTORY = re.compile(r'(?:Duplicate|State|UnknownDevice|Claim|InventoryFile)Error\(\s*"([a-z-]+)"')
+OF_RECORD = re.compile(r'RecordError\([^,]+, "([a-z-]+)"')
 LANGUAGE_LETTERS = {"ru": "ыэё", "kk": "әғқңөұүі"}
 
 
@@ -32,7 +34,7 @@ def test_texts_are_in_their_language(language: str) -> None:
     words = "".join(catalogue(language).values())
     assert all(letter in words for letter in LANGUAGE_LETTERS[language])
     same = [key for key, text in catalogue(language).items() if text == catalogue("en")[key]]
-    assert set(same) <= {"row.wrong", "doctor.wifi"}
+    assert set(same) <= {"doctor.wifi"}
     assert "ё" in catalogue("ru")["error.no-answer"]
     only_kazakh = set("әғқңөұүһі")
     assert not only_kazakh & set("".join(catalogue("ru").values()).lower())
@@ -43,6 +45,9 @@ def test_every_error_that_the_code_raises_has_a_text_and_every_text_is_asked_for
     asked = set(ASKED.findall(code))
     assert asked
     assert {f"error.{key}" for key in asked} <= catalogue("en").keys()
+    asked = {*OF_INVENTORY.findall(code), *OF_RECORD.findall(code)}
+    assert len(asked) > 20
+    assert {f"inventory.{key}" for key in asked} <= catalogue("en").keys()
     unused = [
         key
         for key in catalogue("en")

@@ -73,10 +73,10 @@ def test_every_problem_of_every_row_is_named_at_once(tmp_path: pathlib.Path) -> 
     )
     assert problems(tmp_path, text) == [
         (2, "room", "empty"),
-        (3, "name", "twice"), (3, "serial", "twice"), (3, "kind", "unknown-kind"), (3, "latitude", "number"), (3, "room", "wrong"),
-        (4, "district", "wrong"), (4, "latitude", "wrong"), (4, "name", "wrong"),
+        (3, "name", "twice"), (3, "serial", "twice"), (3, "kind", "unknown-kind"), (3, "latitude", "number"), (3, "room", "formula"),
+        (4, "district", "code"), (4, "latitude", "degrees"), (4, "name", "name"),
         (5, "name", "empty"), (5, "kind", "empty"),
-        (6, "longitude", "wrong"),
+        (6, "longitude", "half-position"),
     ]  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def test_a_table_of_errors_ends_with_a_bounded_list(tmp_path: pathlib.Path) -> N
 
 def test_the_row_is_the_one_that_a_person_sees_when_a_cell_has_lines(tmp_path: pathlib.Path) -> None:
     assert problems(tmp_path, 'name,kind,room\nsos-1,sos-button,"a\nb"\nsos-2,bell,1\n') == [
-        (2, "room", "wrong"),
+        (2, "room", "words"),
         (4, "kind", "unknown-kind"),
     ]
 
