@@ -96,7 +96,7 @@ def test_tables_and_inventory_speak_the_persons_language(
     unknown: str,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(town.folder)
-    (town.folder / "devices.csv").write_text("name;kind;room\nДверь;sos-button;7\n")
+    (town.folder / "devices.csv").write_text("name;kind;room\n" + "Дверь;sos-button;7\n")
     assert main(["plan", "devices.csv", "--language", language]) == 2
     said = capsys.readouterr().err
     assert said.startswith(name)
