@@ -25,6 +25,8 @@ PASSED, FAILED, NOT_TESTED = "passed", "failed", "not-tested"
 RESULTS = (PASSED, FAILED, NOT_TESTED)
 PHOTO_MAX = 120
 SYNCHRONISED = 2
+WEAKEST_DBM = -130
+_PLACE = ("building", "floor", "room")
 
 
 @dataclasses.dataclass
@@ -49,9 +51,9 @@ def entry_of(device: Device) -> Entry:
 
 
 def judge(entry: Entry, event: Event, *, lamp: bool, photo: str) -> None:
-    """Enter a press that the center has verified: passed if it names the right room, if it names one, and its lamp was seen."""
-    data = event.get("data")
-    data = data if isinstance(data, dict) else {}
+    """Enter a press that the center has verified: passed if device and center name no other place, and its lamp was seen."""
+    data = _data(event)
+    named = {word: data.get(word, event.get(f"dabyl{word}")) for word in _PLACE}
     entry.press = {
         "event": str(event.get("id", ""))[:64],
         "boot": event.get("dabylboot"),
@@ -59,16 +61,23 @@ def judge(entry: Entry, event: Event, *, lamp: bool, photo: str) -> None:
         "time": event.get("time"),
         "received": event.get("dabylreceived"),
         "latency_ms": _latency_ms(event),
-        "room": data.get("room"),
+        "signal_dbm": None,
+        "room": named["room"],
     }
     entry.lamp, entry.photo, entry.reason = lamp, photo[:PHOTO_MAX], ""
-    wrong = [word for word in ("building", "floor", "room") if word in data and data[word] != entry.place.get(word, "")]
+    wrong = [word for word in _PLACE if named[word] is not None and named[word] != entry.place.get(word, "")]
     if wrong:
-        entry.result, entry.reason = FAILED, f"{wrong[0]}: {str(data[wrong[0]])[:80]}"
+        entry.result, entry.reason = FAILED, f"{wrong[0]}: {str(named[wrong[0]])[:80]}"
     elif not lamp:
         entry.result, entry.reason = FAILED, "lamp"
     else:
         entry.result = PASSED
+
+
+def signal_dbm(report: Event) -> int | None:
+    """How strong the device heard its Wi-Fi, by its ``health.report``; None where that does not tell."""
+    told = _data(report).get("rssi")
+    return told if type(told) is int and WEAKEST_DBM <= told < 0 else None
 
 
 def document(entries: list[Entry], *, by: str, made: str, authority: str) -> dict[str, Any]:
@@ -106,6 +115,11 @@ def encoded(record: Mapping[str, Any]) -> bytes:
 def digest(record: Mapping[str, Any]) -> str:
     """SHA-256 of the record's file, in hexadecimal."""
     return hashlib.sha256(encoded(record)).hexdigest()
+
+
+def _data(event: Event) -> dict[str, Any]:
+    data = event.get("data")
+    return data if isinstance(data, dict) else {}
 
 
 def _latency_ms(event: Event) -> int | None:

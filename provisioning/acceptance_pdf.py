@@ -16,8 +16,8 @@ from provisioning.acceptance import digest
 from provisioning.labels import FONT, register_font
 from provisioning.messages import text
 
-COLUMNS = ("device", "place", "result", "latency", "lamp", "photo")
-WIDTHS = tuple(width * mm for width in (32, 56, 38, 20, 16, 20))
+COLUMNS = ("device", "place", "result", "latency", "signal", "lamp", "photo")
+WIDTHS = tuple(width * mm for width in (28, 46, 34, 22, 18, 14, 20))
 COLOURS = {"passed": "#1a7f37", "failed": "#b42318", "not-tested": "#6b7280"}
 
 
@@ -51,7 +51,8 @@ def pdf(record: Mapping[str, Any], language: str) -> bytes:
             result += "<br/>" + (
                 words("no-press") if reason == "no press" else words("no-lamp") if reason == "lamp" else escape(reason)
             )
-        latency = (entry["press"] or {}).get("latency_ms")
+        press = entry["press"] or {}
+        latency, signal = press.get("latency_ms"), press.get("signal_dbm")
         place = ", ".join(
             str(entry["place"][word]) for word in ("site", "building", "floor", "room") if word in entry["place"]
         )
@@ -60,6 +61,7 @@ def pdf(record: Mapping[str, Any], language: str) -> bytes:
             escape(place),
             result,
             "—" if latency is None else f"{latency} ms",
+            "—" if signal is None else f"{signal} dBm",
             "—" if entry["lamp"] is None else words("yes" if entry["lamp"] else "no"),
             escape(entry["photo"] or "—"),
         )

@@ -102,6 +102,11 @@ class Listener:
             if found is not None or time.monotonic() > until or not look():
                 return found
 
+    def latest(self, wanted: Callable[[Event], bool]) -> Event | None:
+        """The last of the events that are kept which is wanted."""
+        with self._changed:
+            return next((event for event in reversed(self._events) if wanted(event)), None)
+
     def _reach(self) -> None:
         """Shake hands once by hand, for paho tells nobody why TLS failed.
 

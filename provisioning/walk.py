@@ -1,17 +1,19 @@
 """Commissioning: somebody walks through the building and presses each button, in any order; each is seen as the center verified it."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Protocol
 
 from agent.keys.names import DEVICE, URN
-from provisioning.acceptance import FAILED, PASSED, Entry, entry_of, judge
+from provisioning.acceptance import FAILED, PASSED, Entry, entry_of, judge, signal_dbm
 from provisioning.authority.state_files import replace_public
 from provisioning.cable.enrolment import PRESSES, Bench
 from provisioning.errors import InputError
 from provisioning.inventory.record import ACCEPTED, Device
 from provisioning.listener import Event
 
+HEALTH = "dabyl.health.report"
 PART = "acceptance.part.json"
 _PART_MAX = 64 * 1024 * 1024
 
@@ -55,9 +57,11 @@ def walk(bench: Bench, devices: list[Device], folder: Path, walker: Walker, wait
         entry = entries[str(event["source"]).rpartition(":")[2]]
         lamp, photo = walker.seen(entry)
         judge(entry, event, lamp=lamp, photo=photo)
+        _note_signals(bench, entries)
         keep(folder, entries)
         if entry.result == PASSED:
             bench.inventory.reach(entry.name, ACCEPTED, bench.now_ms())
+    _note_signals(bench, entries)
     return list(entries.values())
 
 
@@ -87,6 +91,18 @@ def kept(folder: Path, entries: dict[str, Entry]) -> None:
         known = entries.get(entry.name)
         if known is not None and (known.serial, known.place) == (entry.serial, entry.place) and entry.result == PASSED:
             entries[entry.name] = entry
+
+
+def _note_signals(bench: Bench, entries: dict[str, Entry]) -> None:
+    """Enter what devices that were pressed have reported of their Wi-Fi since the laptop listens: before the press, or after it."""
+    for entry in entries.values():
+        report = bench.listener.latest(functools.partial(_is_report, f"{URN}{DEVICE}:{entry.name}"))
+        if entry.press is not None and report is not None and (strength := signal_dbm(report)) is not None:
+            entry.press["signal_dbm"] = strength
+
+
+def _is_report(source: str, event: Event) -> bool:
+    return event.get("source") == source and event["type"] == HEALTH
 
 
 def _pressed(bench: Bench, names: set[str], wait_s: float, since: int) -> Event | None:

@@ -6,13 +6,13 @@ import pathlib
 import shutil
 import subprocess
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from agent.keys.file import FileKey
 from provisioning import acceptance, walk
-from provisioning.acceptance import FAILED, NOT_TESTED, PASSED, Entry, document, encoded, entry_of, judge
+from provisioning.acceptance import FAILED, NOT_TESTED, PASSED, Entry, document, encoded, entry_of, judge, signal_dbm
 from provisioning.acceptance_pdf import pdf
 from provisioning.cable.enrolment import Bench
 from provisioning.errors import InputError
@@ -53,6 +53,23 @@ def test_a_press_passes_with_the_right_room_and_a_lamp_that_acknowledged(
     assert (entry.result, entry.reason, entry.photo) == (result, reason, "IMG_1.jpg")
     assert entry.press is not None
     assert entry.press["latency_ms"] == 72
+
+
+@pytest.mark.parametrize(("said", "result"), [("212", PASSED), ("213", FAILED)])
+def test_a_center_that_names_another_room_than_the_inventory_fails_the_device(said: str, result: str) -> None:
+    entry = entry_of(PANIC)
+    judge(entry, {**press("panic-1"), "dabylbuilding": "School 5", "dabylroom": said}, lamp=True, photo="")
+    assert entry.result == result
+    assert entry.press is not None
+    assert entry.press["room"] == said
+
+
+@pytest.mark.parametrize(
+    ("rssi", "strength"), [(-61, -61), (-130, -130), (-131, None), (0, None), (True, None), ("-61", None), (None, None)]
+)
+def test_only_a_strength_that_can_be_is_noted(rssi: object, strength: int | None) -> None:
+    assert signal_dbm({"type": "dabyl.health.report", "data": {"rssi": rssi}}) == strength
+    assert signal_dbm({"type": "dabyl.health.report", "data": None}) is None
 
 
 def test_a_clock_that_was_not_set_gives_no_latency() -> None:
@@ -108,6 +125,10 @@ class Events:
 
     def __init__(self, *events: Event | None) -> None:
         self._events = list(events)
+        self.reports: list[Event] = []
+
+    def latest(self, wanted: Callable[[Event], bool]) -> Event | None:
+        return next((event for event in reversed(self.reports) if wanted(event)), None)
 
     def wait(self, wanted: Callable[[Event], bool], _seconds: float, *, since: int) -> Event | None:
         assert since == 0
@@ -162,6 +183,28 @@ def test_presses_come_in_any_order_and_what_was_seen_outlives_an_interruption(
     entries = walk.walk(bench(inventory, None, None), devices, tmp_path / "out", second, 1)
     assert [(entry.result, entry.reason) for entry in entries] == [(FAILED, "no press"), (PASSED, "")]
     assert entries[1].photo == "sos-1.jpg"
+    inventory.close()
+
+
+def test_the_strength_of_the_signal_is_noted_by_the_last_report_even_one_after_the_press(
+    tmp_path: pathlib.Path, inventory: Inventory
+) -> None:
+    def report(name: str, rssi: int) -> Event:
+        return {"type": "dabyl.health.report", "source": f"urn:dabyl:device:{name}", "data": {"rssi": rssi}}
+
+    work = bench(inventory, press("sos-1"), press("panic-1"))
+    events = cast("Events", work.listener)
+    events.reports = [report("sos-1", -80), report("sos-1", -61), report("sos-9", -50)]
+
+    class Late(Walker):
+        def seen(self, entry: Entry) -> tuple[bool, str]:
+            if entry.name == "panic-1":
+                events.reports.append(report("panic-1", -70))
+                events.reports.append(report("sos-1", -62))
+            return super().seen(entry)
+
+    entries = walk.walk(work, [PANIC, SOS], tmp_path / "out", Late([]), 1)
+    assert [(entry.press or {})["signal_dbm"] for entry in entries] == [-70, -62]
     inventory.close()
 
 
