@@ -14,6 +14,11 @@ from center.errors import ConfigurationError
 MAX_FILE = 65_536
 MAX_HOSTS = 16
 MAX_NUMBER = 1_000_000_000
+MAX_EXPIRY_S = 3_600
+"""An order to record that is older would film people for what is over."""
+
+PLACES = ("site", "building", "floor")
+"""What a rule may speak of, from the largest: a floor is one of its building, a building one of its site."""
 
 _TABLES: Mapping[str, Mapping[str, bool]] = {
     "broker": {"hosts": True, "ca": True, "certificate": True, "key": True},
@@ -34,6 +39,7 @@ _TABLES: Mapping[str, Mapping[str, bool]] = {
         "quota_mib": False,
         "keep_free_mib": False,
     },
+    "recording": {"alarms": True, "within": False, "expires_s": False},
     "tap": {"certificate": True, "key": True},
 }
 """Known tables, their keys, and whether each is required."""
@@ -65,9 +71,19 @@ class EvidenceServer:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """Alarms of devices of these kinds start the video badges of the same site, building or floor; not after ``expires_s``."""
+
+    alarms: tuple[str, ...]
+    within: str
+    expires_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """A center's configuration. ``tap`` is the certificate and key of the consumer that ``dabyl center tap`` connects as, if given;
-    ``evidence`` what ``dabyl center evidence`` serves, if given; ``registry`` the file that says where devices hang, if given.
+    ``evidence`` what ``dabyl center evidence`` serves, if given; ``registry`` the file that says where devices hang, if given;
+    ``recording`` which alarms start video badges, none if it is not given.
     """
 
     id: str
@@ -80,6 +96,7 @@ class Configuration:
     tap: tuple[Path, Path] | None
     evidence: EvidenceServer | None = None
     registry: Path | None = None
+    recording: Rule | None = None
 
 
 def load(path: Path) -> Configuration:
@@ -140,6 +157,7 @@ def parse(text: str, path: Path) -> Configuration:
         (reader.path(tap, "tap", "certificate"), reader.path(tap, "tap", "key")) if tap is not None else None,
         _evidence(reader, tables["evidence"]) if "evidence" in tables else None,
         reader.path(center, "center", "registry") if "registry" in center else None,
+        _recording(reader, tables["recording"], center) if "recording" in tables else None,
     )
 
 
@@ -157,6 +175,20 @@ def _evidence(reader: "_Reader", table: Mapping[str, object]) -> EvidenceServer:
         reader.number(table, name, "quota_mib", 256),
         reader.number(table, name, "keep_free_mib", 1024),
     )
+
+
+def _recording(reader: "_Reader", table: Mapping[str, object], center: Mapping[str, object]) -> Rule:
+    name = "recording"
+    if "registry" not in center:
+        raise ConfigurationError(f"{reader.file}: [{name}] needs [center] registry, which says who is where")
+    kinds = reader.texts(table, name, "alarms", least=1)
+    within = reader.text({"within": "site", **table}, name, "within")
+    if within not in PLACES:
+        raise ConfigurationError(f"{reader.file}: [{name}] within is one of {', '.join(PLACES)}, not {within[:80]!r}")
+    expires_s = reader.number(table, name, "expires_s", 60)
+    if expires_s > MAX_EXPIRY_S:
+        raise ConfigurationError(f"{reader.file}: [{name}] expires_s is to be {MAX_EXPIRY_S} at most")
+    return Rule(tuple(kinds), within, expires_s)
 
 
 def host_and_port(text: str) -> tuple[str, int]:

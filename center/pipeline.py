@@ -15,6 +15,7 @@ from agent.keys.revocation import RevocationList
 from agent.wire import cose, event, receipt, topics
 from agent.wire.chain import VOLATILE
 from center import attendance, cloudevents, inbox, schema
+from center.badges import Badges
 from center.database import Database
 from center.errors import UNKNOWN_KEY, RefusedError
 from center.inbox import PARKED, REFUSED, Inbox, Stored
@@ -61,11 +62,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one batch led to. All of the batch may be acknowledged to the broker. ``parked`` are topics of what waits for its key."""
+    """What one batch led to. All of the batch may be acknowledged to the broker. ``parked`` are topics of what waits for its key,
+    ``started`` the badges that are told to record.
+    """
 
     stored: tuple[Stored, ...]
     refused: tuple[Refusal, ...]
     parked: tuple[str, ...]
+    started: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -88,6 +92,7 @@ class Pipeline:
         center: the center's identity.
         now_ms: UTC milliseconds at the start.
         observe: told of each stage (``verified``, ``stored``) with the events that reached it.
+        badges: whom alarms start; None where they start nobody.
     """
 
     def __init__(
@@ -98,6 +103,7 @@ class Pipeline:
         center: str,
         now_ms: int,
         observe: Callable[[str, Sequence[VerifiedEvent]], None] = lambda _stage, _events: None,
+        badges: Badges | None = None,
     ) -> None:
         self.keys = keys
         self.receipts = Receipts()
@@ -107,6 +113,7 @@ class Pipeline:
         self._signer = signer
         self._center = center
         self._observe = observe
+        self._badges = badges
         self._inbox = Inbox(center)
         self._roll = Roll()
         self._parking = Parking()
@@ -138,6 +145,7 @@ class Pipeline:
         states: dict[inbox.Name, int] = {}
         resend: dict[str, list[tuple[int, int, int]]] = {}
         replayed: list[Refusal] = []
+        started: list[str] = []
         if proven.events or proven.presences:
             before = self._roll.copies({told.presence.device for told, _ in proven.presences})
             before |= self._roll.copies({one.event.device for one in proven.events})
@@ -149,13 +157,17 @@ class Pipeline:
                     alarms = (one.name for one in stored if one.verified.rank == event.ALARM)
                     states = inbox.alarm_states(connection, alarms)
                     resend = {device: inbox.alarms_to_tell(connection, device) for device in connected}
+                    if self._badges is not None:
+                        started = self._badges.order(connection, self._inbox.registry, stored, connected, now_ms)
             except BaseException:
                 self._roll.put_back(before)
                 raise
+        if self._badges is not None:
+            self._badges.told(started, now_ms)
         self._observe("stored", proven.events)
         self._note_receipts(stored, states, resend, now_ms)
         self._count(replayed)
-        return Outcome(tuple(stored), (*proven.refused, *replayed), tuple(proven.parked))
+        return Outcome(tuple(stored), (*proven.refused, *replayed), tuple(proven.parked), tuple(started))
 
     def due_receipts(self, now_ms: int) -> list[Outgoing]:
         """The receipts that are to be sent now, signed and numbered.

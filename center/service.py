@@ -147,6 +147,8 @@ class Service:
         self._tell_refusals(outcome.refused)
         for topic in outcome.parked:
             self._report.parked(topic)
+        for badge in outcome.started:
+            self._report.say("record", f"{badge} is told to record, for an alarm of its place", device=badge)
         for one in outcome.stored:
             device, boot, seq = one.name
             if self._registry is not None and device not in self._registry.places and device not in self._strangers:

@@ -12,6 +12,7 @@ from agent.keys.credentials import check_leaf, load_chain
 from agent.keys.errors import KeysError
 from agent.keys.file import FileKey
 from agent.keys.names import CENTER
+from center.badges import Badges
 from center.config import Configuration
 from center.database import Database
 from center.errors import ConfigurationError
@@ -44,7 +45,9 @@ def serve(configuration: Configuration, log: str, stopped: Callable[[], bool]) -
     )
     database = Database(configuration.database)  # after all that can be wrong: a center that cannot start makes no file
     try:
-        pipeline = Pipeline(database, keys, signer, configuration.id, now_ms(), report.stage)
+        rule = configuration.recording
+        badges = Badges(rule, signer, configuration.id) if rule is not None else None
+        pipeline = Pipeline(database, keys, signer, configuration.id, now_ms(), report.stage, badges)
         pipeline.enter(registry or Registry())
         report.say("started", f"center {configuration.id}, {len(keys)} keys known", center=configuration.id)
         Service(configuration, database, pipeline, link, report, registry, stopped).run()

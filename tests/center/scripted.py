@@ -51,10 +51,10 @@ class Pki:
         fresh.replace(self.crl)
         return text
 
-    def device(self, name: str, boot: int = 1) -> "Device":
+    def device(self, name: str, boot: int = 1, kind: str = "sos-button") -> "Device":
         """A new device."""
         pem, _ = self.leaf("device", name)
-        return Device(name, self.signer(name), chain_from_pem(pem.read_text(), name), boot, self.now_ms)
+        return Device(name, self.signer(name), chain_from_pem(pem.read_text(), name), boot, self.now_ms, kind)
 
 
 class Message:
@@ -74,8 +74,17 @@ class Message:
 class Device:
     """One device's side of the contract. ``now_ms`` is its synchronised clock; ``up`` counts from 0 at its boot."""
 
-    def __init__(self, name: str, signer: "cose.Signer", certificates: list[bytes], boot: int, now_ms: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        signer: "cose.Signer",
+        certificates: list[bytes],
+        boot: int,
+        now_ms: int,
+        kind: str = "sos-button",
+    ) -> None:
         self.name = name
+        self.kind = kind
         self.signer = signer
         self.certificates = certificates
         self.chain = chain.Chain(boot)
@@ -103,7 +112,7 @@ class Device:
         happened = at if at is not None else (self.now_ms if clock else 0)
         made = Event(
             self.name,
-            "sos-button",
+            self.kind,
             kind,
             self.chain.boot,
             self.chain.seq + 1,
@@ -134,7 +143,7 @@ class Device:
             session = self.session
         self.up += 10
         told = Presence(
-            self.name, "sos-button", self.chain.boot, session, online, self.now_ms, 2, self.up, keepalive, "test 1"
+            self.name, self.kind, self.chain.boot, session, online, self.now_ms, 2, self.up, keepalive, "test 1"
         )
         payload = told.encode()
         envelope = cose.sign(payload, presence.CONTEXT, self.signer, cose.x5chain(self.certificates))
