@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from agent.keys.certificate import utc_text
+from agent.keys.dumps import no_core_dumps
 from agent.keys.errors import KeysError
 from agent.keys.names import ROLES
 from agent.keys.secret_file import read_secret
@@ -26,6 +27,7 @@ _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
 def main(argv: list[str]) -> int:
     """Run the command with these arguments (without the program's name) and return the exit code: 0 done, 2 refused."""
+    no_core_dumps()
     try:
         result = _authority.main(args=argv, prog_name="dabyl authority", standalone_mode=False)
     except click.ClickException as error:

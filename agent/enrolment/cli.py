@@ -7,6 +7,7 @@ from agent.enrolment.claim import Claim
 from agent.enrolment.enrol import enrol, files, renew
 from agent.enrolment.errors import EnrolmentError
 from agent.errors import AgentError, IdentityError
+from agent.keys.dumps import no_core_dumps
 from agent.keys.errors import KeysError
 from agent.keys.pair import new
 
@@ -15,6 +16,7 @@ CLAIM_MAX = 2048
 
 def run(verb: str, path: str, options: "dict[str, str]") -> int:
     """Carry the command out with the configuration file ``path``; the process's exit code."""
+    no_core_dumps()
     try:
         _run(verb, path, options)
     except AgentError as error:

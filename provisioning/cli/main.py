@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from agent.keys.dumps import no_core_dumps
 from agent.keys.errors import KeysError
 from provisioning.authority.errors import AuthorityError
 from provisioning.brokers.errors import BrokerError
@@ -24,6 +25,7 @@ from provisioning.messages import chosen
 
 def main(argv: list[str]) -> int:
     """Run the command with these arguments (without the program's name) and return the exit code: 0 done, 2 refused."""
+    no_core_dumps()
     try:
         result = _provision.main(args=argv, prog_name="dabyl provision", standalone_mode=False)
     except click.ClickException as error:

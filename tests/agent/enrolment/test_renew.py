@@ -23,6 +23,7 @@ from agent.start import assemble
 from tests.agent.enrolment.conftest import DAY_MS, Unit, now_ms
 from tests.agent.enrolment.test_enrol import falls, has_identity
 from tests.agent.keys.softhsm import initialised
+from tests.provisioning.leaks import keys_of, leaks, open_to_others
 
 
 class Broker:
@@ -97,6 +98,28 @@ def test_a_pair_that_the_broker_refuses_waits_and_the_old_one_stays(unit: Unit) 
     assert taking.tried == refusing.tried  # the same pair, not one more
     assert has_identity(unit)
     assert waiting(unit) == set()
+
+
+def test_old_and_new_key_are_nowhere_but_in_their_files(
+    unit: Unit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    aged(unit, 70)
+    (old,) = keys_of(unit.key.parent).values()
+    told = Told()
+    assert renew(unit, Broker("not today"), told) is None
+    both = keys_of(unit.key.parent)
+    assert len(both) == 2
+    folders = [unit.folder, unit.town.folder, temporary]
+    assert open_to_others(*folders) == []
+    assert leaks(both, folders) == []
+    renew(unit, Broker(), told)
+    now = keys_of(unit.key.parent)
+    assert {*both.values()} == {old, *now.values()}
+    assert leaks(now, folders, "".join([*told.lines, *capfd.readouterr(), unit.town.errors.read_text()])) == []
+    assert leaks([old], folders) == [], "the old one is gone"
 
 
 def test_a_pair_that_waited_too_long_is_asked_for_anew(unit: Unit) -> None:

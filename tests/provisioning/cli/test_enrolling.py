@@ -12,18 +12,27 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from provisioning.authority.register import Register
+from provisioning.cable.prompt import Prompt
 from provisioning.hands import SimulatedHands
 from provisioning.inventory.inventory import Inventory
 from provisioning.inventory.record import Device
 from simulators.board.firmware import lacking
 from simulators.site import dabyl
+from tests.provisioning.leaks import keys_of, leaks, open_to_others
 
 pytestmark = [pytest.mark.micropython, pytest.mark.skipif(lacking() is not None, reason=str(lacking()))]
 DEVICES = [Device("sos-1", "sos-button"), Device("sos-2", "sos-button")]
 TABLE = "name;kind;building;room\nsos-1;sos-button;Школа № 5;Спортзал\nsos-2;sos-button;Школа № 5;212\n"
 MOST_S = 60.0
+PASSPHRASE = "верный конь 7"
 
 
 def test_a_batch_killed_as_a_certificate_is_issued_goes_on_and_nothing_is_double(
@@ -33,7 +42,10 @@ def test_a_batch_killed_as_a_certificate_is_issued_goes_on_and_nothing_is_double
     table.write_text(TABLE, encoding="utf-8-sig")
     command = [*dabyl(), "provision", "batch", str(table), "--simulated", "--json", "--folder", str(folder)]
     command += ["--bundle", str(bundle)]
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     log = folder / "authority" / "audit.jsonl"
     until = time.monotonic() + MOST_S
     while not log.exists() or '"identity": "sos-1"' not in log.read_text():
@@ -42,7 +54,7 @@ def test_a_batch_killed_as_a_certificate_is_issued_goes_on_and_nothing_is_double
         time.sleep(0.002)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=MOST_S)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=MOST_S, env=environment)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["registered"], report["failed"], report["resumed"]) == (2, 0, 1)
@@ -55,6 +67,17 @@ def test_a_batch_killed_as_a_certificate_is_issued_goes_on_and_nothing_is_double
         }
         assert {serial: one.name for one in inventory.devices() for serial in one.certificates} == holding
     assert log.read_text().count('"identity": "sos-1"') == 1
+    keys = keys_of(folder)
+    assert {file.parent.name for file in keys} == {"authority", "broker-1", "center-1", "installer-1"}
+    assert open_to_others(folder, temporary) == []
+    assert leaks(keys, [folder, temporary], done.stdout + done.stderr) == []
+
+
+def encrypt(key: pathlib.Path) -> None:
+    """Protect a key file with the passphrase."""
+    loaded = load_pem_private_key(key.read_bytes(), None)
+    how = BestAvailableEncryption(PASSPHRASE.encode())
+    key.write_bytes(loaded.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how))
 
 
 class Terminal:
@@ -119,9 +142,18 @@ def test_a_person_is_led_past_a_wrong_board_in_russian(
         port.unlink()
         hands.unplug(DEVICES[0])
 
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary), "LC_ALL": ""}
+    encrypt(tmp_path / "w" / "authority" / "issuing.key")
     command = [*dabyl(), "provision", *place, "--port", str(port)]
-    terminal = Terminal(command, {**os.environ, "LANG": "ru_RU.UTF-8", "LC_ALL": ""})
+    terminal = Terminal(command, {**environment, "LANG": "ru_RU.UTF-8"})
     try:
+        terminal.until("Пароль удостоверяющего центра")
+        terminal.type("не тот\n")
+        terminal.until("Пароль удостоверяющего центра неверен")
+        terminal.until("Пароль удостоверяющего центра (")
+        terminal.type(PASSPHRASE + "\n")
         terminal.until("Осталось: 2")
         terminal.until("Спортзал")
         terminal.until("Подключите USB-кабелем плату для sos-1.")
@@ -143,10 +175,24 @@ def test_a_person_is_led_past_a_wrong_board_in_russian(
         terminal.until("Готово: 2, осталось: 0.")
         assert terminal.process.wait(MOST_S) == 0
         assert "Traceback" not in terminal.shown
+        told = terminal.shown
         terminal.close()
+        with Prompt(hands.plug(DEVICES[1])) as prompt:
+            made = bytes.fromhex(prompt.run("print(open('/keys/device.key','rb').read(32).hex())"))
+        hands.unplug(DEVICES[1])
+        away = [folder for folder in (tmp_path / "w").iterdir() if folder.is_dir() and folder.name != "boards"]
+        assert leaks([made, PASSPHRASE.encode()], [*away, temporary], told) == []
+        files = [tmp_path / "w" / name for name in ("inventory.db", "center.db", "installation.toml")]
+        assert all(made not in file.read_bytes() and PASSPHRASE.encode() not in file.read_bytes() for file in files)
+        assert open_to_others(tmp_path / "w", temporary) == []
+        hands.plug(DEVICES[1])
+        passphrase = tmp_path / "passphrase"
+        passphrase.touch(0o600)
+        passphrase.write_text(PASSPHRASE, encoding="utf-8")
+        place += ["--passphrase-file", str(passphrase)]
         out = tmp_path / "out"
         walk = [*dabyl(), "provision", "commission", "sos-2", *place, "--by", "Ә. Нұрлан", "--out", str(out)]
-        terminal = Terminal(walk, {**os.environ, "LANG": "kk_KZ.UTF-8", "LC_ALL": ""})
+        terminal = Terminal(walk, {**environment, "LANG": "kk_KZ.UTF-8"})
         terminal.until("Қалғаны: 1")
         hands.press(DEVICES[1])
         terminal.until("sos-2: басуды орталық тексерді. Орны: Школа № 5, 212")

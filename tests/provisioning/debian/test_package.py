@@ -8,12 +8,14 @@ from collections.abc import Callable
 
 import pytest
 
+from agent.keys.file import FileKey
 from provisioning.debian import __main__ as command
 from provisioning.debian import wheels
 from provisioning.debian.errors import PackageError
 from provisioning.debian.package import NAME, build
 from simulators.site import Site
 from tests.agent.test_process import Watcher, online
+from tests.provisioning.leaks import keys_of, leaks, open_to_others
 
 PROJECT = pathlib.Path(__file__).parents[3]
 Dpkg = Callable[..., str]
@@ -108,11 +110,19 @@ def test_it_is_installed_started_upgraded_removed_and_purged(
         watcher.close()
     assert process.returncode == 0, said
 
+    FileKey.generate(str(root / "var/lib/dabyl/key.pem"))
+    (root / "etc/dabyl/agent.toml").write_text("# an administrator's\n")
+    keys = keys_of(root)
     dpkg("--install", str(package))
     assert dpkg("--verify", NAME) == ""
+    assert keys_of(root) == keys, "an upgrade keeps the identity"
+    assert (root / "etc/dabyl/agent.toml").read_text() == "# an administrator's\n"
     (root / "var/lib/dabyl/journal").write_bytes(b"an alarm that is owed")
     dpkg("--remove", NAME)
-    assert left(root) == ["var/lib/dabyl/journal"]
+    assert left(root) == ["var/lib/dabyl/journal", "var/lib/dabyl/key.pem"]
+    assert (root / "var/lib/dabyl").stat().st_mode & 0o777 == 0o700
+    assert open_to_others(root) == []
+    assert leaks(keys, [root]) == []
     dpkg("--purge", NAME)
     assert left(root) == []
     assert not (root / "etc/dabyl").exists()
