@@ -13,7 +13,7 @@ from devices.gpio import pin_factory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from devices.common.patterns import Pattern
@@ -78,7 +78,7 @@ class Output:
 
 
 class Pins:
-    """The inputs and outputs of one device, taken one by one.
+    """The inputs and outputs of one device, taken one by one. Where one is not to be had, those taken before it are given back.
 
     Args:
         on_input: called with (name, value, time_ms) for each edge, from the factory's thread; value 1 is pressed, opened, mains present.
@@ -106,15 +106,21 @@ class Pins:
             return
         self._active_low[name] = active_low
         try:
-            pin = self.take(number)
+            pin = self._reserved(number)
             self._inputs[name] = pin
             pin.input_with_pull(pull)
             pin.bounce = None
             pin.edges = "both"
-        except Exception as error:  # lgpio, for one, has an error class of its own
-            raise PinError(
-                f"{setting} GPIO{number} cannot be an input with pull-{pull}: {error}; choose another pin"
-            ) from error
+        except Exception as error:
+            raise self._refused(f"{setting} GPIO{number} cannot be an input with pull-{pull}", error) from error
+
+    def take_contacts(self, names: "Iterable[str]", settings: "Mapping[str, Any]") -> None:
+        """Take the inputs of these contacts, each of which has ``_pin`` and ``_active_low`` among the settings. Raises PinError."""
+        for name in names:
+            active_low = bool(settings[name + "_active_low"])
+            # The enclosure switch opens its loop: only a pull-up tells a cut wire from a closed door.
+            pull = "up" if active_low or name == "tamper" else "down"
+            self.take_input(name, name + "_pin", settings[name + "_pin"], active_low=active_low, pull=pull)
 
     def take_output(
         self,
@@ -131,15 +137,16 @@ class Pins:
         if number < 0:
             return
         try:
-            self._outputs[name] = Output(self.take(number), patterns, frequency, inverted)
-        except Exception as error:  # lgpio, for one, has an error class of its own
-            raise PinError(f"{setting} GPIO{number} cannot be an output: {error}; choose another pin") from error
+            self._outputs[name] = Output(self._reserved(number), patterns, frequency, inverted)
+        except Exception as error:
+            raise self._refused(f"{setting} GPIO{number} cannot be an output", error) from error
 
-    def take(self, number: int) -> "Any":
-        """Take a bare pin, which its user closes before these are closed. Raises the factory's errors."""
-        pin = f"GPIO{number}"
-        self._factory.reserve_pins(self, pin)
-        return self._factory.pin(pin)
+    def take_bare(self, setting: str, number: int) -> "Any":
+        """Take an output's pin, which its user drives, and closes before these are closed. Raises PinError."""
+        try:
+            return self._reserved(number)
+        except Exception as error:
+            raise self._refused(f"{setting} GPIO{number} cannot be an output", error) from error
 
     def start(self) -> None:
         """Begin to report edges, and report every input's present level once."""
@@ -193,6 +200,16 @@ class Pins:
     def _conflicts_with(self, _other: object) -> bool:
         """Gpiozero's question to whoever reserves pins: nobody shares a pin with an alarm."""
         return True
+
+    def _reserved(self, number: int) -> "Any":
+        pin = f"GPIO{number}"
+        self._factory.reserve_pins(self, pin)
+        return self._factory.pin(pin)
+
+    def _refused(self, what: str, error: Exception) -> PinError:
+        """Give up: lgpio, for one, has an error class of its own."""
+        self.close()
+        return PinError(f"{what}: {error}; choose another pin")
 
     def _value(self, name: str, level: object) -> int:
         return int(bool(level) != self._active_low[name])

@@ -8,18 +8,19 @@ import gc
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from devices.binding import PinsAndLines
 from devices.common.kept_file import KeptFile
 from devices.crosswalk.beacon import Player
 from devices.crosswalk.counts import KEPT_MAX
 from devices.crosswalk.lines import Lines
 from devices.crosswalk.patterns import OFF, OUTPUTS, beacon_patterns
 from devices.crosswalk.settings import completed
-from devices.pins import PinError, Pins, monotonic_ms
+from devices.pins import Pins, monotonic_ms
 
 BUTTON_LAMP_HZ = 200
 
 
-class Binding:
+class Binding(PinsAndLines):
     """The hardware of one crosswalk controller.
 
     Args:
@@ -33,18 +34,16 @@ class Binding:
             that heals.
     """
 
+    _lines: Lines
+
     def __init__(self, settings: Mapping[str, object], on_input: Callable[[str, Any, int], None]) -> None:
         whole = completed(settings)
-        self._pins = Pins(on_input)
-        try:
-            self._take_inputs(whole)
-            self._take_outputs(whole)
-            pair = self._take_lamp(whole, "left"), self._take_lamp(whole, "right")
-        except Exception:
-            self._pins.close()
-            raise
+        pins = Pins(on_input)
+        _take_inputs(pins, whole)
+        _take_outputs(pins, whole)
+        pair = pins.take_bare("left_pin", whole["left_pin"]), pins.take_bare("right_pin", whole["right_pin"])
+        super().__init__(pins, Lines(whole, on_input))
         self._player = Player(pair, beacon_patterns(whole["pattern"], whole["night_percent"]))
-        self._lines = Lines(whole, on_input)
         self._on_input = on_input
         self._counts = KeptFile(whole["counts_file"], KEPT_MAX, lambda failing: self._tell_counts(int(failing)))
 
@@ -53,15 +52,10 @@ class Binding:
         # All that start-up has made stays: to look through it again and again would hold the flashes up.
         gc.collect()
         gc.freeze()
-        self._pins.start()
+        super().start()
         self._player.start()
-        self._lines.start()
         self._tell_counts(self._counts.read())
         self._counts.start()
-
-    def read(self) -> dict[str, int]:
-        """The present level of each fitted pin."""
-        return self._pins.read()
 
     def output(self, name: str, pattern: str, now_ms: int) -> None:
         """Do what the logic asks for. Raises KeyError for an unknown name or pattern."""
@@ -75,51 +69,27 @@ class Binding:
         elif name == "counts":
             self._counts.keep(pattern)
         else:
-            self._pins.output(name, pattern, now_ms)
-
-    def next_step_ms(self, now_ms: int) -> int | None:
-        """When ``step`` is wanted next."""
-        due = [
-            at_ms for at_ms in (self._pins.next_step_ms(now_ms), self._lines.next_step_ms(now_ms)) if at_ms is not None
-        ]
-        return min(due, default=None)
-
-    def step(self, now_ms: int) -> None:
-        """Advance tones and lights, and take what came over the lines."""
-        self._pins.step(now_ms)
-        self._lines.step(now_ms)
+            super().output(name, pattern, now_ms)
 
     def close(self) -> None:
         """Dark and silent; all pins and ports given back. Harmless twice."""
         self._player.close()
-        self._pins.close()
-        self._lines.close()
+        super().close()
         self._counts.close()
 
     def _tell_counts(self, value: str | int) -> None:
         self._on_input("counts", value, monotonic_ms())
 
-    def _take_inputs(self, whole: Mapping[str, Any]) -> None:
-        for name in ("button", "tamper", "supply"):
-            active_low = whole[name + "_active_low"]
-            # The enclosure switch opens its loop: only a pull-up tells a cut wire from a closed door.
-            pull = "up" if active_low or name == "tamper" else "down"
-            self._pins.take_input(name, name + "_pin", whole[name + "_pin"], active_low=active_low, pull=pull)
-        # Pulled up, a cut wire is somebody, never nobody ...
-        self._pins.take_input("pir", "pir_pin", whole["pir_pin"], active_low=False, pull="up")
-        # ... and day, never night.
-        self._pins.take_input("twilight", "twilight_pin", whole["twilight_pin"], active_low=True, pull="up")
 
-    def _take_outputs(self, whole: Mapping[str, Any]) -> None:
-        for name in ("flood", "locator", "speech"):
-            self._pins.take_output(name, name + "_pin", whole[name + "_pin"], OUTPUTS[name])
-        self._pins.take_output(
-            "button", "button_lamp_pin", whole["button_lamp_pin"], OUTPUTS["button"], frequency=BUTTON_LAMP_HZ
-        )
+def _take_inputs(pins: Pins, whole: Mapping[str, Any]) -> None:
+    pins.take_contacts(("button", "tamper", "supply"), whole)
+    # Pulled up, a cut wire is somebody, never nobody ...
+    pins.take_input("pir", "pir_pin", whole["pir_pin"], active_low=False, pull="up")
+    # ... and day, never night.
+    pins.take_input("twilight", "twilight_pin", whole["twilight_pin"], active_low=True, pull="up")
 
-    def _take_lamp(self, whole: Mapping[str, Any], lamp: str) -> Any:
-        number = whole[lamp + "_pin"]
-        try:
-            return self._pins.take(number)
-        except Exception as error:  # lgpio, for one, has an error class of its own
-            raise PinError(f"{lamp}_pin GPIO{number} cannot be an output: {error}; choose another pin") from error
+
+def _take_outputs(pins: Pins, whole: Mapping[str, Any]) -> None:
+    for name in ("flood", "locator", "speech"):
+        pins.take_output(name, name + "_pin", whole[name + "_pin"], OUTPUTS[name])
+    pins.take_output("button", "button_lamp_pin", whole["button_lamp_pin"], OUTPUTS["button"], frequency=BUTTON_LAMP_HZ)

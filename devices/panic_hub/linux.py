@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from devices.binding import PinsAndLines
 from devices.panic_button.patterns import PATTERNS
 from devices.panic_hub.ports import Ports
 from devices.panic_hub.settings import completed
@@ -11,7 +12,7 @@ from devices.pins import Pins
 LAMP_HZ = 200
 
 
-class Binding:
+class Binding(PinsAndLines):
     """The hardware of one hub.
 
     Args:
@@ -27,45 +28,7 @@ class Binding:
 
     def __init__(self, settings: Mapping[str, object], on_input: Callable[[str, Any, int], None]) -> None:
         whole = completed(settings)
-        self._pins = Pins(on_input)
-        try:
-            for name in ("tamper", "supply"):
-                active_low = whole[name + "_active_low"]
-                # The enclosure switch opens its loop: only a pull-up tells a cut wire from a closed door.
-                pull = "up" if active_low or name == "tamper" else "down"
-                self._pins.take_input(name, name + "_pin", whole[name + "_pin"], active_low=active_low, pull=pull)
-            self._pins.take_output("lamp", "lamp_pin", whole["lamp_pin"], PATTERNS["lamp"], frequency=LAMP_HZ)
-        except Exception:
-            self._pins.close()
-            raise
-        self._ports = Ports(whole, on_input)
-
-    def start(self) -> None:
-        """Begin to report, every pin's present level first."""
-        self._pins.start()
-        self._ports.start()
-
-    def read(self) -> dict[str, int]:
-        """The present level of each fitted pin."""
-        return self._pins.read()
-
-    def output(self, name: str, pattern: str, now_ms: int) -> None:
-        """Play a pattern on the lamp. Raises KeyError for an unknown name or pattern."""
-        self._pins.output(name, pattern, now_ms)
-
-    def next_step_ms(self, now_ms: int) -> int | None:
-        """When ``step`` is wanted next."""
-        due = [
-            at_ms for at_ms in (self._pins.next_step_ms(now_ms), self._ports.next_step_ms(now_ms)) if at_ms is not None
-        ]
-        return min(due, default=None)
-
-    def step(self, now_ms: int) -> None:
-        """Advance the lamp's pattern, and take what came over the ports."""
-        self._pins.step(now_ms)
-        self._ports.step(now_ms)
-
-    def close(self) -> None:
-        """Lamp dark; all pins and ports given back. Harmless twice."""
-        self._pins.close()
-        self._ports.close()
+        pins = Pins(on_input)
+        pins.take_contacts(("tamper", "supply"), whole)
+        pins.take_output("lamp", "lamp_pin", whole["lamp_pin"], PATTERNS["lamp"], frequency=LAMP_HZ)
+        super().__init__(pins, Ports(whole, on_input))

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from devices.sensors.modbus import Answer, Decoder, Request
-from devices.sensors.readings import Reading, Status
+from devices.sensors.readings import Reading, Said, Status
 from devices.sensors.serial_line import Closed, Happening, Opened
 from devices.sensors.watch import Limits, Watch
 
@@ -155,3 +155,25 @@ class Bus:
         self._decoder.expect(self._asked)
         self._free_ms = now_ms + self._timeout_ms
         self._send(self._asked.frame)
+
+
+class OneBus:
+    """A bus with its units."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    def take(self, happening: Happening) -> list[Said]:
+        """Readings, each under its name, and judgements, each under its unit's."""
+        return [
+            (one.sensor, one, one.at_ms) if isinstance(one, Status) else (*one, one[1].at_ms)
+            for one in self._bus.take(happening)
+        ]
+
+    def tick(self, now_ms: int) -> list[Said]:
+        """Judgements, and what is to be sent."""
+        return [(one.sensor, one, one.at_ms) for one in self._bus.tick(now_ms)]
+
+    def next_tick_ms(self) -> int | None:
+        """When that is wanted next."""
+        return self._bus.next_tick_ms()

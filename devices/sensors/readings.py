@@ -6,6 +6,7 @@ Nothing here says which sensor spoke, except ``Status``: a reading is handed on 
 
 import dataclasses
 import enum
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -163,3 +164,6 @@ class Status:
 
 
 Reading = Targets | Presence | Speed | Motion | LampCurrent | Charge | Fix | Contacts | Voltages
+
+Said = tuple[str, Any, int]
+"""What comes of a line: an input's name, its value (mostly a reading or a ``Status``), and when it was so."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from devices.sensors import gnss, ld2410, ld2450, ops243, vedirect
 from devices.sensors.hilink import Answer
-from devices.sensors.readings import Reading, Status
+from devices.sensors.readings import Reading, Said, Status
 from devices.sensors.serial_line import Closed, Happening, Opened
 from devices.sensors.watch import Limits, Watch
 
@@ -128,3 +128,23 @@ class Sensor:
         self._understood_ms = now_ms
         if self._model.setup:
             self._send(self._model.setup)
+
+
+class OneSensor:
+    """A sensor with its line to itself."""
+
+    def __init__(self, name: str, sensor: Sensor) -> None:
+        self._name = name
+        self._sensor = sensor
+
+    def take(self, happening: Happening) -> list[Said]:
+        """Readings and judgements."""
+        return [(self._name, one, one.at_ms) for one in self._sensor.take(happening)]
+
+    def tick(self, now_ms: int) -> list[Said]:
+        """Judgements, and what is to be asked."""
+        return [(self._name, one, one.at_ms) for one in self._sensor.tick(now_ms)]
+
+    def next_tick_ms(self) -> int | None:
+        """When that is wanted next."""
+        return self._sensor.next_tick_ms()

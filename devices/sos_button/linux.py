@@ -27,22 +27,14 @@ class Binding(Pins):
     def __init__(self, settings: "Mapping[str, object]", on_input: "Callable[[str, int, int], None]") -> None:
         whole = completed(settings)
         super().__init__(on_input)
-        try:
-            for name in INPUTS:
-                active_low = bool(whole[name + "_active_low"])
-                # The enclosure switch opens its loop: only a pull-up tells a cut wire from a closed door.
-                pull = "up" if active_low or name == "tamper" else "down"
-                self.take_input(name, name + "_pin", whole[name + "_pin"], active_low=active_low, pull=pull)
-            for name in OUTPUTS:
-                lamp = name == "lamp"
-                self.take_output(
-                    name,
-                    name + "_pin",
-                    whole[name + "_pin"],
-                    PATTERNS[name],
-                    frequency=whole["lamp_hz"] if lamp else 0,
-                    inverted=bool(whole["outputs_active_low"]) and not lamp,
-                )
-        except Exception:
-            self.close()
-            raise
+        self.take_contacts(INPUTS, whole)
+        for name in OUTPUTS:
+            lamp = name == "lamp"
+            self.take_output(
+                name,
+                name + "_pin",
+                whole[name + "_pin"],
+                PATTERNS[name],
+                frequency=whole["lamp_hz"] if lamp else 0,
+                inverted=bool(whole["outputs_active_low"]) and not lamp,
+            )

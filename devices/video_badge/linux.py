@@ -2,6 +2,7 @@
 nothing: what the logic orders is handed on, what the threads report is handed in.
 """
 
+import contextlib
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -19,8 +20,10 @@ from agent.recording import manifest
 from agent.recording.seal import Custodian
 from agent.recording.stream.media_signing import MediaSigner
 from agent.recording.stream.sei import Vendor
+from devices.binding import PinsAndLines
 from devices.common.settings import SettingsError
 from devices.pins import Pins, monotonic_ms
+from devices.sensors.serial_lines import SerialLines
 from devices.video_badge.camera import CameraKeeper
 from devices.video_badge.offload import Offloader
 from devices.video_badge.patterns import PATTERNS
@@ -37,7 +40,7 @@ RING_HEADROOM = 3
 """The ring's bytes are bounded at half as much again as the bitrate makes, in halves."""
 
 
-class Binding:
+class Binding(PinsAndLines):
     """The hardware of one badge.
 
     Args:
@@ -51,49 +54,38 @@ class Binding:
     """
 
     def __init__(self, settings: Mapping[str, object], on_input: Callable[[str, Any, int], None]) -> None:
-        whole = completed(settings)
+        self._settings = whole = completed(settings)
         self._on_input = on_input
         self._pre_s: int = whole["pre_s"]
         self._ring = Ring(self._pre_s, _ring_bytes(whole))
         try:
-            key, chain, device = _identity(whole)
+            self._identity = _identity(whole)
             custodian = Custodian.load(whole["custodian"])
-            self._offloader = _offloader(whole, device, self._offloaded)
+            self._offloader = _offloader(whole, self._identity[2], self._offloaded)
         except (KeysError, AgentError, LinkError) as error:
             raise SettingsError(str(error)) from None
         self.recorder = Recorder(
             Spool(whole["spool"], whole["storage_mb"] * MB),
             custodian,
-            lambda: MediaSigner(key, chain, Vendor(__version__, device, "dabyl")),
+            self._signer,
             self._ring,
             fps=whole["fps"],
             positions=bool(whole["gnss_port"]),
             report=self._report,
         )
         self._camera = CameraKeeper(whole, self.recorder.take, self._sound, self._report)
-        self._receiver: Receiver | None = None
-        if whole["gnss_port"]:
-            self._receiver = Receiver(whole["gnss_port"], on_input, self.recorder.take)
-        self._pins = Pins(on_input)
-        try:
-            self._take_pins(whole)
-        except Exception:
-            self._pins.close()
-            raise
+        pins = Pins(on_input)
+        _take_pins(pins, whole)
+        port = whole["gnss_port"]
+        super().__init__(pins, Receiver(port, on_input, self.recorder.take) if port else SerialLines(on_input))
 
     def start(self) -> None:
         """Begin to report, every input's present level first."""
-        self._pins.start()
+        super().start()
         self.recorder.start_thread()
         self._camera.start()
-        if self._receiver:
-            self._receiver.start()
         if self._offloader:
             self._offloader.start()
-
-    def read(self) -> dict[str, int]:
-        """The present level of each fitted pin."""
-        return self._pins.read()
 
     def output(self, name: str, pattern: str, now_ms: int) -> None:
         """Do what the logic asks for. Raises KeyError for an unknown name or pattern."""
@@ -106,43 +98,28 @@ class Binding:
             if self._offloader:
                 self._offloader.alarm({"gentle": True, "free": False}[pattern])
         else:
-            self._pins.output(name, pattern, now_ms)
+            super().output(name, pattern, now_ms)
 
     def keep(self, type_: str, envelope: bytes) -> None:
         """An event was signed, see ``agent.kinds``: manifests are kept beside their segments."""
         if type_ == manifest.TYPE:
             self.recorder.keep(envelope)
 
-    def next_step_ms(self, now_ms: int) -> int | None:
-        """When ``step`` is wanted next."""
-        due = [self._pins.next_step_ms(now_ms), self._receiver.next_step_ms(now_ms) if self._receiver else None]
-        return min((at_ms for at_ms in due if at_ms is not None), default=None)
-
-    def step(self, now_ms: int) -> None:
-        """Advance the lamp, and take what came over the receiver's line."""
-        self._pins.step(now_ms)
-        if self._receiver:
-            self._receiver.step(now_ms)
-
     def close(self) -> None:
         """End the recording, if there is one; everything off and given back."""
         self._camera.close()
-        if self._receiver:
-            self._receiver.close()
+        self._lines.close()
         self.recorder.close()
         if self._offloader:
             self._offloader.stop()
         self._pins.close()
 
-    def _take_pins(self, whole: Mapping[str, Any]) -> None:
-        pins = self._pins
-        active_low = whole["button_active_low"]
-        pull = "up" if active_low else "down"
-        pins.take_input("button", "button_pin", whole["button_pin"], active_low=active_low, pull=pull)
-        # The enclosure switch opens its loop: only a pull-up tells a cut wire from a closed door.
-        pins.take_input("tamper", "tamper_pin", whole["tamper_pin"], active_low=whole["tamper_active_low"], pull="up")
-        pins.take_output("lamp", "lamp_pin", whole["lamp_pin"], PATTERNS["lamp"], frequency=whole["lamp_hz"])
-        pins.take_output("buzzer", "buzzer_pin", whole["buzzer_pin"], PATTERNS["buzzer"])
+    def _signer(self) -> MediaSigner:
+        """For a new recording. The certificate may have been renewed since the last one; what cannot be used changes nothing."""
+        with contextlib.suppress(KeysError, AgentError):
+            self._identity = _identity(self._settings)
+        key, chain, device = self._identity
+        return MediaSigner(key, chain, Vendor(__version__, device, "dabyl"))
 
     def _sound(self, rate: int, channels: int) -> None:
         self.recorder.sound = (rate, channels)
@@ -153,6 +130,12 @@ class Binding:
     def _offloaded(self, word: str, text: str) -> None:
         if word == "untaken":
             self._report(Untaken(text))
+
+
+def _take_pins(pins: Pins, whole: Mapping[str, Any]) -> None:
+    pins.take_contacts(("button", "tamper"), whole)
+    pins.take_output("lamp", "lamp_pin", whole["lamp_pin"], PATTERNS["lamp"], frequency=whole["lamp_hz"])
+    pins.take_output("buzzer", "buzzer_pin", whole["buzzer_pin"], PATTERNS["buzzer"])
 
 
 def _identity(whole: Mapping[str, Any]) -> tuple[FileKey, list[bytes], str]:

@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agent.effects import EMIT, OUTPUT
-from devices.crosswalk.lines import SENSORS, FarLink, LampBus, OneSensor, Speaker
+from devices.crosswalk.lines import SENSORS, FarLink, LampBus
 from devices.crosswalk.logic import Crosswalk
 from devices.crosswalk.machine import Crossing
 from devices.crosswalk.patterns import OFF
 from devices.crosswalk.settings import completed
 from devices.sensors.readings import Status
-from devices.sensors.sensor import MODELS, Sensor
+from devices.sensors.sensor import MODELS, OneSensor, Sensor
 from devices.sensors.serial_line import Closed, Heard, Opened
+from devices.sensors.serial_lines import Speaker
 from simulators.street.beacon import SteppedBeacon
 from simulators.street.rig import FARSIDE, IO, Said
 
