@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_NO_CHECK_TIME = 0x200000
+NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL (x509_vfy.h); Python's ssl has no name for it."""
 
 BROKER_ROLE = "urn:dabyl:broker:"
@@ -58,9 +58,9 @@ async def dial(host: str, port: int, tls: ssl.SSLContext, floor_ms: int | None) 
         LinkError: with what went wrong, and whether it was a refusal.
     """
     if floor_ms is None:
-        tls.verify_flags &= ~ssl.VerifyFlags(_NO_CHECK_TIME)
+        tls.verify_flags &= ~ssl.VerifyFlags(NO_CHECK_TIME)
     else:
-        tls.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
+        tls.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
     loop = asyncio.get_running_loop()
     last: Exception | None = None
     for family, address in await _addresses(loop, host, port):

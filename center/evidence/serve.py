@@ -40,7 +40,8 @@ HEADERS_S = 20.0
 """A new connection without a whole request for so long is closed."""
 MAX_HEADERS = 16_384
 FOLLOW_S = 0.25
-CRLS_S = 0.5
+FILES_S = 0.5
+"""How often revocation lists and the own certificate are looked at."""
 EXPIRE_S = 600.0
 MIB = 1024 * 1024
 
@@ -89,6 +90,11 @@ class EvidenceService:
         self._crls = Watched(configuration.crls, load_crls)
         signer = _signer(configuration, roots, self._lists)
         self._tls = tls_context(self._access, configuration, roots, self._lists)
+        self._certificate = Watched(
+            [self._access.certificate, self._access.key],
+            lambda _paths: tls_context(self._access, configuration, roots, self._lists),
+        )
+        self._trouble = ""
         self._database = Database(configuration.database, create=False)
         limits = Limits(self._access.quota_mib * MIB, self._access.keep_free_mib * MIB)
         self._store = Store(self._access.folder, limits)
@@ -140,15 +146,15 @@ class EvidenceService:
 
     async def _chores(self, server: uvicorn.Server, stopped: Callable[[], bool]) -> None:
         """Follow the center's database, look at revocation lists, remove what has expired; end the server when told to."""
-        crls_at = expire_at = 0.0
+        files_at = expire_at = 0.0
         more = False
         while not stopped():
             try:
                 more = await asyncio.to_thread(self._manifests.follow)
                 now = time.monotonic()
-                if now >= crls_at:
-                    crls_at = now + CRLS_S
-                    self._lists = self._crls.changed() or self._lists
+                if now >= files_at:
+                    files_at = now + FILES_S
+                    self._reload()
                     self._report.flush()
                 if now >= expire_at:
                     expire_at = now + EXPIRE_S
@@ -156,9 +162,25 @@ class EvidenceService:
             except CenterError as error:
                 self._report.say("trouble", str(error))
                 more = False
-                await asyncio.sleep(CRLS_S)
+                await asyncio.sleep(FILES_S)
             await asyncio.sleep(0 if more else FOLLOW_S)
         server.should_exit = True
+
+    def _reload(self) -> None:
+        """Take over what has changed in the revocation lists and the own certificate. What is wrong with them is told once."""
+        try:
+            self._lists = self._crls.changed() or self._lists
+            if (
+                self._certificate.changed() is not None
+            ):  # all of it is good, so it can be taken into the context that is in use
+                self._tls.load_cert_chain(self._access.certificate, self._access.key, password="")
+                self._report.say("certificate", "read again: new connections are shown it")
+        except (CenterError, OSError) as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                self._report.say("trouble", str(error))
+        else:
+            self._trouble = ""
 
 
 def tls_context(

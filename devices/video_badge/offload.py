@@ -17,8 +17,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
+from agent.clock import BUILT_MS
 from agent.keys.secret_file import sync_directory
-from agent.link.dial import context
+from agent.link.dial import NO_CHECK_TIME, context
 from agent.link.errors import LinkError
 from agent.link.path import Path
 from agent.recording.manifest import Manifest, ManifestError
@@ -112,6 +113,8 @@ class Offloader:
         tell: told of what is worth knowing: a word (``kept``, ``away``, ``back``, ``untaken``) and a sentence or a path. Called on
             the offloader's thread.
         random: thousandths, 0 to 999.
+        unix_s: the system's clock. Where it is unset, the server's certificate is not judged by it; that it had not ended when this was
+            built still counts, and a segment is deleted for a signed receipt all the same.
 
     Raises:
         LinkError: a file cannot be used.
@@ -126,6 +129,7 @@ class Offloader:
         centers: "Callable[[bytes], cose.Verify | None]",
         tell: "Tell",
         random: "Callable[[], int]",
+        unix_s: "Callable[[], float]" = time.time,
     ) -> None:
         self._server = server
         self._files = files
@@ -135,6 +139,7 @@ class Offloader:
         self._centers = centers
         self._tell = tell
         self._random = random
+        self._unix_s = unix_s
         self._path = Path(1, LEAST_MS, MOST_MS, random)
         self._connection: http.client.HTTPSConnection | None = None
         self._used_s = 0.0
@@ -343,6 +348,9 @@ class Offloader:
             tls = context(*self._files)  # anew each time: a certificate may have been renewed meanwhile
         except LinkError as error:
             raise OffloadError(str(error)) from None
+        unset = self._unix_s() * 1000 < BUILT_MS
+        if unset:
+            tls.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
         made = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=tls)
         made.connect()
         self._connection = made
@@ -350,6 +358,8 @@ class Offloader:
         names: Any = certificate.get("subjectAltName", ())
         if not any(kind == "URI" and str(value).startswith(SERVER_ROLE) for kind, value in names):
             raise OffloadError(f"{host}: the certificate is not an evidence server's (no name {SERVER_ROLE}…)")
+        if unset and ssl.cert_time_to_seconds(str(certificate["notAfter"])) * 1000 < BUILT_MS:
+            raise OffloadError(f"{host}: the certificate ended before this badge was built")
         return made
 
     def _hang_up(self) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -335,3 +336,37 @@ def test_what_is_wrong_is_a_sentence(
     said = capsys.readouterr().err
     assert re.search(told, said)
     assert "please report" not in said
+
+
+def test_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path) -> None:
+    site = Site(tmp_path / "own")
+    old = site.pki.issued["evidence-1"].serial
+    with site.serving() as said:
+        assert shown(site) == old
+        site.pki.leaf("evidence", "evidence-2")  # another key, too
+        folder = site.pki.directory
+        (folder / "evidence-2.pem").replace(folder / "evidence-1.pem")
+        until(lambda: "trouble" in said.getvalue(), said)
+        assert shown(site) == old, "a certificate without its key is not used"
+        (folder / "evidence-2.key").replace(folder / "evidence-1.key")
+        until(lambda: shown(site) == site.pki.issued["evidence-2"].serial, said)
+        assert said.getvalue().count("trouble") == 1
+
+
+def shown(site: Site) -> int:
+    """The serial number of the certificate that a new connection is shown."""
+    client = site.client("center-1")
+    try:
+        client.connection.connect()
+        told = client.connection.sock.getpeercert() or {}
+        return int(str(told["serialNumber"]), 16)
+    finally:
+        client.close()
+
+
+def until(reached: Callable[[], bool], said: Any) -> None:
+    for _ in range(1000):
+        if reached():
+            return
+        time.sleep(0.01)
+    raise AssertionError(said.getvalue())

@@ -90,3 +90,25 @@ def test_the_running_badge_loads_no_x509_and_no_encoder() -> None:
     )
     loaded = set(done.stdout.split())
     assert not loaded & {"cryptography.x509", "av", "numpy", "PIL", "asyncapi", "click", "agent.recording.unseal"}
+
+
+def test_a_renewed_certificate_counts_from_the_next_recording_on(
+    settings: dict[str, object], tmp_path: pathlib.Path
+) -> None:
+    key, chain = pathlib.Path(str(settings["key"])), pathlib.Path(str(settings["certificate"]))
+    with Hardware(tmp_path / "gpio"):
+        binding = make(settings)
+        first = signed_by(binding)
+        authority = Authority.open(tmp_path / "authority")
+        renewed = make_identity(tmp_path / "renewed", authority, "device", "badge-0001", NOW_MS)
+        chain.write_bytes(renewed.chain.read_bytes())
+        assert signed_by(binding) == first, "a pair that does not fit together is not used"
+        key.write_bytes(renewed.key.read_bytes())
+        assert signed_by(binding) == FileKey.load(os.fspath(renewed.key)).kid != first
+        binding.close()
+
+
+def signed_by(binding: Any) -> bytes:
+    """The key of whoever would sign a recording that begins now."""
+    kid: bytes = binding._signer()._key.kid
+    return kid
