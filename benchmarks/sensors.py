@@ -290,12 +290,7 @@ def measure(context: Context) -> list[Figure]:
     for name, peer in PEERS.items():
         context.say(f"{name}: throughput, ours and {peer}'s in turn")
         told = throughput(name, context.count(300, 40))
-        least = (
-            None if name == "rmc" else 1
-        )  # pynmeagps parses it for both; what is told is the price of what is around it
-        figures.append(
-            Figure(f"sensors.throughput.{name}", told["ratio"], at_least=least, details={**told, "peer": peer})
-        )
+        figures.append(Figure(f"sensors.throughput.{name}", told["ratio"], at_least=1, details={**told, "peer": peer}))
     count = context.count(1_000_000, 50_000)
     context.say(f"{count} fuzzed bytes through each")
     tallies = {name: fuzz(name, count) for name in PEERS}

@@ -1,6 +1,7 @@
 """Our decoders beside the public parsers of the same formats: they agree where those are right, and avoid what those are known for."""
 
 import contextlib
+import datetime as dt
 import io
 import random
 from typing import Any
@@ -193,6 +194,40 @@ def test_positions_are_those_of_pynmeagps_and_pyubx2() -> None:
         assert (round(ubx.lat * 1e7), round(ubx.lon * 1e7)) == (fix.latitude_e7, fix.longitude_e7)
         assert (round(nmea.lat * 1e7), round(nmea.lon * 1e7)) == (fix.latitude_e7, fix.longitude_e7)
         assert (ubx.hAcc, ubx.gSpeed) == (fix.accuracy_mm, fix.speed_mm_s)
+
+
+@pytest.mark.parametrize("time", ["081530", "081530.0", "081530.25", "081530.999", "235959.123456", "000000.00"])
+@pytest.mark.parametrize("date", ["221126", "290228", "010100"])
+def test_a_sentences_time_is_that_of_pynmeagps(time: str, date: str) -> None:
+    line = rmc(time, date)
+    theirs = pynmeagps.NMEAReader.parse(line)
+    moment = dt.datetime.combine(theirs.date, theirs.time, dt.UTC)
+    (ours,) = gnss.Decoder().feed(line, AT_MS)
+    assert ours.unix_ms == round(moment.timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("time", "date"),
+    [
+        ("081530", "290227"),
+        ("246000", "221126"),
+        ("081560", "221126"),
+        ("081530.", "221126"),
+        ("08:530", "221126"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_without_a_real_time_has_a_position_and_no_time(time: str, date: str) -> None:
+    line = rmc(time, date)
+    theirs = pynmeagps.NMEAReader.parse(line)
+    assert "" in {theirs.date, theirs.time}
+    (ours,) = gnss.Decoder().feed(line, AT_MS)
+    assert ours == Fix(AT_MS, 511_340_333, 714_460_667, None, None, 6)
+
+
+def rmc(time: str, date: str) -> bytes:
+    fields = [time, "A", "5108.04200", "N", "07126.76400", "E", "0.012", "", date, "", "", "A"]
+    return bytes(pynmeagps.NMEAMessage("GN", "RMC", pynmeagps.GET, payload=fields).serialize())
 
 
 def test_their_reader_stops_at_noise_that_ours_passes() -> None:
