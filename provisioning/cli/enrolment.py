@@ -85,9 +85,9 @@ def serve(
     grace_days: int,
     passphrase_file: pathlib.Path | None,
 ) -> None:
-    """Enrol devices over the network (EST, RFC 7030), by claim at first and then by the certificate that they have.
+    """Enrol Linux devices over the network (EST, RFC 7030).
 
-    Runs until SIGTERM or Ctrl-C.
+    By claim at first, and then by the certificate that they have. Hands out the revocation list, too. Runs until SIGTERM or Ctrl-C.
     """
     opened = Authority.open(authority, passphrase=passphrase(passphrase_file))
     Inventory(inventory).close()

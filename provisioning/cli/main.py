@@ -13,6 +13,7 @@ from provisioning.cli.batch import batch
 from provisioning.cli.broker import broker
 from provisioning.cli.commission import commission
 from provisioning.cli.common import Told, common, is_terminal, passphrase
+from provisioning.cli.crl import crl
 from provisioning.cli.doctor import doctor
 from provisioning.cli.enrolment import claim, revoke, serve
 from provisioning.cli.guide import guide
@@ -93,6 +94,7 @@ DAY = {
         "plan": plan,
         "inventory": show,
         "broker": broker,
+        "crl": crl,
         "labels": labels,
         "claim": claim,
         "serve": serve,
