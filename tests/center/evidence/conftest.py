@@ -1,4 +1,4 @@
-"""One evidence server for the tests of a module; each test has a badge of its own."""
+"""One evidence server for the tests of a module, where each test has a badge of its own; and one recording to be judged."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from agent.keys.chain import load_roots
+from center.evidence.trust import Trust
+from devices.video_badge.media import Item
+from tests.center.evidence.exported import Exported
 from tests.center.evidence.site import Client, Site
-from tests.center.scripted import Device
+from tests.center.scripted import Device, Pki
+from tests.devices.video_badge.footage import UNIX_MS, footage
 
 _NUMBERS = itertools.count(1)
 
@@ -50,3 +55,29 @@ def client(connect: Callable[[Device], Client], badge: Device) -> Client:
 def folder(site: Site, badge: Device) -> Path:
     """Where the center keeps the badge's recordings."""
     return site.store / badge.name
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """Of the badge whose recording is judged, at the time of the footage."""
+    return Pki(tmp_path_factory.mktemp("authority"), UNIX_MS)
+
+
+@pytest.fixture(scope="module")
+def trust(pki: Pki) -> Trust:
+    return Trust(load_roots(pki.authority.root_pem), (), UNIX_MS + 3_600_000)
+
+
+@pytest.fixture(scope="module")
+def items() -> list[Item]:
+    return footage(6)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory, pki: Pki, items: list[Item]) -> Exported:
+    return Exported(tmp_path_factory.mktemp("exported"), pki.device("badge-001"), items)
+
+
+@pytest.fixture
+def twin(original: Exported, tmp_path: Path) -> Exported:
+    return original.copy(tmp_path / "twin")

@@ -23,39 +23,19 @@ from tests.center.evidence import clips
 from tests.center.evidence.clips import GOP, Unit, flipped, mp4, remuxed, signed
 from tests.center.evidence.exported import Exported
 from tests.center.scripted import Device, Pki
-from tests.devices.video_badge.footage import UNIX_MS, footage
+from tests.devices.video_badge.footage import UNIX_MS
 
 Verify = Callable[[bytes], Verdict]
 
 
 @pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return Pki(tmp_path_factory.mktemp("authority"), UNIX_MS)
-
-
-@pytest.fixture(scope="module")
-def trust(pki: Pki) -> Trust:
-    return Trust(load_roots(pki.authority.root_pem), (), UNIX_MS + 3_600_000)
-
-
-@pytest.fixture(scope="module")
-def badge(pki: Pki) -> Device:
-    return pki.device("badge-001")
-
-
-@pytest.fixture(scope="module")
-def items() -> list[Item]:
-    return footage(6)
+def badge(original: Exported) -> Device:
+    return original.device
 
 
 @pytest.fixture(scope="module")
 def units(items: list[Item], badge: Device) -> list[Unit]:
     return signed(items, badge)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, badge: Device, items: list[Item]) -> Exported:
-    return Exported(tmp_path_factory.mktemp("exported"), badge, items)
 
 
 @pytest.fixture
@@ -385,10 +365,10 @@ BLIND: dict[str, tuple[Callable[[list[Item]], Change], str]] = {
 
 @pytest.mark.parametrize("name", BLIND)
 def test_blind_spot_in_an_exported_folder(
-    whole: Exported, items: list[Item], trust: Trust, tmp_path: Path, name: str
+    original: Exported, items: list[Item], trust: Trust, tmp_path: Path, name: str
 ) -> None:
     make, why = BLIND[name]
-    twin = whole.copy(tmp_path / "twin")
+    twin = original.copy(tmp_path / "twin")
     twin.resealed(2, make(items))
     verdict = twin.verdict(trust)
     assert letters(verdict) == "ppaapp"
@@ -397,11 +377,11 @@ def test_blind_spot_in_an_exported_folder(
 
 
 @pytest.mark.parametrize("name", BLIND)
-def test_blind_spot_in_a_clip(whole: Exported, items: list[Item], trust: Trust, tmp_path: Path, name: str) -> None:
+def test_blind_spot_in_a_clip(original: Exported, items: list[Item], trust: Trust, tmp_path: Path, name: str) -> None:
     make, why = BLIND[name]
     path = tmp_path / "clip.mp4"
-    path.write_bytes(make(items)(whole.plain[1]))
-    manifests = [whole.load(trust)]
+    path.write_bytes(make(items)(original.plain[1]))
+    manifests = [original.load(trust)]
     assert name == "times" or verify_clip(path, trust).proven, "the stream's signature alone is blind to it"
     verdict = verify_clip(path, trust, manifests)
     assert not verdict.proven
@@ -422,9 +402,9 @@ def test_parameter_sets_among_the_pictures(units: list[Unit]) -> None:
     assert parameters() != parameters(other_size(parts[nal.SPS]))
 
 
-def test_a_clip_with_nothing_changed_is_proven_in_all(whole: Exported, trust: Trust, tmp_path: Path) -> None:
+def test_a_clip_with_nothing_changed_is_proven_in_all(original: Exported, trust: Trust, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
-    path.write_bytes(whole.plain[1])
-    verdict = verify_clip(path, trust, [whole.load(trust)])
+    path.write_bytes(original.plain[1])
+    verdict = verify_clip(path, trust, [original.load(trust)])
     assert verdict.proven
     assert not any(second.pictures_only for second in verdict.seconds)

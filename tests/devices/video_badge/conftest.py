@@ -13,12 +13,12 @@ from agent.recording.manifest import Manifest
 from agent.recording.seal import Custodian
 from agent.recording.stream.media_signing import MediaSigner
 from agent.recording.stream.sei import Vendor
-from devices.video_badge.media import Item
+from devices.video_badge.media import Item, Picture
 from devices.video_badge.recorder import Recorder
-from devices.video_badge.reports import Stored
+from devices.video_badge.reports import Ended, Stored
 from devices.video_badge.ring import Ring
 from devices.video_badge.spool import Spool
-from tests.devices.video_badge.footage import FPS, SOUND, footage
+from tests.devices.video_badge.footage import BEGIN_US, FPS, SOUND, footage
 
 Report = TypeVar("Report")
 
@@ -68,6 +68,21 @@ class Desk:
         with self._changed:
             self.told.append(report)
             self._changed.notify_all()
+
+
+def recorded(desk: Desk, items: list[Item], by: str = "press") -> list[Manifest]:
+    """Start at once, record all, stop: the segments."""
+    desk.recorder.start("button")
+    desk.take(items)
+    desk.recorder.stop(by)
+    desk.until(lambda: bool(desk.all(Ended)))
+    return desk.manifests()
+
+
+def before(film: list[Item], seconds: float) -> int:
+    """How many items come before the picture of this second."""
+    at_us = BEGIN_US + round(seconds * 1_000_000)
+    return next(n for n, one in enumerate(film) if isinstance(one, Picture) and one.at_us >= at_us)
 
 
 @pytest.fixture(scope="session")

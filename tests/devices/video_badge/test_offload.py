@@ -1,33 +1,27 @@
 """Offloading: over real TLS to the real evidence server, and to servers that are away, in trouble, slow, or lie."""
 
-import asyncio
 import contextlib
 import http.server
 import itertools
 import os
 import random
 import socket
-import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import pytest
 
-from agent.keys.p256 import verifier
 from agent.keys.request import certificate_request
 from agent.wire import cose, evidence
 from agent.wire.evidence import Evidence
 from devices.video_badge import offload
-from devices.video_badge.offload import Offloader, OffloadError
-from simulators.network.proxy import Network
-from simulators.network.toxics import LimitData
-from tests.center.evidence.site import Segment, Site, random_segment
-from tests.center.scripted import Device, Message, Pki
+from devices.video_badge.offload import OffloadError
+from tests.center.evidence.site import Site, random_segment
+from tests.center.scripted import Device, Pki
+from tests.devices.video_badge.offloading import Cutting, Lying, Spool, all_arrived, answer, until_empty, wait_for
 
 _NUMBERS = itertools.count(1)
-Bad = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 
 @pytest.fixture(scope="module")
@@ -46,95 +40,12 @@ def badge(site: Site) -> Device:
     return site.badge(f"video-{next(_NUMBERS):04}")
 
 
-class Asking(Offloader):
-    """Counts its requests."""
-
-    asked = 0
-
-    def _ask(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
-    ) -> tuple[int, dict[str, str], bytes]:
-        self.asked += 1
-        return super()._ask(method, path, headers, body)
-
-
-class Spool:
-    """A badge's spool, and what its offloader tells."""
-
-    def __init__(self, site: Site, badge: Device, folder: Path) -> None:
-        self.site, self.badge, self.folder = site, badge, folder
-        folder.mkdir()
-        self.told: list[tuple[str, str]] = []
-        self.segments: list[Segment] = []
-        self.unheard: list[Message] = []
-        self.offloaders: list[Offloader] = []
-
-    def put(self, segment: Segment, *, heard: bool = True) -> Path:
-        """A signed segment; ``heard``: the center has the event."""
-        message = self.badge.event("recording.segment", segment.manifest().data())
-        if heard:
-            self.site.hears(message)
-        else:
-            self.unheard.append(message)
-        folder = self.folder / segment.recording.hex()
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{segment.n:06d}.seg"
-        path.write_bytes(segment.file)
-        path.with_suffix(".cose").write_bytes(message.envelope)
-        self.segments.append(segment)
-        return path
-
-    def offloader(self, port: int | None = None) -> "Asking":
-        pki = self.site.pki
-        signer = pki.signer("center-1")
-        table = {signer.kid: verifier(signer.public_der)}
-        files = (
-            str(pki.root),
-            str(pki.directory / f"{self.badge.name}.pem"),
-            str(pki.directory / f"{self.badge.name}.key"),
-        )
-        draw = random.Random(1)
-        made = Asking(
-            ("127.0.0.1", port or self.site.port),
-            files,
-            self.badge.name,
-            self.folder,
-            table.get,
-            lambda what, text: self.told.append((what, text)),
-            lambda: draw.randrange(1000),
-        )
-        self.offloaders.append(made)
-        return made
-
-    def files(self) -> list[str]:
-        return sorted(path.name for path in self.folder.glob("*/*"))
-
-    def all_kept(self) -> bool:
-        """Whether the center has every byte."""
-        home = self.site.store / self.badge.name
-        return all((home / one.recording.hex() / f"{one.n:06d}.seg").read_bytes() == one.file for one in self.segments)
-
-
 @pytest.fixture
 def spool(site: Site, badge: Device, tmp_path: Path) -> Iterator[Spool]:
     made = Spool(site, badge, tmp_path / "spool")
     yield made
     for offloader in made.offloaders:
         offloader.stop()
-
-
-def until_empty(offloader: Offloader, spool: Spool, passes: int = 400) -> int:
-    """Passes until nothing is left; how many failed."""
-    failed = 0
-    for now in range(0, 10 * passes, 10):
-        with contextlib.suppress(OffloadError):
-            offloader.pass_over(now)
-            if not spool.files():
-                return failed
-            threading.Event().wait(0.01)
-            continue
-        failed += 1
-    raise AssertionError(f"still there: {spool.files()} {spool.told}")
 
 
 def test_what_is_receipted_is_deleted_and_nothing_before(serving: Site, spool: Spool) -> None:
@@ -370,99 +281,3 @@ def test_its_thread_goes_on_by_itself_after_failures(
         finally:
             offloader.stop()
     assert [what for what, _ in spool.told] == ["away", "back", "kept"]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    for _ in range(2000):
-        if condition():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("it did not come about")
-
-
-def answer(asked: http.server.BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes = b"") -> None:
-    asked.send_response(status)
-    for name, value in {**headers, "Content-Length": str(len(body))}.items():
-        asked.send_header(name, value)
-    asked.end_headers()
-    asked.wfile.write(body)
-
-
-def all_arrived(asked: http.server.BaseHTTPRequestHandler, spool: Spool, receipt: bytes, **lie: str) -> None:
-    """Everything is here, says this server, and gives a receipt."""
-    headers = {"Location": "/evidence/x", "Upload-Offset": str(len(spool.segments[0].file)), **lie}
-    answer(
-        asked,
-        {"POST": 201, "HEAD": 200, "GET": 200}[asked.command],
-        headers,
-        receipt if asked.command == "GET" else b"",
-    )
-
-
-class Lying:
-    """A TLS server that answers as it is told."""
-
-    def __init__(self, site: Site, act: Bad, *, pki: Pki | None = None, name: str = "evidence-1") -> None:
-        folder = (pki or site.pki).directory
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                act(self)
-
-            do_GET = do_HEAD = do_PATCH = do_POST  # noqa: N815  http.server's names
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up here
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(folder / f"{name}.pem", folder / f"{name}.key")
-        self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-
-    def __enter__(self) -> int:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        return int(self._server.server_address[1])
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-class Cutting:
-    """The simulated network before a server, on a loop of its own; a connection is cut after so many bytes."""
-
-    def __init__(self, port: int) -> None:
-        self._network = Network(port)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self.port = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.port = asyncio.run_coroutine_threadsafe(self._network.start(), self._loop).result()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._network.stop(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def cut_after(self, size: int) -> None:
-        async def do() -> None:
-            self._network.clear()
-            self._network.add("cut", LimitData(size), "upstream")
-
-        asyncio.run_coroutine_threadsafe(do(), self._loop).result()
-
-    def mend(self) -> None:
-        async def do() -> None:
-            self._network.clear()
-
-        asyncio.run_coroutine_threadsafe(do(), self._loop).result()
