@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 THERMAL = "/sys/class/thermal/thermal_zone0/temp"
 LOAD = "/proc/loadavg"
+WIRELESS = "/proc/net/wireless"
 
 
 def disk_free_kb(folder: str) -> int | None:
@@ -30,6 +31,16 @@ def temperature_mc(path: str = THERMAL) -> int | None:
 def load_milli(path: str = LOAD) -> int | None:
     """Load average of the last minute, in thousandths."""
     return _first_number(path, 1000)
+
+
+def rssi(path: str = WIRELESS) -> int | None:
+    """How strong the first Wi-Fi interface hears its access point, in dBm."""
+    try:
+        line = _read(path).decode("ascii").splitlines()[2]
+        level = int(float(line.split()[3]))
+    except (OSError, ValueError, IndexError, OverflowError):
+        return None
+    return level if level < 0 else None
 
 
 def journal_facts(journal: "Journal") -> "dict[str, object]":
@@ -52,6 +63,7 @@ def report(folder: str, journal: "Journal") -> "dict[str, object]":
         ("disk_free_kb", disk_free_kb(folder)),
         ("temperature_mc", temperature_mc()),
         ("load_milli", load_milli()),
+        ("rssi", rssi()),
     ):
         if value is not None:
             facts[name] = value
@@ -60,12 +72,14 @@ def report(folder: str, journal: "Journal") -> "dict[str, object]":
 
 def _first_number(path: str, scale: int) -> int | None:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        return int(float(os.read(descriptor, 64).split()[0]) * scale)
+        return int(float(_read(path).split()[0]) * scale)
     except (OSError, ValueError, IndexError, OverflowError):
         return None
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 1024)
     finally:
         os.close(descriptor)

@@ -34,9 +34,32 @@ def test_the_load_is_told_in_thousandths(tmp_path: Path) -> None:
     assert health.load_milli(str(path)) == 250
 
 
+@pytest.mark.parametrize(
+    ("line", "dbm"),
+    [
+        (" wlan0: 0000   54.  -56.  -256        0      0      0      0      0        0\n", -56),
+        (
+            " wlan0: 0000   54.   200.  -256        0      0      0      0      0        0\n",
+            None,
+        ),  # an old driver's own scale
+        (" wlan0: 0000\n", None),
+        ("", None),
+        (" wlan0: 0000 a. inf. nan\n", None),
+    ],
+)
+def test_the_strength_of_the_wifi_is_told_in_dbm(tmp_path: Path, line: str, dbm: int | None) -> None:
+    path = tmp_path / "wireless"
+    path.write_text(
+        "Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE\n"
+        " face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22\n" + line
+    )
+    assert health.rssi(str(path)) == dbm
+
+
 def test_what_is_not_there_is_left_out(tmp_path: Path) -> None:
     assert health.temperature_mc(str(tmp_path / "none")) is None
     assert health.load_milli(str(tmp_path)) is None
+    assert health.rssi(str(tmp_path / "none")) is None
     assert health.disk_free_kb(str(tmp_path / "none")) is None
 
 
