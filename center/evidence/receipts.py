@@ -1,12 +1,16 @@
 """Evidence receipts: what the center signs, once a segment is durable in its place and is what its device has signed."""
 
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 
+from agent.keys import pem
 from agent.wire import cose, evidence
 from agent.wire.errors import WireError
 from center.evidence import files
 from center.evidence.custody import Custody, now_ms
 from center.evidence.manifests import Manifests
+from center.evidence.receipted import CHAIN
 from center.evidence.store import MAX_SMALL, Store
 from center.evidence.tus import RefusedError, Upload
 
@@ -22,13 +26,17 @@ class Receipts:
         manifests: what devices have signed.
         signer: the center's key.
         center: its identity.
+        chain: its certificates, which are put beside, so that a copy of a folder can be proven anywhere.
     """
 
-    def __init__(self, store: Store, manifests: Manifests, signer: "cose.Signer", center: str) -> None:
+    def __init__(
+        self, store: Store, manifests: Manifests, signer: "cose.Signer", center: str, chain: Sequence[bytes]
+    ) -> None:
         self._store = store
         self._manifests = manifests
         self._signer = signer
         self._center = center
+        self._chain = "".join(pem.encoded("CERTIFICATE", der) for der in chain).encode("ascii")
         self._lock = threading.Lock()
 
     def settle(self, device: str, upload: Upload) -> bytes | None:
@@ -59,8 +67,13 @@ class Receipts:
                     device, self._center, now_ms(), manifest.recording, upload.n, upload.length, manifest.sha256
                 )
                 kept = cose.sign(told.encode(), evidence.CONTEXT, self._signer)
+                self._show(path.parent / CHAIN.format(self._signer.kid.hex()))
                 files.write(path, kept)
             return kept
+
+    def _show(self, path: Path) -> None:
+        if files.read(path, MAX_SMALL) != self._chain:
+            files.write(path, self._chain)
 
     def _is_ours(self, receipt: bytes) -> bool:
         """Whether the center's present key signed it. After a change of keys devices believe the new one only."""

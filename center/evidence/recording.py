@@ -11,7 +11,8 @@ from agent.recording.manifest import SEGMENTS_MAX, Manifest, ManifestError
 from agent.wire import cose, event, fields
 from agent.wire.errors import WireError
 from agent.wire.event import Event
-from center.evidence import files
+from agent.wire.evidence import Evidence
+from center.evidence import files, receipted
 from center.evidence.errors import EvidenceError
 from center.evidence.trust import Holder, Trust
 
@@ -19,6 +20,7 @@ MAX_FILES = 1_000_000
 MAX_SEGMENT = 256 * 1024 * 1024
 _MAX_SMALL = 65536
 _MAX_CHAINS = 8
+_MAX_WRONG = 8
 _FOLDER = re.compile(r"[0-9a-f]{32}")
 _SEGMENT = re.compile(r"[0-9]{6}\.seg")
 _STOPPED = "recording.stopped"
@@ -36,7 +38,7 @@ class Told:
 @dataclass(slots=True)
 class Recording:
     """What a folder tells: proven manifests by number, the numbers of which two different ones are signed, the highest number that the
-    event at its end names, and what is wrong.
+    event at its end names, the center's proven receipts by number, and what is wrong.
     """
 
     folder: Path
@@ -45,6 +47,7 @@ class Recording:
     told: dict[int, Told] = field(default_factory=dict)
     twice: set[int] = field(default_factory=set)
     stopped_at: int | None = None
+    receipts: dict[int, Evidence] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -56,7 +59,7 @@ class Recording:
     @property
     def segments(self) -> int:
         """How many there are by all that is signed."""
-        return max(self.stopped_at or 0, max(self.told, default=0))
+        return max(self.stopped_at or 0, max(self.told, default=0), max(self.receipts, default=0))
 
     def unsigned(self, n: int) -> bool:
         """Whether segment ``n`` is there though no proven manifest tells of it."""
@@ -110,6 +113,9 @@ def load(folder: Path, trust: Trust) -> Recording:
                 _take(recording, made, holder)
             except (WireError, ManifestError, EvidenceError) as error:
                 recording.note(f"{name} proves nothing: {error}")
+    recording.receipts, wrong = receipted.load(folder, names, recording.name, recording.device, trust)
+    for note in wrong[:_MAX_WRONG]:
+        recording.note(note)
     unsigned = [name for name in names if _SEGMENT.fullmatch(name) and int(name[:6]) not in recording.told]
     if unsigned:
         recording.note(

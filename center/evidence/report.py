@@ -20,6 +20,7 @@ def as_json(verdicts: Sequence[Verdict]) -> dict[str, object]:
                 "begin_ms": verdict.begin_ms,
                 "ended": verdict.ended,
                 "opened": verdict.opened,
+                "receipted": verdict.receipted,
                 "proven": verdict.proven,
                 **_sums([verdict]),
                 "seconds": [_second(second) for second in verdict.seconds],

@@ -88,7 +88,7 @@ class EvidenceService:
         roots = trusted_roots(configuration.roots)
         self._lists = load_crls(configuration.crls)
         self._crls = Watched(configuration.crls, load_crls)
-        signer = _signer(configuration, roots, self._lists)
+        signer, chain = _signer(configuration, roots, self._lists)
         self._tls = tls_context(self._access, configuration, roots, self._lists)
         self._certificate = Watched(
             [self._access.certificate, self._access.key],
@@ -99,7 +99,7 @@ class EvidenceService:
         limits = Limits(self._access.quota_mib * MIB, self._access.keep_free_mib * MIB)
         self._store = Store(self._access.folder, limits)
         self._manifests = Manifests(self._database, self._store, roots, report)
-        receipts = Receipts(self._store, self._manifests, signer, configuration.id)
+        receipts = Receipts(self._store, self._manifests, signer, configuration.id, chain)
         door = Door(self._database, roots, lambda: self._lists)
         self._application = Application(door, self._store, receipts, report, now_ms)
 
@@ -221,7 +221,9 @@ def check_files(configuration: Configuration) -> None:
         tls_context(configuration.evidence, configuration, roots, crls)
 
 
-def _signer(configuration: Configuration, roots: Sequence[Certificate], crls: Sequence[RevocationList]) -> FileKey:
+def _signer(
+    configuration: Configuration, roots: Sequence[Certificate], crls: Sequence[RevocationList]
+) -> tuple[FileKey, list[bytes]]:
     try:
         signer = FileKey.load(str(configuration.key))
         chain = load_chain(str(configuration.certificate))
@@ -229,7 +231,7 @@ def _signer(configuration: Configuration, roots: Sequence[Certificate], crls: Se
         verify_chain(chain, roots, now_ms(), crls, role=CENTER, identity=configuration.id)
     except KeysError as error:
         raise ConfigurationError(f"[center] certificate and key: {error}") from None
-    return signer
+    return signer, chain
 
 
 def serve(configuration: Configuration, log: str, stopped: Callable[[], bool]) -> None:

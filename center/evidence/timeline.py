@@ -45,13 +45,16 @@ class Second:
 
 @dataclass(slots=True)
 class Verdict:
-    """On one recording, or one clip. ``ended`` is None where no end can be signed (a clip). ``opened`` says that it was looked into."""
+    """On one recording, or one clip. ``ended`` is None where no end can be signed (a clip). ``opened`` says that it was looked into,
+    ``receipted`` for how many segments there is a center's receipt.
+    """
 
     name: str
     device: str = ""
     begin_ms: int = 0
     ended: bool | None = None
     opened: bool = False
+    receipted: int = 0
     seconds: list[Second] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

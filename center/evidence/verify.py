@@ -3,10 +3,12 @@ manifests against one another, and nothing left out between the first and the si
 """
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
+from agent.keys.certificate import utc_text
 from agent.recording.manifest import FIRST_PREV
 from center.evidence import recording as recordings
 from center.evidence.recording import Recording, Told
@@ -43,7 +45,7 @@ def verify_recording(recording: Recording, trust: Trust, private: EllipticCurveP
         if told is None:
             lasts = _untold_us(recording, n)
             if recording.unsigned(n):
-                spans.append(Span(at, at + lasts, ALTERED, f"segment {n} has no signed manifest"))
+                spans.append(Span(at, at + lasts, ALTERED, f"segment {n} has no signed manifest{_known(recording, n)}"))
             else:
                 spans.append(Span(at, at + lasts, MISSING, f"segment {n} and its manifest are missing"))
         else:
@@ -57,7 +59,7 @@ def verify_recording(recording: Recording, trust: Trust, private: EllipticCurveP
             ]
             for note in found.notes:
                 verdict.note(note)
-            wrong = unchained(recording, before, told)
+            wrong = unchained(recording, before, told) or _receipted_otherwise(recording, told)
             if wrong:
                 spans.append(Span(at, at + lasts, ALTERED, wrong))
         before = told
@@ -69,6 +71,7 @@ def verify_recording(recording: Recording, trust: Trust, private: EllipticCurveP
         verdict.note(
             f"{untaken} pictures were never taken: by the badge's signed times its camera did not deliver them"
         )
+    _note_receipts(verdict, recording)
     if not recording.ended:
         verdict.note("its end is not signed: more may have been recorded")
     return verdict
@@ -84,6 +87,31 @@ def unchained(recording: Recording, before: Told | None, told: Told) -> str:
     if before is not None and told.manifest.prev != before.digest:
         return f"segment {n} does not follow the one before it"
     return ""
+
+
+def _receipted_otherwise(recording: Recording, told: Told) -> str:
+    receipt = recording.receipts.get(told.manifest.n)
+    if receipt is None or (receipt.sha256, receipt.size) == (told.manifest.sha256, told.manifest.size):
+        return ""
+    return f"the center has receipted another file as segment {told.manifest.n}"
+
+
+def _known(recording: Recording, n: int) -> str:
+    """What the center knows of a file that no manifest tells of: a device that was revoked since proves nothing any more."""
+    receipt = recording.receipts.get(n)
+    if receipt is None or sha256(recording.segment(n) or b"").digest() != receipt.sha256:
+        return ""
+    return f", but {receipt.center} has receipted this very file on {utc_text(receipt.at)}"
+
+
+def _note_receipts(verdict: Verdict, recording: Recording) -> None:
+    verdict.receipted = len(recording.receipts)
+    if recording.receipts:
+        last = max(recording.receipts.values(), key=lambda receipt: receipt.at)
+        verdict.note(
+            f"{len(recording.receipts)} of {recording.segments} segments are receipted by {last.center}, "
+            f"the last one on {utc_text(last.at)}"
+        )
 
 
 def _untold_us(recording: Recording, n: int) -> int:

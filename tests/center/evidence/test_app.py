@@ -35,7 +35,7 @@ class Desk:
         report = Report(self.said, as_json=False)
         self.store = Store(folder, Limits(keep_free=1))
         self.manifests = Manifests(database, self.store, roots, report)
-        receipts = Receipts(self.store, self.manifests, site.pki.signer("center-1"), "center-1")
+        receipts = Receipts(self.store, self.manifests, site.pki.signer("center-1"), "center-1", [b"a certificate"])
         door = Door(database, roots, lambda: ())
         self.app = Application(door, self.store, receipts, report, lambda: site.pki.now_ms, body_s=0.2)
         self.leaf = chain_from_pem(site.pki.issued[badge.name].chain_pem, badge.name)[0]

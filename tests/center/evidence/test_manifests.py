@@ -42,7 +42,9 @@ class Desk:
         report = Report(self.said, as_json=False)
         database = Database(self.site.configuration.database, create=False)
         self.manifests = Manifests(database, self.store, roots, report)
-        self.receipts = Receipts(self.store, self.manifests, self.site.pki.signer("center-1"), "center-1")
+        self.receipts = Receipts(
+            self.store, self.manifests, self.site.pki.signer("center-1"), "center-1", [b"a certificate"]
+        )
 
     def follow(self) -> None:
         while self.manifests.follow():
@@ -208,7 +210,9 @@ def test_a_crash_at_any_write_leaves_nothing_undone_for_ever(
     assert (told.n, told.sha256) == (1, segment.sha256)
     desk.again()
     assert desk.receipts.settle(badge.name, upload_of(segment)) == first
-    assert desk.names(badge, segment) == ["000001.cose", "000001.receipt", "000001.seg", "chain.pem", "custody.jsonl"]
+    center = f"center-{site.pki.signer('center-1').kid.hex()}.pem"
+    whole = ["000001.cose", "000001.receipt", "000001.seg", center, "chain.pem", "custody.jsonl"]
+    assert desk.names(badge, segment) == whole
     folder = desk.store.recording(badge.name, segment.recording.hex())
     assert {entry["act"] for entry in custody.read(folder / custody.NAME)} == {"received"}
 
@@ -221,7 +225,7 @@ def test_a_receipt_is_signed_anew_when_the_center_has_a_new_key(desk: Desk, site
     assert desk.receipts.settle(badge.name, upload_of(segment))
     path = desk.store.segment(badge.name, upload_of(segment)).with_suffix(".receipt")
     site.pki.leaf("center", f"new-{badge.name}")
-    fresh = Receipts(desk.store, desk.manifests, site.pki.signer(f"new-{badge.name}"), "center-1")
+    fresh = Receipts(desk.store, desk.manifests, site.pki.signer(f"new-{badge.name}"), "center-1", [b"a certificate"])
     other = fresh.settle(badge.name, upload_of(segment))
     assert other is not None
     assert cose.parse(other).headers[cose.KID] == site.pki.signer(f"new-{badge.name}").kid

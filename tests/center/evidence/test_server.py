@@ -58,6 +58,8 @@ def test_a_segment_arrives_and_is_receipted_once(site: Site, badge: Device, clie
     assert (kept / "000001.seg").read_bytes() == segment.file
     assert (kept / "000001.cose").read_bytes() == message.envelope
     assert (kept / "000001.receipt").read_bytes() == first
+    center = f"center-{site.pki.signer('center-1').kid.hex()}.pem"
+    assert (kept / center).read_text() == site.pki.issued["center-1"].chain_pem
     assert (folder / "root.pem").read_text() == site.pki.authority.root_pem
     assert (kept / "chain.pem").read_text() == site.pki.issued[badge.name].chain_pem
     assert [entry["act"] for entry in custody.read(kept / custody.NAME)] == ["received"]
