@@ -270,7 +270,7 @@ def refused_payloads() -> list[Case]:
         },
         "presence": {
             "at": number, "up": number, "boot": uint32, "session": uint32, "clock": clock, "device": identity, "kind": word32,
-            "online": [0, 1, None, "true", []], "keepalive": [0, 65536, *number], "software": ["", "x" * 65, None, 1, b"x"],
+            "online": [0, 1, None, "true", []], "keepalive": [0, 65536, *number], "software": ["", "x" * 65, "😀" * 65, None, 1, b"x"],
         },
         "receipt": {
             "n": counter, "at": number, "boots": [2**31, *number], "device": identity, "center": identity,

@@ -135,6 +135,13 @@ TOLD = receipt.Receipt(DEVICE, CENTER, 9001, AT, 41, [(40, 1, 17), (41, 1, 7)], 
 ORDER_TO_TEST = command.Command(DEVICE, CENTER, 12, AT, 3600, "self-test", {"why": "weekly", "seconds": 30})
 
 
+FIRST: dict[str, dict[str, object]] = {
+    "device.booted": {"seq": 1},
+    "device.reset": {"seq": 1, "boot": 0x80000001, "prev": bytes(16)},
+}
+"""What only the first event of a boot has."""
+
+
 def events_of_every_type() -> list[tuple[str, dict[str, object]]]:
     """One event of each type that events.md describes for every kind."""
     return [
@@ -323,6 +330,7 @@ def accepted() -> list[Case]:
         }).encode(), SOS),
         message_case("presence", "presence", BEAT.encode(), SOS),
         signed_case("presence with an x5chain", "presence", BEAT.encode(), SOS, own, {cose.X5CHAIN: [b"leaf", b"issuer"]}),
+        message_case("presence, 64 characters of four bytes", "presence", presence.Presence(DEVICE, "sos-button", 41, 3, True, AT, 2, 0, 60, "😀" * 64).encode(), SOS),
         message_case("will", "presence", presence.Presence(DEVICE, "sos-button", 41, 3, False, AT, 0, 0, 13, "0").encode(), SOS),
         message_case("receipt", "receipt", TOLD.encode(), DESK),
         message_case("receipt of nothing", "receipt", receipt.Receipt(DEVICE, CENTER, 1, 0, 0, [], []).encode(), DESK),
@@ -330,5 +338,6 @@ def accepted() -> list[Case]:
     ]  # fmt: skip
     for kind, data in events_of_every_type():
         leaf = topics.leaf_of(kind)
-        cases.append(message_case(f"event {kind}", leaf, an_event(kind, data).encode(), SOS))
+        first = FIRST.get(kind, {})
+        cases.append(message_case(f"event {kind}", leaf, an_event(kind, data, **first).encode(), SOS))
     return cases

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from bad_messages import refused_envelopes, refused_payloads
+from certificates import certificate_cases
 from evidence_receipts import evidence_cases
 from good_messages import (
     AT,
@@ -43,6 +44,8 @@ def cbor_cases() -> Case:
         "63efbfbf",
         "64f48fbfbf",
         "62c280",
+        "63efbbbf",
+        "a1695f5f70726f746f5f5f01",
     ]
     bad = {
         "": "no bytes", "1800": "24 not needed", "1817": "24 not needed", "190017": "not shortest", "1900ff": "not shortest",
@@ -159,6 +162,8 @@ def topic_cases() -> Case:
         "a+c/alarm",
         "#/alarm",
         "жжж/alarm",
+        "sos-0001\n/alarm",
+        "sos-0001/alarm\n",
     ]
     kinds = {
         "alarm": 0,
@@ -212,6 +217,7 @@ def vectors() -> dict[str, object]:
         "commands.json": {"command": ORDER_TO_TEST.encode().hex(), "cases": refusals()},
         "topics.json": topic_cases(),
         "evidence.json": evidence_cases(),
+        "certificates.json": certificate_cases(),
     }
 
 
