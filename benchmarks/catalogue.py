@@ -17,6 +17,7 @@ from benchmarks import (
     crosswalk_flash,
     crosswalk_kill,
     crosswalk_latency,
+    crosswalk_nonyield,
     crosswalk_realtime,
     crosswalk_states,
     enrolment,
@@ -131,6 +132,10 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
         "false and missed calls of the crosswalk on recorded streets, the winter apart",
     ),
     "crosswalk-latency": (crosswalk_latency.measure, "detection to light, on this side and the far one"),
+    "crosswalk-nonyield": (
+        crosswalk_nonyield.measure,
+        "vehicles that do not give way at the crosswalk: the share that is told, and of those told the false ones",
+    ),
     "crosswalk-realtime": (crosswalk_realtime.measure, "the same in real time, with unmodified agents"),
     "crosswalk-states": (
         crosswalk_states.measure,

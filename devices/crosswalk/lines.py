@@ -94,7 +94,7 @@ class FarLink:
             (name, int(value), happening.at_ms)
             for state in self._decoder.feed(happening.data)
             if isinstance(state, State)
-            for name, value in zip(("farside", "far-button", "far-pedestrian"), state, strict=True)
+            for name, value in zip(("farside", "far-button", "far-pedestrian", "far-waiting"), state, strict=True)
         ]
 
     def tick(self, _now_ms: int) -> list[Said]:

@@ -6,9 +6,9 @@ for ever.
 
 Inputs: ``button`` (1 pressed), ``pir`` (1 sees warmth move), ``twilight`` (1 dark), ``tamper`` (1 opened), ``supply`` (1 mains present),
 ``farside`` (1 the far unit says that it flashes, 0 that it is dark), ``far-button`` (1 pressed), ``far-pedestrian`` (1 somebody is
-there). A value may also be a reading of ``devices.sensors.readings``, under the name of its sensor: ``tracker``, ``presence``, ``pir``,
-``speed``, ``lamps``, ``charger``; or a ``Status`` of any of them. ``counts`` is the text that an earlier run had kept by the output of the
-same name, or 1 while that cannot be kept, and 0 when it can again.
+there), ``far-waiting`` (1 somebody is at its kerb). A value may also be a reading of ``devices.sensors.readings``, under the name of its
+sensor: ``tracker``, ``presence``, ``pir``, ``speed``, ``lamps``, ``charger``; or a ``Status`` of any of them. ``counts`` is the text that
+an earlier run had kept by the output of the same name, or 1 while that cannot be kept, and 0 when it can again.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ class Crosswalk:
             whole["watch_near_mm"],
             whole["watch_far_mm"],
         )
-        self._far_pressed = False
+        self._far_pressed = self._far_waits = False
         self._present = False
         self._most_seen = 0
         self._lit_at_ms: int | None = None
@@ -133,6 +133,9 @@ class Crosswalk:
             return self._crossing.far_says(value != 0, now_ms)
         if name == "far-pedestrian":
             return self._crossing.far_claim(value != 0, now_ms)
+        if name == "far-waiting":
+            self._far_waits = value != 0
+            return []
         if name == "far-button":
             fresh = value != 0 and not self._far_pressed
             self._far_pressed = value != 0
@@ -195,8 +198,10 @@ class Crosswalk:
         if not speed.towards:
             self._nonyield.away(speed.magnitude)
             return []
-        waits = self._crossing.pedestrian and self._kerb.occupied(now_ms)
-        return self._approached(self._nonyield.look(speed.mm_s, waits, self._crossing.lit, now_ms, speed.magnitude))
+        near = self._crossing.pedestrian and self._kerb.occupied(now_ms)
+        far = self._far_waits and "farside" not in self._crossing.faults
+        looks = self._nonyield.look(speed.mm_s, near or far, self._crossing.lit, now_ms, speed.magnitude)
+        return self._approached(looks)
 
     def _approached(self, approach: Approach | None) -> list[Effect]:
         if approach is None:

@@ -4,11 +4,11 @@ A Doppler radar gives the speed of the strongest thing that comes and no place. 
 crossing, where the vehicle leaves the beam, so going back from there each reading adds its way. What is told is *indicative*: two
 vehicles in close file are one approach, and a radar is no calibrated instrument. No picture, no plate, no identity.
 
-It observes only what it can vouch for. The pedestrian is at the near kerb, as far as a tracker is there to say so: the sensors see for
-some seconds more who has crossed and walks away. A vehicle that was ever at or below the limit in the zone gave way; one that was in the
-zone while the pedestrian came or went is not told; one that stops fades out of the radar before the crossing, with a last speed below the
-limit; one that a stronger echo, of a vehicle that goes away, hides from the radar was lost and not at the crossing; and one of which less
-than the zone was seen may have been slow before.
+It observes only what it can vouch for. The pedestrian is at a kerb, as far as a tracker is there to say so: the sensors see for some
+seconds more who has crossed and walks away. A vehicle that was ever at or below the limit in the zone gave way; one that was in the
+zone before the pedestrian can have come, or when he went, is not told; one that stops fades out of the radar before the crossing, with a
+last speed below the limit; one that a stronger echo, of a vehicle that goes away, hides from the radar was lost and not at the crossing;
+and one of which less than the zone was seen may have been slow before.
 """
 
 import dataclasses
@@ -25,6 +25,8 @@ READINGS_MAX = 256
 """An approach at 10 km/h from 100 m takes 36 s; of a longer one only the end matters."""
 
 
+DETECTING_MS = 1000
+"""From somebody's coming to his being detected at the kerb: the tracker follows after 0.3 s, and decides alone in 0.9 s."""
 KERB_MM = 2000
 """The part of the watched area that is nearest to the road: who wants to cross stands there."""
 STANDS_MS = 5000
@@ -104,7 +106,7 @@ class NonYield:
             return None
         zone = self._in_zone(looks)
         violation = None
-        if zone and all(look.pedestrian and look.mm_s > self._limit_mm_s for look in zone):
+        if zone and _somebody_was_there(zone) and all(look.mm_s > self._limit_mm_s for look in zone):
             violation = self._told(zone, now_ms)
         return Approach(max(look.mm_s for look in looks), violation)
 
@@ -131,3 +133,14 @@ class NonYield:
             "beacon": "changing" if len(lit) > 1 else "flashing" if lit == {True} else "dark",
             "speed": "indicative",
         }
+
+
+def _somebody_was_there(zone: list[Look]) -> bool:
+    """All the while; who is detected has been there for some time."""
+    detected_ms: int | None = None
+    for look in reversed(zone):
+        if look.pedestrian:
+            detected_ms = look.at_ms
+        elif detected_ms is None or detected_ms - look.at_ms > DETECTING_MS:
+            return False
+    return True

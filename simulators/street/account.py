@@ -4,11 +4,12 @@ from typing import Any
 
 from simulators.account import percentile
 from simulators.street.run import Run
-from simulators.street.truth import judge
+from simulators.street.truth import judge, observed
 
 
 def account(run: Run) -> dict[str, Any]:
     """What happened on the street, and what the controller made of it. How false and missed are meant: ``simulators.street.truth``."""
+    seen = observed(run.witness.truth, run.reports)
     verdict = judge(run.witness.truth, run.calls)
     local = [one.local_ms for one in run.latencies if one.local_ms is not None]
     far = [one.far_ms for one in run.latencies if one.far_ms is not None]
@@ -27,8 +28,10 @@ def account(run: Run) -> dict[str, Any]:
         "needless_calls": verdict.needless,
         "detection_to_lamp_ms": _spread(local),
         "detection_to_far_side_ms": _spread(far),
-        "violations_true": run.witness.truth.violations,
-        "violations_reported": run.violations,
+        "violations_true": seen.true,
+        "violations_reported": seen.reported,
+        "violations_found": seen.found,
+        "violations_false": seen.false,
         "faults": dict(sorted(run.faults.items())),
     }
 

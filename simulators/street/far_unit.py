@@ -14,6 +14,7 @@ from typing import Any
 from devices.crosswalk.farside import HOLD_MS, OFF
 from devices.crosswalk.farside_link import BAUD, Decoder, Order, State, encode
 from devices.crosswalk.fusion import Fusion
+from devices.crosswalk.nonyield import Kerb
 from devices.sensors import ld2450
 from devices.sensors.readings import Targets
 from simulators.street.place import Outlook
@@ -34,19 +35,20 @@ class FarUnit:
 
     Args:
         world: the street.
-        area: left, right, near and far edge of what its radar watches, mm.
+        settings: completed ones of the crosswalk; what its radar watches is the same on both sides.
     """
 
     baud = BAUD
 
-    def __init__(self, world: World, area: tuple[int, int, int, int]) -> None:
+    def __init__(self, world: World, settings: Mapping[str, Any]) -> None:
         outlook = Outlook(world, 1)
         seed = world.plan.seed
         self.tracker = Tracker(outlook, f"far tracker {seed}")
         self.pir = Pir(outlook, f"far pir {seed}")
         self.lit_ms = math.inf
         """Since when it flashes; infinity while it does not."""
-        self._area = area
+        self._area = _area_of(settings)
+        self._kerb = Kerb({**settings, "tracker_port": "there"})
         self._decoder = ld2450.Decoder()
         self._fusion = Fusion(("tracker", "pir"))
         self._radio = Decoder()
@@ -54,7 +56,7 @@ class FarUnit:
         self._on_air: list[tuple[float, int, Order | State]] = []
         self._count = itertools.count()
         self._until_ms = self._pressed_until_ms = -math.inf
-        self._state = State(False, False, False)
+        self._state = State(False, False, False, False)
         self._tells_ms = 0.0
 
     @property
@@ -89,7 +91,8 @@ class FarUnit:
         if now_ms >= self._until_ms:
             self.lit_ms = math.inf
         self._look(now_ms)
-        state = State(self.lit_ms < math.inf, now_ms < self._pressed_until_ms, self._fusion.detected)
+        waiting = self._fusion.detected and self._kerb.occupied(int(now_ms))
+        state = State(self.lit_ms < math.inf, now_ms < self._pressed_until_ms, self._fusion.detected, waiting)
         if state != self._state or now_ms >= self._tells_ms:
             self._tell(state, now_ms)
         return came
@@ -106,9 +109,9 @@ class FarUnit:
         if self.tracker.due_ms <= now_ms:
             for reading in self._decoder.feed(self.tracker.speak(now_ms), at_ms):
                 if isinstance(reading, Targets):
-                    self._fusion.say(
-                        "tracker", any(self._watched(one.x_mm, one.y_mm) for one in reading.targets), at_ms
-                    )
+                    inside = [one.x_mm for one in reading.targets if self._watched(one.x_mm, one.y_mm)]
+                    self._kerb.look(inside, at_ms)
+                    self._fusion.say("tracker", bool(inside), at_ms)
 
     def _watched(self, x_mm: int, y_mm: int) -> bool:
         left, right, near, far = self._area
@@ -123,8 +126,7 @@ class FarUnit:
             heapq.heappush(self._on_air, (now_ms + self._random.uniform(*DELAY_MS), next(self._count), message))
 
 
-def area_of(settings: Mapping[str, Any]) -> tuple[int, int, int, int]:
-    """The watched area in a crosswalk's settings; the same on both sides."""
+def _area_of(settings: Mapping[str, Any]) -> tuple[int, int, int, int]:
     return (
         settings["watch_left_mm"],
         settings["watch_right_mm"],

@@ -1,6 +1,6 @@
 """A recording of all that came to a controller, with the truth beside it, and its replay through fresh decoders and logic.
 
-A gzip file of JSON lines. The first is an object: ``street`` the version of this format (1), ``plan`` and ``settings`` as they were, and
+A gzip file of JSON lines. The first is an object: ``street`` the version of this format (2), ``plan`` and ``settings`` as they were, and
 what else helps to make it again. Then one array for each arrival, ``[time_ms, line, "hex"]`` for bytes and ``[time_ms, pin, 0 or 1]`` for
 levels, in the order of their times. The last is an object: ``truth``, as in ``simulators.street.truth``, and ``end_ms``.
 """
@@ -16,11 +16,11 @@ from typing import Any
 from simulators.errors import SimulatorError
 from simulators.street.controller import Controller
 from simulators.street.rig import Said
-from simulators.street.run import Run
+from simulators.street.run import Run, reported
 from simulators.street.truth import Call, Truth
 from simulators.street.world import Plan
 
-VERSION = 1
+VERSION = 2
 LINE_MAX = 16_000_000
 
 
@@ -51,7 +51,7 @@ class Replayed:
     plan: Plan
     truth: Truth
     calls: list[Call]
-    violations: int = 0
+    reports: list[tuple[int, int]] = dataclasses.field(default_factory=list)
 
 
 def replay(path: pathlib.Path, **settings: object) -> Replayed:
@@ -80,7 +80,7 @@ def _play(path: pathlib.Path, head: dict[str, Any], lines: Iterator[Any], settin
         elif kind == "crossing.ended":
             made.calls[-1].until_ms = now_ms
         elif kind == "violation.observed":
-            made.violations += 1
+            made.reports.append(reported(now_ms, data))
 
     controller = Controller({**head["settings"], **settings}, lambda _line, _data: None, told)
     for line in lines:

@@ -9,7 +9,7 @@ from devices.crosswalk.lines import SENSORS
 from devices.crosswalk.settings import completed
 from simulators.errors import WiringError
 from simulators.lines.port import Fault, Instrument, Port
-from simulators.street.far_unit import FarUnit, area_of
+from simulators.street.far_unit import FarUnit
 from simulators.street.lamps import Lamp, LampFault
 from simulators.street.modules import SUPPLY_COIL, Bus, RelayModule
 from simulators.street.place import Outlook
@@ -79,7 +79,7 @@ class Rig:
             "charger": self.charger,
             IO: self.bus,
         }
-        self.far = FarUnit(world, area_of(whole)) if whole["farside_port"] else None
+        self.far = FarUnit(world, whole) if whole["farside_port"] else None
         if self.far:
             instruments[FARSIDE] = self.far
         self.ports = {

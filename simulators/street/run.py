@@ -30,6 +30,11 @@ class Latency:
     far_ms: float | None = None
 
 
+def reported(now_ms: int, data: Mapping[str, Any]) -> tuple[int, int]:
+    """When the vehicle of a ``violation.observed`` entered the zone, and when it left it."""
+    return now_ms - data["entry_age_ms"], now_ms - data["exit_age_ms"]
+
+
 class Run:
     """One run.
 
@@ -53,7 +58,8 @@ class Run:
         self.witness = Witness((-1, 1) if self.rig.far else (-1,), whole["nonyield_mm_s"], whole["zone_mm"])
         self.calls: list[Call] = []
         self.latencies: list[Latency] = []
-        self.violations = 0
+        self.reports: list[tuple[int, int]] = []
+        """Of vehicles that did not give way: when each entered the zone, and when it left it."""
         self.faults: dict[str, str] = {}
         """What is in fault, by the ``input`` of its events -> its state."""
         self.flashed: set[str] = set()
@@ -119,7 +125,7 @@ class Run:
             self.calls[-1].until_ms = now_ms
             self._waiting = {}
         elif kind == "violation.observed":
-            self.violations += 1
+            self.reports.append(reported(now_ms, data))
         elif kind == "fault.cleared":
             self.faults.pop(data["input"], None)
         elif kind.startswith("fault."):

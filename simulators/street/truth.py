@@ -13,7 +13,7 @@ Somebody who crosses *asks* if the beacon was dark when he came to the pad. Such
 * **late** if it was dark when he stepped on the road, and lit within that second.
 
 *Stranded*: the beacon went dark while somebody walked on the road. A **violation** is a vehicle of the near lane that drove all of the zone
-faster than the limit while somebody who meant to cross was there.
+faster than the limit while somebody who meant to cross was there, on either side. A report of one is *false* if nobody was there.
 """
 
 import dataclasses
@@ -26,6 +26,8 @@ from simulators.street.world import World
 HOLDS_MS = 2000
 SOON_MS = 1000
 GOOD_MS = 1000
+EARLY_MS, LOST_MS = 500, 2000
+"""From a radar's last sight of a vehicle to its being at the crossing, before and after."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -47,7 +49,8 @@ class Truth:
     crossers: list[Crosser] = dataclasses.field(default_factory=list)
     there: list[tuple[int, int]] = dataclasses.field(default_factory=list)
     meaning: list[tuple[int, int]] = dataclasses.field(default_factory=list)
-    violations: int = 0
+    violations: list[int] = dataclasses.field(default_factory=list)
+    """When each such vehicle was at the crossing."""
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -60,7 +63,7 @@ class Truth:
             [Crosser(**one) for one in plain["crossers"]],
             [(begin, end) for begin, end in plain["there"]],
             [(begin, end) for begin, end in plain["meaning"]],
-            plain["violations"],
+            list(plain["violations"]),
         )
 
 
@@ -71,6 +74,19 @@ class Call:
     by: str
     at_ms: int
     until_ms: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Observed:
+    """What reports of vehicles that did not give way were worth: reported of the true ones; reported in all; those with nobody there."""
+
+    true: int
+    found: int
+    reported: int
+    false: int
+
+    def __add__(self, other: "Observed") -> "Observed":
+        return Observed(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -139,7 +155,7 @@ class Witness:
             if vehicle.to_go_m > 0:
                 self._in_zone[vehicle.number] = fast and meaning and vehicle.speed_m_s > self._limit_m_s
             elif self._in_zone.pop(vehicle.number, False):
-                self.truth.violations += 1
+                self.truth.violations.append(world.now_ms)
                 self._in_zone[vehicle.number] = False
             else:
                 self._in_zone[vehicle.number] = False
@@ -175,6 +191,19 @@ def judge(truth: Truth, calls: Sequence[Call]) -> Verdict:
     return Verdict(
         len(crossed), asked, missed, late, stranded, len(detections), len(false), needless, tuple(sorted(waits))
     )
+
+
+def observed(truth: Truth, reports: Sequence[tuple[int, int]]) -> Observed:
+    """What reports, (when it entered the zone, when it left it), were worth. A radar loses a vehicle some metres before the crossing."""
+    left = list(reports)
+    found = 0
+    for at_ms in truth.violations:
+        right = [one for one in left if one[1] - EARLY_MS <= at_ms <= one[1] + LOST_MS]
+        if right:
+            left.remove(right[0])
+            found += 1
+    false = [one for one in reports if not any(begin <= one[1] and one[0] <= end for begin, end in truth.there)]
+    return Observed(len(truth.violations), found, len(reports), len(false))
 
 
 def _lit(calls: Sequence[Call], at_ms: int) -> bool:

@@ -227,7 +227,7 @@ class FarUnit:
                 assert isinstance(order, Order)
                 self.orders.append(order.pattern)
                 if not self.mute:
-                    self.say(State(order.pattern != OFF, False, False))
+                    self.say(State(order.pattern != OFF, False, False, False))
 
 
 def test_the_far_side_is_told_calls_and_its_silence_is_a_fault(make: Make) -> None:
@@ -235,7 +235,7 @@ def test_the_far_side_is_told_calls_and_its_silence_is_a_fault(make: Make) -> No
     crossing = make(farside_port=far.path)
     agent = crossing.start()
     until(lambda: far.orders, "it is asked", agent)
-    far.say(State(False, True, False))
+    far.say(State(False, True, False, False))
     assert crossing.device.wait_event("crossing.started")["data"]["by"] == "far-button"
     until(lambda: far.orders[-1] == "ia-21", "it is told to flash", agent)
     far.mute = True

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from devices.crosswalk.farside_link import Order, State, encode
-from devices.crosswalk.lines import CURRENT_UNIT, DARK_MS, RELAY_UNIT, SUPPLY_COIL, FarLink, LampBus, OneSensor
+from devices.crosswalk.lines import CURRENT_UNIT, DARK_MS, RELAY_UNIT, SUPPLY_COIL, FarLink, LampBus
 from devices.crosswalk.relay import PERIOD_MS, PULSE_MS
 from devices.sensors import ld2450, modbus
 from devices.sensors.modbus import Answer, Listener, Request
 from devices.sensors.readings import Health, LampCurrent, Status, Target, Targets
-from devices.sensors.sensor import MODELS, Sensor
+from devices.sensors.sensor import MODELS, OneSensor, Sensor
 from devices.sensors.serial_line import Closed, Heard, Opened
 
 RANGE_MA = 2000
@@ -189,12 +189,15 @@ def far() -> tuple[list[bytes], FarLink]:
     return sent, FarLink(keep)
 
 
-def test_the_far_side_is_ordered_and_its_state_is_three_inputs(far: tuple[list[bytes], FarLink]) -> None:
+def test_the_far_side_is_ordered_and_its_state_is_four_inputs(far: tuple[list[bytes], FarLink]) -> None:
     sent, link = far
     link.order("ia-21")
     assert sent == [encode(Order("ia-21"))]
-    said = encode(State(True, False, True))
-    assert link.take(Heard(70, said)) == [("farside", 1, 70), ("far-button", 0, 70), ("far-pedestrian", 1, 70)]
+    names = ("farside", "far-button", "far-pedestrian", "far-waiting")
+    for number in range(16):
+        levels = [number >> place & 1 for place in range(4)]
+        said = encode(State(*map(bool, levels)))
+        assert link.take(Heard(70, said)) == [(name, level, 70) for name, level in zip(names, levels, strict=True)]
 
 
 def test_an_echo_of_its_own_orders_says_nothing(far: tuple[list[bytes], FarLink]) -> None:

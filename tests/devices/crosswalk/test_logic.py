@@ -385,6 +385,28 @@ def test_a_vehicle_that_another_hides_is_not_accused(make: Make, echo: int, obse
     assert len(crossing.told("violation.observed")) == observed
 
 
+def test_who_waits_on_the_far_side_is_to_be_given_way_while_the_link_holds(make: Make) -> None:
+    crossing = make({"farside_port": "far"})
+    for waits, there, observed in (
+        (1, 1, 1),
+        (0, 1, 1),
+        (1, 0, 1),
+    ):  # who has crossed and leaves, and a lost link, accuse nobody
+        for _ in range(20):
+            if there:
+                crossing.set("farside", 1)
+            crossing.set("far-pedestrian", 1)
+            crossing.set("far-waiting", waits)
+            crossing.pass_ms(100)
+        for _ in range(20):
+            if there:
+                crossing.set("farside", 1)
+            crossing.set("speed", Speed(crossing.now, 14_000, True))
+            crossing.pass_ms(100)
+        crossing.pass_ms(1000)
+        assert len(crossing.told("violation.observed")) == observed
+
+
 def test_without_a_tracker_whoever_is_there_is_to_be_given_way(make: Make) -> None:
     crossing = make({"tracker_port": ""})
     crossing.pir(1)

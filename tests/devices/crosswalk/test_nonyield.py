@@ -55,7 +55,14 @@ def test_only_who_was_too_fast_all_through_the_zone_did_not_give_way(speeds: lis
 
 @pytest.mark.parametrize(
     ("present", "violates"),
-    [((0, 10**9), True), ((0, 2500), False), ((2500, 10**9), False), ((10**9, 0), False), ((1000, 2950), True)],
+    [
+        ((0, 10**9), True),
+        ((0, 2500), False),
+        ((2400, 10**9), True),  # detected a second after the vehicle entered the zone
+        ((2500, 10**9), False),
+        ((10**9, 0), False),
+        ((1000, 2950), True),
+    ],
 )
 def test_the_pedestrian_must_be_there_all_the_while(present: tuple[int, int], violates: bool) -> None:
     done = approach([10_000] * 30, present)

@@ -191,7 +191,7 @@ def test_a_replay_calls_as_the_run_did(tmp_path: pathlib.Path) -> None:
     assert run.calls
     assert again.calls == run.calls
     assert again.truth == run.witness.truth
-    assert again.violations == run.violations
+    assert again.reports == run.reports
     assert judge(again.truth, again.calls) == judge(run.witness.truth, run.calls)
     assert replay(path, pir_pin=-1, farside_port="", watch_far_mm=500).calls != run.calls
 

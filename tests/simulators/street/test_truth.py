@@ -1,6 +1,6 @@
 """How calls are judged."""
 
-from simulators.street.truth import Call, Crosser, Truth, Verdict, judge
+from simulators.street.truth import Call, Crosser, Observed, Truth, Verdict, judge, observed
 
 SOMEBODY = Truth([Crosser(1, "adult", -1, 10_000, 14_000, 20_000)], [(10_000, 20_000)], [(10_000, 20_000)])
 
@@ -55,3 +55,20 @@ def test_verdicts_add_up() -> None:
     one = of(SOMEBODY, Call("detection", 10_500, 30_000))
     both = one + of(SOMEBODY)
     assert (both.pedestrians, both.asked, both.missed, both.waits_ms) == (2, 2, 1, (500,))
+
+
+def test_a_report_is_right_near_a_violation_and_false_where_nobody_was() -> None:
+    truth = Truth([], [(9000, 20_000)], [], [10_000, 15_000])
+    for report, found, false in (
+        ((8000, 9900), 1, 0),
+        ((8000, 10_500), 1, 0),
+        ((8000, 10_501), 0, 0),
+        ((6000, 8000), 1, 1),
+        ((5999, 7999), 0, 1),
+        ((21_000, 22_000), 0, 1),
+    ):
+        seen = observed(truth, [report])
+        assert (seen.true, seen.found, seen.reported, seen.false) == (2, found, 1, false), report
+    twice = observed(truth, [(9000, 9900), (9100, 9950)])
+    assert (twice.found, twice.reported) == (1, 2), "one violation makes one report right"
+    assert twice + seen == Observed(4, 1, 3, 1)

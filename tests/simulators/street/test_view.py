@@ -64,6 +64,8 @@ def test_the_account_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> N
         "detection_to_lamp_ms",
         "violations_true",
         "violations_reported",
+        "violations_found",
+        "violations_false",
     } <= told.keys()
 
 
