@@ -1,14 +1,13 @@
 """A site at work: real broker, center and consumer around what a scene adds. Nothing of it is left behind when it is closed."""
 
 import asyncio
-import contextlib
 import pathlib
 import time
-import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 from simulators.errors import DemoError
+from simulators.opened import Opened
 from simulators.processes import Child
 from simulators.site import Site
 
@@ -16,8 +15,8 @@ WAIT_S = 60.0
 LOOK_S = 0.02
 
 
-class RunningSite:
-    """Open as a context manager. A scene extends ``_open``, and puts what has to be ended on ``_stack``.
+class RunningSite(Opened):
+    """Open as a context manager. A scene extends ``_open``.
 
     Args:
         directory: a folder with a short path, for what the site keeps.
@@ -39,25 +38,12 @@ class RunningSite:
         engine: str | None = None,
         operators: Sequence[str] = (),
     ) -> None:
+        super().__init__()
         self._directory = directory
         self._devices = devices
         self._engine = engine
         self._operators = operators
         self._connected = asyncio.Event()
-        self._stack = contextlib.AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self._open()
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
 
     async def _open(self) -> None:
         self.site = site = await asyncio.to_thread(

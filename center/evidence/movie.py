@@ -8,6 +8,7 @@ import itertools
 import struct
 from collections.abc import Sequence
 
+from agent.recording.stream.fmp4 import box, full_box
 from center.evidence.errors import EvidenceError
 from center.evidence.fragments import Run, TrackHead
 
@@ -49,7 +50,7 @@ class Movie:
     def header(self) -> bytes:
         """What the file begins with; the runs' bytes follow, in order."""
         wide = self._size + _CHUNK_64 // 16 >= _CHUNK_64
-        ftyp = _box(b"ftyp", _FTYP)
+        ftyp = box(b"ftyp", _FTYP)
         data_head = (
             struct.pack(">I4sQ", 1, b"mdat", 16 + self._size) if wide else struct.pack(">I4s", 8 + self._size, b"mdat")
         )
@@ -67,8 +68,8 @@ class Movie:
         if lasts > MAX_TICKS:
             raise MovieError("longer than 13 hours: export it in parts")
         head = struct.pack(">IIIIIH", 0, 0, MOVIE_TICKS, lasts, 0x10000, 0x100)
-        movie = _full(b"mvhd", 0, 0, head + bytes(10) + _UNITY + bytes(24) + struct.pack(">I", len(kept) + 1))
-        return _box(
+        movie = full_box(b"mvhd", 0, 0, head + bytes(10) + _UNITY + bytes(24) + struct.pack(">I", len(kept) + 1))
+        return box(
             b"moov",
             movie + b"".join(track.box(n, self._zero, there, wide=wide) for n, (track, there) in enumerate(kept, 1)),
         )
@@ -113,16 +114,16 @@ class _Track:
         edits = [(self.delay(zero), -1)] * (self.delay(zero) > 0) + [(self.lasts, 0)]
         entries = b"".join(struct.pack(">IiI", min(lasts, MAX_TICKS), at, 0x10000) for lasts, at in edits)
         inside = (
-            _box(b"tkhd", bytes(head))
-            + _box(b"edts", _full(b"elst", 0, 0, struct.pack(">I", len(edits)) + entries))
-            + _box(
+            box(b"tkhd", bytes(head))
+            + box(b"edts", full_box(b"elst", 0, 0, struct.pack(">I", len(edits)) + entries))
+            + box(
                 b"mdia",
-                _box(b"mdhd", bytes(media))
-                + _box(b"hdlr", self._head.handler_box)
+                box(b"mdhd", bytes(media))
+                + box(b"hdlr", self._head.handler_box)
                 + self._information(places, wide=wide),
             )
         )
-        return _box(b"trak", inside)
+        return box(b"trak", inside)
 
     def _information(self, places: Sequence[int], *, wide: bool) -> bytes:
         steps = [(len(list(same)), step) for step, same in itertools.groupby(self._steps)]
@@ -140,19 +141,11 @@ class _Track:
             + _table(b"stts", ">II", steps)
             + (_table(b"stss", ">I", [(n,) for n in keys]) if len(keys) < len(self.samples) else b"")
             + _table(b"stsc", ">III", [(n, count, 1) for n, count in chunks])
-            + _full(b"stsz", 0, 0, struct.pack(">II", 0, len(self.samples)) + sizes)
+            + full_box(b"stsz", 0, 0, struct.pack(">II", 0, len(self.samples)) + sizes)
             + where
         )
-        return _box(b"minf", self._head.media_kind + self._head.data_here + _box(b"stbl", tables))
+        return box(b"minf", self._head.media_kind + self._head.data_here + box(b"stbl", tables))
 
 
 def _table(name: bytes, form: str, rows: Sequence[tuple[int, ...]]) -> bytes:
-    return _full(name, 0, 0, struct.pack(">I", len(rows)) + b"".join(struct.pack(form, *row) for row in rows))
-
-
-def _box(name: bytes, body: bytes) -> bytes:
-    return (8 + len(body)).to_bytes(4, "big") + name + body
-
-
-def _full(name: bytes, version: int, flags: int, body: bytes) -> bytes:
-    return _box(name, (version << 24 | flags).to_bytes(4, "big") + body)
+    return full_box(name, 0, 0, struct.pack(">I", len(rows)) + b"".join(struct.pack(form, *row) for row in rows))

@@ -4,8 +4,6 @@ import asyncio
 import json
 import pathlib
 import shutil
-import signal
-import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +14,7 @@ from agent.recording.manifest import Manifest
 from devices.video_badge.spool import signed_manifest
 from simulators.badge.scene import BadgeScene
 from simulators.camera.control import Faults
+from simulators.command_line import workplace
 from simulators.errors import DemoError, SimulatorError
 from simulators.progress import progress
 
@@ -71,14 +70,11 @@ def badge(seconds: int, out: pathlib.Path, size: str, broken: str, seed: int, as
     """A video badge that records: simulated camera, real agent, broker, TLS, center and evidence server, all on this machine."""
     if out.exists() and any(out.iterdir()):
         raise click.UsageError(f"--out {out}: is not empty; name a new folder")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="dabyl-"))
     try:
-        found = asyncio.run(_recorded(folder, out, seconds, size, broken, seed))
+        with workplace() as folder:
+            found = asyncio.run(_recorded(folder, out, seconds, size, broken, seed))
     except OSError as error:
         raise SimulatorError(f"{error.filename or out}: {error.strerror}") from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     click.echo(json.dumps(found) if as_json else _table(found))
     if found["missing_frames"] and broken == "none":
         click.echo(

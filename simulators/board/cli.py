@@ -4,9 +4,6 @@ import asyncio
 import importlib
 import json
 import pathlib
-import shutil
-import signal
-import tempfile
 from typing import Any, ClassVar
 
 import click
@@ -16,6 +13,7 @@ from simulators.board.firmware import compiled, lacking
 from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.board.options import BUNDLE
 from simulators.board.scene import Scene
+from simulators.command_line import carry_out, workplace
 from simulators.errors import SimulatorError
 from simulators.progress import progress
 
@@ -90,32 +88,15 @@ def _board(
         raise click.UsageError("--power-cuts are at most --presses")
     if (reason := lacking()) is not None:
         raise SimulatorError(reason)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="dabyl-"))
-    try:
+    with workplace() as folder:
         found = asyncio.run(_pressed(folder, bundle, kind, presses, power_cuts, heap_kb, seed))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     click.echo(json.dumps(found) if as_json else _table(found))
     return 1 if found["lost"] or found["duplicated"] or found.get("wrong") or found.get("heard") else 0
 
 
 def main(argv: list[str]) -> int:
     """Carry out the command line after ``dabyl simulate``; the exit code."""
-    try:
-        code = _simulate.main(args=argv, prog_name="dabyl simulate", standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except SimulatorError as error:
-        click.echo(f"dabyl simulate: {error}", err=True)
-        return 3
-    except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
-        click.echo("dabyl simulate: stopped", err=True)
-        return 130
-    return int(code or 0)
+    return carry_out(_simulate, argv)
 
 
 async def _pressed(

@@ -4,9 +4,7 @@ import asyncio
 import json
 import pathlib
 import shutil
-import signal
 import sys
-import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +12,11 @@ import click
 from rich.console import Console
 
 from simulators.board.options import BUNDLE
+from simulators.command_line import carry_out, workplace
 from simulators.demo.live import Performance
 from simulators.demo.stage import Stage
 from simulators.demo.unattended import perform
-from simulators.errors import DemoError, SimulatorError
+from simulators.errors import DemoError
 from simulators.progress import progress
 
 EPILOG = """\b
@@ -77,13 +76,12 @@ def _demo(
             keep.mkdir()
         except OSError as error:
             raise click.UsageError(f"--keep {str(keep)[:200]}: {error.strerror}; name a new folder") from None
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="dabyl-"))
-    try:
-        found = _run(Stage(folder, engine=engine, bundle=bundle, seed=seed), presses, cuts, kills, seed)
-    finally:
-        if keep is not None:
-            _kept(folder, keep)
-        shutil.rmtree(folder, ignore_errors=True)
+    with workplace() as folder:
+        try:
+            found = _run(Stage(folder, engine=engine, bundle=bundle, seed=seed), presses, cuts, kills, seed)
+        finally:
+            if keep is not None:
+                _kept(folder, keep)
     if found is None:
         return 0
     click.echo(json.dumps(found) if as_json else _table(found))
@@ -93,20 +91,7 @@ def _demo(
 
 def main(argv: list[str]) -> int:
     """Carry out the command line after ``dabyl demo``; the exit code."""
-    try:
-        code = _demo.main(args=argv, prog_name="dabyl demo", standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except SimulatorError as error:
-        click.echo(f"dabyl demo: {error}", err=True)
-        return 3
-    except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
-        click.echo("dabyl demo: stopped", err=True)
-        return 130
-    return int(code or 0)
+    return carry_out(_demo, argv)
 
 
 def _kept(folder: pathlib.Path, keep: pathlib.Path) -> None:
@@ -118,7 +103,6 @@ def _kept(folder: pathlib.Path, keep: pathlib.Path) -> None:
 
 
 def _run(stage: Stage, presses: int | None, cuts: int, kills: int, seed: int) -> dict[str, Any] | None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if presses is None:
         return asyncio.run(_attended(stage))
     with progress("presses", presses) as told:

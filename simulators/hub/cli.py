@@ -3,14 +3,12 @@
 import asyncio
 import json
 import pathlib
-import shutil
-import signal
-import tempfile
 import time
 from typing import Any
 
 import click
 
+from simulators.command_line import workplace
 from simulators.hub import trial
 from simulators.hub.rig import ZONES_MAX
 from simulators.hub.scene import Scene
@@ -48,12 +46,8 @@ def hub(zones: int, presses: int, kills: int, cuts: int, seed: int, as_json: boo
         raise click.UsageError("--kills and --cuts together are less than --presses: each comes between two presses")
     if cuts and zones == 1:
         raise click.UsageError("--cuts needs two zones: nobody presses where the cable is cut")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="dabyl-"))
-    try:
+    with workplace() as folder:
         found = asyncio.run(_pressed(folder, zones, presses, kills, cuts, seed))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     click.echo(json.dumps(found) if as_json else _table(found))
     return 1 if found["lost"] or found["duplicated"] or found["wrong"] else 0
 

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from simulators.board.board import HOME, Board
 from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.board.radio import AccessPoint
 from simulators.board.serial import SerialPort
+from simulators.opened import Opened
 from simulators.processes import Child
 from simulators.site import dabyl
 from simulators.workshop.layout import Layout
@@ -18,28 +18,15 @@ from simulators.workshop.layout import Layout
 START_S = 30.0
 
 
-class Workshop:
+class Workshop(Opened):
     """Broker and center at work, and the one place where a board is plugged in."""
 
     def __init__(self, layout: Layout) -> None:
+        super().__init__()
         self._layout = layout
-        self._stack = contextlib.AsyncExitStack()
         self._cable = contextlib.AsyncExitStack()
         self._board: Board | None = None
         self._pin = 0
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self._open()
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
 
     async def _open(self) -> None:
         broker = self._layout.broker

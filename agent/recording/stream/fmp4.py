@@ -49,7 +49,7 @@ class Video:
 
     def media_header(self) -> bytes:
         """The box that says that this is video."""
-        return _full(b"vmhd", 0, 1, bytes(8))
+        return full_box(b"vmhd", 0, 1, bytes(8))
 
     def entry(self) -> bytes:
         """The sample entry."""
@@ -64,7 +64,7 @@ class Video:
             config += b"\xfd\xf8\xf8\x00"
         size = struct.pack(">HH", picture.width, picture.height)
         fixed = bytes(6) + b"\x00\x01" + bytes(16) + size + struct.pack(">IIIH", 0x480000, 0x480000, 0, 1)
-        return _box(b"avc1", fixed + bytes(32) + b"\x00\x18\xff\xff" + _box(b"avcC", config))
+        return box(b"avc1", fixed + bytes(32) + b"\x00\x18\xff\xff" + box(b"avcC", config))
 
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
@@ -88,7 +88,7 @@ class Audio:
 
     def media_header(self) -> bytes:
         """The box that says that this is sound."""
-        return _full(b"smhd", 0, 0, bytes(4))
+        return full_box(b"smhd", 0, 0, bytes(4))
 
     def entry(self) -> bytes:
         """The sample entry, with the decoder's configuration in descriptors (ISO/IEC 14496-1)."""
@@ -98,7 +98,7 @@ class Audio:
         decoder = _descriptor(4, b"\x40\x15" + bytes(3 + 4 + 4) + _descriptor(5, config))
         stream = _descriptor(3, b"\x00\x00\x00" + decoder + _descriptor(6, b"\x02"))
         fixed = bytes(6) + b"\x00\x01" + bytes(8) + struct.pack(">HHII", self.channels, 16, 0, self.rate << 16)
-        return _box(b"mp4a", fixed + _full(b"esds", 0, 0, stream))
+        return box(b"mp4a", fixed + full_box(b"esds", 0, 0, stream))
 
     def size(self) -> tuple[int, int]:
         """Sound has none."""
@@ -114,11 +114,11 @@ class Position:
 
     def media_header(self) -> bytes:
         """The box for media that are neither seen nor heard."""
-        return _full(b"nmhd", 0, 0, b"")
+        return full_box(b"nmhd", 0, 0, b"")
 
     def entry(self) -> bytes:
         """The sample entry: timed metadata of a MIME type."""
-        return _box(b"mett", bytes(6) + b"\x00\x01" + b"\x00" + b"application/nmea-0183\x00")
+        return box(b"mett", bytes(6) + b"\x00\x01" + b"\x00" + b"application/nmea-0183\x00")
 
     def size(self) -> tuple[int, int]:
         """Metadata have none."""
@@ -142,7 +142,7 @@ class Muxer:
             StreamError: a track's parameters are impossible.
         """
         brands = b"iso5" + struct.pack(">I", 512) + b"iso5iso6mp41"
-        movie = _full(
+        movie = full_box(
             b"mvhd",
             0,
             0,
@@ -154,10 +154,10 @@ class Muxer:
         )
         tracks = b"".join(_track(number, track) for number, track in enumerate(self._tracks, 1))
         extends = b"".join(
-            _full(b"trex", 0, 0, struct.pack(">IIIII", number, 1, 0, 0, 0))
+            full_box(b"trex", 0, 0, struct.pack(">IIIII", number, 1, 0, 0, 0))
             for number in range(1, len(self._tracks) + 1)
         )
-        return _box(b"ftyp", brands) + _box(b"moov", movie + tracks + _box(b"mvex", extends))
+        return box(b"ftyp", brands) + box(b"moov", movie + tracks + box(b"mvex", extends))
 
     def fragment(self, samples: Sequence[Sequence[Sample]]) -> bytes:
         """A fragment: for each track its samples, in order, without overlap; a track may have none.
@@ -170,15 +170,15 @@ class Muxer:
         self._sequence += 1
         moof = self._moof(samples, 0)
         data = b"".join(sample.data for track in samples for sample in track)
-        return self._moof(samples, len(moof) + 8) + _box(b"mdat", data)
+        return self._moof(samples, len(moof) + 8) + box(b"mdat", data)
 
     def _moof(self, samples: Sequence[Sequence[Sample]], offset: int) -> bytes:
-        parts = [_full(b"mfhd", 0, 0, struct.pack(">I", self._sequence))]
+        parts = [full_box(b"mfhd", 0, 0, struct.pack(">I", self._sequence))]
         for number, track in enumerate(samples, 1):
             if track:
                 parts.append(_track_fragment(number, track, offset))
                 offset += sum(len(sample.data) for sample in track)
-        return _box(b"moof", b"".join(parts))
+        return box(b"moof", b"".join(parts))
 
 
 def _track_fragment(number: int, samples: Sequence[Sample], offset: int) -> bytes:
@@ -188,17 +188,17 @@ def _track_fragment(number: int, samples: Sequence[Sample], offset: int) -> byte
         struct.pack(">III", sample.duration, len(sample.data), _SYNC if sample.keyframe else _NO_SYNC)
         for sample in samples
     )
-    return _box(
+    return box(
         b"traf",
-        _full(b"tfhd", 0, 0x20000, struct.pack(">I", number))
-        + _full(b"tfdt", 1, 0, struct.pack(">Q", samples[0].time))
-        + _full(b"trun", 0, 0x701, struct.pack(">Ii", len(samples), offset) + entries),
+        full_box(b"tfhd", 0, 0x20000, struct.pack(">I", number))
+        + full_box(b"tfdt", 1, 0, struct.pack(">Q", samples[0].time))
+        + full_box(b"trun", 0, 0x701, struct.pack(">Ii", len(samples), offset) + entries),
     )
 
 
 def _track(number: int, track: Track) -> bytes:
     width, height = track.size()
-    head = _full(
+    head = full_box(
         b"tkhd",
         0,
         3,
@@ -208,28 +208,30 @@ def _track(number: int, track: Track) -> bytes:
         + _UNITY
         + struct.pack(">II", width << 16, height << 16),
     )
-    media_head = _full(b"mdhd", 0, 0, struct.pack(">IIIIHH", 0, 0, track.ticks, 0, 0x55C4, 0))
-    handler = _full(b"hdlr", 0, 0, bytes(4) + track.handler + bytes(12) + b"dabyl\x00")
-    here = _box(b"dinf", _full(b"dref", 0, 0, struct.pack(">I", 1) + _full(b"url ", 0, 1, b"")))
+    media_head = full_box(b"mdhd", 0, 0, struct.pack(">IIIIHH", 0, 0, track.ticks, 0, 0x55C4, 0))
+    handler = full_box(b"hdlr", 0, 0, bytes(4) + track.handler + bytes(12) + b"dabyl\x00")
+    here = box(b"dinf", full_box(b"dref", 0, 0, struct.pack(">I", 1) + full_box(b"url ", 0, 1, b"")))
     tables = b"".join(
         (
-            _full(b"stsd", 0, 0, struct.pack(">I", 1) + track.entry()),
-            _full(b"stts", 0, 0, bytes(4)),
-            _full(b"stsc", 0, 0, bytes(4)),
-            _full(b"stsz", 0, 0, bytes(8)),
-            _full(b"stco", 0, 0, bytes(4)),
+            full_box(b"stsd", 0, 0, struct.pack(">I", 1) + track.entry()),
+            full_box(b"stts", 0, 0, bytes(4)),
+            full_box(b"stsc", 0, 0, bytes(4)),
+            full_box(b"stsz", 0, 0, bytes(8)),
+            full_box(b"stco", 0, 0, bytes(4)),
         )
     )
-    information = _box(b"minf", track.media_header() + here + _box(b"stbl", tables))
-    return _box(b"trak", head + _box(b"mdia", media_head + handler + information))
+    information = box(b"minf", track.media_header() + here + box(b"stbl", tables))
+    return box(b"trak", head + box(b"mdia", media_head + handler + information))
 
 
-def _box(name: bytes, body: bytes) -> bytes:
+def box(name: bytes, body: bytes) -> bytes:
+    """A box of ISO/IEC 14496-12: its size, its name of four letters, its body."""
     return (8 + len(body)).to_bytes(4, "big") + name + body
 
 
-def _full(name: bytes, version: int, flags: int, body: bytes) -> bytes:
-    return _box(name, (version << 24 | flags).to_bytes(4, "big") + body)
+def full_box(name: bytes, version: int, flags: int, body: bytes) -> bytes:
+    """A box whose body begins with version and flags."""
+    return box(name, (version << 24 | flags).to_bytes(4, "big") + body)
 
 
 def _counted(unit: bytes) -> bytes:
