@@ -4,7 +4,7 @@ It implements the store that `agent.journal` asks for, at the same level as the 
 may survive a power cut wholly, in part (torn at any byte, or sector by sector, with zeros or rubbish between), or not at
 all; names that were made, renamed or removed without `sync_dir` may or may not be so. A failed sync drops what was
 dirty: a second sync then succeeds and still proves nothing, as on Linux. Deterministic: all chance comes from the
-`random.Random` passed in. It never raises anything but `OSError` and `PowerCut`.
+`random.Random` passed in. It never raises anything but `OSError`.
 """
 
 import errno
@@ -16,10 +16,6 @@ from typing import Literal
 SECTOR = 512
 Tear = Literal["none", "all", "torn", "sectors", "mixed"]
 TEARS: tuple[Tear, ...] = ("none", "all", "torn", "sectors", "mixed")
-
-
-class PowerCut(BaseException):
-    """The power is gone. Not an `Exception`, so that no handler of the code under test survives it."""
 
 
 class _File:
@@ -43,7 +39,7 @@ class SimulatedDisk:
 
     Args:
         capacity: bytes that fit, page cache included.
-        on_change: called with the name of the operation before each one that changes anything; may raise `PowerCut`.
+        on_change: called with the name of the operation before each one that changes anything; it may raise.
 
     Attributes:
         capacity: may be changed at any time.

@@ -90,15 +90,6 @@ class Segment:
             self.live[rank] += 1
             self.live_bytes[rank] += size
 
-    def boot_of(self, index: int) -> int:
-        """Boot number of an event."""
-        found = 0
-        for boot, start in self.runs:
-            if start > index:
-                break
-            found = boot
-        return found
-
     def find(self, boot: int, seq: int) -> int:
         """Index of an event, or -1."""
         for low, high in self._spans(boot, seq, seq):

@@ -11,7 +11,6 @@ from devices.crosswalk.activation import lit_ms
 from devices.crosswalk.patterns import BASES, cycle_ms
 from devices.crosswalk.settings import completed
 
-DAY_S = 86_400
 CALLS_A_DAY = 300
 """Activations, each of the default length; a busy crossing of a school has about as many."""
 NIGHT_PART = 0.6

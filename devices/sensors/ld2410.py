@@ -22,8 +22,6 @@ BASIC_LENGTH = 13
 GATES_MAX = 9
 ENGINEERING_MIN = BASIC_LENGTH + 6
 ENGINEERING_MAX = BASIC_LENGTH + 4 + 2 * GATES_MAX
-ENGINEERING_ON = hilink.configuration(hilink.command(0x0062))
-ENGINEERING_OFF = hilink.configuration(hilink.command(0x0063))
 
 _FIRST = re.compile(rb"[\xf4\xfd]")
 _REPORT = struct.Struct("<BHBHBH")

@@ -19,7 +19,6 @@ HEADER = b"\xaa\xff\x03\x00"
 TAIL = b"\x55\xcc"
 LENGTH = 30
 TARGETS_MAX = 3
-SINGLE_TARGET = hilink.configuration(hilink.command(0x0080))
 MULTI_TARGET = hilink.configuration(hilink.command(0x0090))
 
 _FIRST = re.compile(rb"[\xaa\xfd]")

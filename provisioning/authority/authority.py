@@ -166,10 +166,6 @@ class Authority:
         """A center's certificate: TLS client, signs receipts and commands. Raises as `issue`."""
         return self.issue(names.CENTER, csr_pem, center_id, now_ms, days)
 
-    def issue_consumer(self, csr_pem: str, consumer_id: str, now_ms: int, days: int = LEAF_DAYS) -> Issued:
-        """A consumer's certificate: TLS client, may only subscribe to verified topics. Raises as `issue`."""
-        return self.issue(names.CONSUMER, csr_pem, consumer_id, now_ms, days)
-
     def issue_broker(
         self, csr_pem: str, broker_id: str, hosts: Sequence[str], now_ms: int, days: int = LEAF_DAYS
     ) -> Issued:
