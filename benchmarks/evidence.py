@@ -65,7 +65,7 @@ def measure(context: Context) -> list[Figure]:
         files = make_identity(folder / BADGE, authority, "device", BADGE, now_ms - 86_400_000)
         private = generate_private_key(SECP256R1())
         context.say(f"recording {seconds} s")
-        recorder = _Recorder(folder / "out", FileKey.load(str(files.key)), load_chain(str(files.chain)), now_ms)
+        recorder = Recorder(folder / "out", FileKey.load(str(files.key)), load_chain(str(files.chain)), now_ms)
         recording_s = recorder.record(loop, seconds, Custodian(private.public_key()))
         context.say(f"verifying {seconds} s")
         trust = Trust(load_roots(authority.root_pem), (), now_ms)
@@ -87,7 +87,7 @@ def measure(context: Context) -> list[Figure]:
     ]
 
 
-class _Recorder:
+class Recorder:
     """Writes a recording as a badge does, without a camera to wait for."""
 
     def __init__(self, folder: pathlib.Path, key: FileKey, chain: list[bytes], now_ms: int) -> None:
