@@ -12,7 +12,7 @@ TRIES = 10
 KEEP_MS = 500
 """From order to order while it flashes: two may be lost."""
 HOLD_MS = 1500
-"""How long the far unit obeys an order to flash; its own firmware has the same number."""
+"""How long the far unit (``devices.crosswalk.far_unit``) obeys an order to flash."""
 POLL_MS = 30_000
 """From order to order while it is dark: so a lost link is known within 31 s."""
 

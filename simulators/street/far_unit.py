@@ -1,7 +1,7 @@
 """The unit on the far side: a radar and an infrared sensor over its pad, a button, its own lamps, and a radio that delays and loses.
 
-It judges with the crosswalk's own fusion, speaks the crosswalk's link, and flashes only for a while after each order, as its firmware is
-specified in ``devices.crosswalk.farside``. Like all that hangs on a line it is an instrument in the sense of ``simulators.lines.port``.
+It is the hardware around the unit's own logic, ``devices.crosswalk.far_unit``. Like all that hangs on a line it is an instrument in the
+sense of ``simulators.lines.port``.
 """
 
 import heapq
@@ -11,10 +11,9 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from devices.crosswalk.farside import HOLD_MS, OFF
+from devices.crosswalk import far_unit
+from devices.crosswalk.farside import OFF
 from devices.crosswalk.farside_link import BAUD, Decoder, Order, State, encode
-from devices.crosswalk.fusion import Fusion
-from devices.crosswalk.nonyield import Kerb
 from devices.sensors import ld2450
 from devices.sensors.readings import Targets
 from simulators.street.place import Outlook
@@ -25,8 +24,6 @@ from simulators.street.world import World
 DELAY_MS = (5.0, 20.0)
 """Of the radio, one way, beside the time that the bytes take on the line."""
 LOSES = 0.03
-REPEATS_MS = 1000
-"""From one state to the next while nothing changes."""
 PRESS_MS = 300
 
 
@@ -47,28 +44,24 @@ class FarUnit:
         self.pir = Pir(outlook, f"far pir {seed}")
         self.lit_ms = math.inf
         """Since when it flashes; infinity while it does not."""
-        self._area = _area_of(settings)
-        self._kerb = Kerb({**settings, "tracker_port": "there"})
+        self._logic = far_unit.FarUnit(settings)
         self._decoder = ld2450.Decoder()
-        self._fusion = Fusion(("tracker", "pir"))
         self._radio = Decoder()
         self._random = random.Random(f"far link {seed}")  # noqa: S311  reproducible, no secrets
         self._on_air: list[tuple[float, int, Order | State]] = []
         self._count = itertools.count()
-        self._until_ms = self._pressed_until_ms = -math.inf
-        self._state = State(False, False, False, False)
-        self._tells_ms = 0.0
+        self._pressed_until_ms = -math.inf
 
     @property
     def pedestrian(self) -> bool:
         """Whether it believes somebody to be there."""
-        return self._fusion.detected
+        return self._logic.pedestrian
 
     @property
     def due_ms(self) -> float:
         """When something is due."""
         on_air_ms = self._on_air[0][0] if self._on_air else math.inf
-        return min(self.pir.due_ms, self.tracker.due_ms, self._tells_ms, on_air_ms)
+        return min(self.pir.due_ms, self.tracker.due_ms, self._logic.due_at_ms(), on_air_ms)
 
     def press(self, now_ms: float) -> None:
         """Somebody presses its button."""
@@ -82,54 +75,31 @@ class FarUnit:
     def speak(self, now_ms: float) -> bytes:
         """Do what is due; the states that come off the air on the near side."""
         came = b""
+        at_ms = int(now_ms)
         while self._on_air and self._on_air[0][0] <= now_ms:
             message = heapq.heappop(self._on_air)[2]
             if isinstance(message, State):
                 came += encode(message)
             else:
-                self._obey(message.pattern, now_ms)
-        if now_ms >= self._until_ms:
-            self.lit_ms = math.inf
+                self._logic.order(message.pattern, at_ms)
         self._look(now_ms)
-        waiting = self._fusion.detected and self._kerb.occupied(int(now_ms))
-        state = State(self.lit_ms < math.inf, now_ms < self._pressed_until_ms, self._fusion.detected, waiting)
-        if state != self._state or now_ms >= self._tells_ms:
-            self._tell(state, now_ms)
+        state = self._logic.tick(at_ms)
+        lit = self._logic.pattern != OFF
+        self.lit_ms = min(self.lit_ms, now_ms) if lit else math.inf
+        if state is not None:
+            self._send(state, now_ms)
         return came
-
-    def _obey(self, pattern: str, now_ms: float) -> None:
-        self._until_ms = -math.inf if pattern == OFF else now_ms + HOLD_MS
-        self.lit_ms = math.inf if pattern == OFF else min(self.lit_ms, now_ms)
-        self._tells_ms = now_ms  # every order is answered
 
     def _look(self, now_ms: float) -> None:
         at_ms = int(now_ms)
+        self._logic.press(now_ms < self._pressed_until_ms)
         if self.pir.due_ms <= now_ms:
-            self._fusion.say("pir", self.pir.look(now_ms), at_ms)
+            self._logic.pir(self.pir.look(now_ms), at_ms)
         if self.tracker.due_ms <= now_ms:
             for reading in self._decoder.feed(self.tracker.speak(now_ms), at_ms):
                 if isinstance(reading, Targets):
-                    inside = [one.x_mm for one in reading.targets if self._watched(one.x_mm, one.y_mm)]
-                    self._kerb.look(inside, at_ms)
-                    self._fusion.say("tracker", bool(inside), at_ms)
-
-    def _watched(self, x_mm: int, y_mm: int) -> bool:
-        left, right, near, far = self._area
-        return left <= x_mm <= right and near <= y_mm <= far
-
-    def _tell(self, state: State, now_ms: float) -> None:
-        self._state, self._tells_ms = state, now_ms + REPEATS_MS
-        self._send(state, now_ms)
+                    self._logic.targets(reading.targets, at_ms)
 
     def _send(self, message: Order | State, now_ms: float) -> None:
         if self._random.random() >= LOSES:
             heapq.heappush(self._on_air, (now_ms + self._random.uniform(*DELAY_MS), next(self._count), message))
-
-
-def _area_of(settings: Mapping[str, Any]) -> tuple[int, int, int, int]:
-    return (
-        settings["watch_left_mm"],
-        settings["watch_right_mm"],
-        settings["watch_near_mm"],
-        settings["watch_far_mm"],
-    )
