@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 REREAD_MS = 30_000
 """How often inputs are read again, so that a lost edge heals. Edges are not lost in ordinary life, and each look wakes the processor."""
-SLICE = 20
+SLICE = 16
 """Effects carried out without a pause, some milliseconds of work."""
 
 

@@ -5,6 +5,7 @@ The loop does everything but waiting for the disk. No trouble of network, disk o
 
 import asyncio
 import contextlib
+import gc
 import os
 
 from agent import __version__, health
@@ -22,6 +23,7 @@ from agent.wire.errors import WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from agent.centers import Centers
@@ -81,6 +83,7 @@ class Agent(Device):
             binding = self._kind.make_binding(self._config.settings, self._edge)
         except (OSError, ValueError, RuntimeError, ImportError) as error:  # the logic has found the settings right
             raise HardwareError(f"the device's hardware cannot be opened: {error}") from None
+        self._keep: Callable[[str, bytes], None] | None = getattr(binding, "keep", None)
         self._begin_boot()
         link = self._config.link
         outbox = Outbox(
@@ -111,6 +114,7 @@ class Agent(Device):
         except HardwareError:
             await self._disk.stop()
             raise
+        gc.freeze()  # what a start has made stays as long as the process: the collector need not look at it again and again
         try:
             self._begin()
             self._service.ready(f"{self._device}: boot {self._sealer.boot}")
@@ -156,9 +160,8 @@ class Agent(Device):
             return  # the loop has ended
 
     def _sealed(self, tag: int, sealed: "Sealed") -> None:
-        keep = getattr(self._binding, "keep", None)
-        if keep is not None:
-            keep(sealed.type, sealed.envelope)
+        if self._keep is not None:
+            self._keep(sealed.type, sealed.envelope)
         super()._sealed(tag, sealed)
 
     def _unsettled_alarms(self) -> "list[tuple[int, int, int]]":

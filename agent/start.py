@@ -1,7 +1,6 @@
 """Putting an agent together from its configuration, and running it until it is told to stop."""
 
 import asyncio
-import gc
 import os
 import selectors
 import signal
@@ -51,7 +50,6 @@ def run(path: str, form: str) -> int:
         settings = config.read(path)
         agent, lock = assemble(settings, service, log)
         try:
-            gc.freeze()  # what a start leaves stays as long as the process: the collector need not look at it again and again
             # select() waits in microseconds where epoll waits in milliseconds, and a device has a handful of descriptors.
             with asyncio.Runner(loop_factory=_loop) as runner:
                 runner.get_loop().set_exception_handler(lambda _loop, context: _defect(log, context))

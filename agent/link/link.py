@@ -28,28 +28,26 @@ class Link(Carrier):
     _lost: "asyncio.Future[str] | None" = None
     _trial: "tuple[str, str, asyncio.Future[str]] | None" = None
     _timer: "asyncio.TimerHandle | None" = None
-    _flushing = False
+    _pumping = False
 
     async def run(self) -> None:
         """See ``Carrier``."""
         self._contexts: dict[int, ssl.SSLContext] = {}
         await super().run()
 
-    def express(self, sealed: "Sealed") -> int | None:
-        """See ``Carrier``. What is no alarm goes together with what is made in the same turn of the loop."""
-        mid = super().express(sealed)
-        if mid is not None and not self._flushing and sealed.rank != event.ALARM:
-            self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
-        return mid
-
     def adopt(self, mid: int, position: int, sealed: "Sealed") -> None:
         """See ``Carrier``."""
         self._feed.adopt(mid, position, sealed)
-        self._schedule()
+        self._pump_soon()
+
+    def queue(self, position: int, sealed: "Sealed") -> None:
+        """See ``Carrier``."""
+        self._feed.queue(position, sealed)
+        self._pump_soon()
 
     def pump(self) -> None:
         """See ``Carrier``."""
+        self._pumping = False
         super().pump()
         self._schedule()
 
@@ -92,22 +90,8 @@ class Link(Carrier):
         return f"{broker['host']}:{broker['port']}"
 
     async def _connect(self, broker: "dict[str, Any]") -> None:
-        if self._trial is not None:
-            certificate, key, told = self._trial
-            self._trial = None
-            self._contexts.clear()
-            problem = "no answer in time"
-            try:
-                await self._open(broker, context(broker["ca"], certificate, key))
-                problem = ""
-            except LinkError as error:  # then with what has served so far, at once
-                problem = str(error)
-                self._drop("a new certificate was tried")
-            finally:
-                if not told.done():
-                    told.set_result(problem)
-            if not problem:
-                return
+        if self._trial is not None and await self._tried(broker, *self._trial):
+            return
         index = self._path.index
         tls = self._contexts.get(index)
         if tls is None:
@@ -116,6 +100,31 @@ class Link(Carrier):
         await self._open(broker, tls)
         if self._has_trial():  # it came while this connection was being made
             self._make_way()
+
+    async def _tried(self, broker: "dict[str, Any]", certificate: str, key: str, told: "asyncio.Future[str]") -> bool:
+        """Connect with a new certificate; False if that failed: then with what has served so far, at once."""
+        self._trial = None
+        self._contexts.clear()
+        problem = "no answer in time"
+        try:
+            tls = context(broker["ca"], certificate, key)
+            try:
+                await self._open(broker, tls)
+            except LinkError as error:
+                self._drop("a new certificate was tried")
+                if not error.version or not self._path.wrong_version():
+                    raise
+                await self._open(broker, tls)  # in 3.1.1: in version 5 the broker may not have looked at it
+            problem = ""
+        except LinkError as error:
+            problem = str(error)
+            self._drop("a new certificate was tried")
+            if error.version:
+                self._path.wrong_version()
+        finally:
+            if not told.done():
+                told.set_result(problem)
+        return not problem
 
     def _has_trial(self) -> bool:
         return self._trial is not None
@@ -166,10 +175,11 @@ class Link(Carrier):
         assert self._lost is not None
         return await asyncio.shield(self._lost)  # whose end is not the connection's: there is a goodbye to say
 
-    def _flush(self) -> None:
-        self._flushing = False
-        if self._connection is not None:
-            self._connection.flush()
+    def _pump_soon(self) -> None:
+        """Pump once for all events that are made in one turn of the loop."""
+        if self.up and not self._pumping:
+            self._pumping = True
+            asyncio.get_running_loop().call_soon(self.pump)
 
     def _over(self, reason: str) -> None:
         if self._timer is not None:

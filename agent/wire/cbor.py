@@ -25,18 +25,19 @@ def head(major: int, n: int) -> bytes:
     Raises:
         MalformedError: ``n`` is negative or does not fit 64 bits.
     """
+    major <<= 5
     if n < 24:
         if n < 0:
             raise MalformedError("cbor: a head's argument is negative")
-        return bytes((major << 5 | n,))
+        return bytes((major | n,))
     if n < 0x100:
-        return bytes((major << 5 | 24, n))
+        return bytes((major | 24, n))
     if n < 0x10000:
-        return bytes((major << 5 | 25, n >> 8, n & 255))
+        return ((major | 25) << 16 | n).to_bytes(3, "big")
     if n < 0x100000000:
-        return bytes((major << 5 | 26,)) + n.to_bytes(4, "big")
+        return ((major | 26) << 32 | n).to_bytes(5, "big")
     if n < 0x10000000000000000:
-        return bytes((major << 5 | 27,)) + n.to_bytes(8, "big")
+        return ((major | 27) << 64 | n).to_bytes(9, "big")
     raise MalformedError("cbor: the integer does not fit 64 bits")
 
 
@@ -136,16 +137,12 @@ def encode_into(v: "object", out: bytearray, depth: int = MAX_DEPTH) -> None:
                 pairs.append((head(0, k) if k >= 0 else head(1, -1 - k), item))
             else:
                 raise MalformedError("cbor: a map's key is neither text nor integer")
-        pairs.sort(key=_first)
+        pairs.sort()  # by the keys alone, for no two are the same
         for k, item in pairs:
             out.extend(k)
             encode_into(item, out, depth - 1)
     else:
         raise MalformedError("cbor: the contract has no type %s" % t.__name__)
-
-
-def _first(pair: "tuple[bytes, object]") -> bytes:
-    return pair[0]
 
 
 def loads(b: bytes) -> "object":

@@ -4,7 +4,6 @@ It decides nothing. What the lamps do in the end rests on two that do not know e
 their supply, and without either they are dark.
 """
 
-import gc
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -49,9 +48,6 @@ class Binding(PinsAndLines):
 
     def start(self) -> None:
         """Begin to report, every input's present level first."""
-        # All that start-up has made stays: to look through it again and again would hold the flashes up.
-        gc.collect()
-        gc.freeze()
         super().start()
         self._player.start()
         self._tell_counts(self._counts.read())

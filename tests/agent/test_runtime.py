@@ -106,7 +106,7 @@ def test_a_disk_that_refuses_makes_the_boot_volatile_and_alarms_go_out_all_the_s
         async with start(disk=Refusing, keeps=False) as run:
             assert run.boot >= chain.VOLATILE
             run.kind.binding.on_input("button", 1, 0)
-            await asyncio.sleep(0.01)
+            await run.until(lambda: any((made.boot, made.type) == (run.boot, "alarm.raised") for made in run.events()))
             ours = [made for made in run.events() if made.boot == run.boot]
             assert [made.type for made in ours if made.type != "health.report"] == ["device.booted", "alarm.raised"]
             report = next(made for made in ours if made.type == "health.report")
@@ -132,11 +132,7 @@ def test_the_logic_hears_that_the_disk_is_in_trouble_and_that_it_is_well_again(p
             for full, heard in ((True, [1]), (False, [1, 0])):
                 Filling.full = full
                 run.kind.binding.on_input("note", 1, 0)
-                for _ in range(1000):
-                    if run.logic.disks == heard:
-                        break
-                    await asyncio.sleep(0.01)
-                assert run.logic.disks == heard
+                await run.until(lambda heard=heard: run.logic.disks == heard)  # type: ignore[misc]
 
     play(scenario())
 
@@ -157,8 +153,7 @@ def test_a_binding_that_only_wants_a_step_gets_one_and_the_logic_hears_nothing(p
             before = run.types()
             waiting.append("bytes")
             binding.on_input("line", None, 0)
-            await asyncio.sleep(0.05)
-            assert stepped == ["bytes"]
+            await run.until(lambda: stepped == ["bytes"])
             assert run.types() == before
 
     play(scenario())
@@ -169,10 +164,8 @@ def test_a_press_does_not_wait_for_the_end_of_a_long_list(play: Any, start: Star
         async with start() as run:
             run.kind.binding.on_input("many", 500, 0)
             run.kind.binding.on_input("button", 1, 0)
-            await asyncio.sleep(0.5)
-            await run.settle()
+            await run.until(lambda: run.types().count("test.passed") == 500)
             types = run.types()
-            assert types.count("test.passed") == 500
             assert types.index("alarm.raised") < types.index("test.passed") + 100
 
     play(scenario())
@@ -182,7 +175,7 @@ def test_nothing_is_left_out_where_the_end_of_a_long_list_calls_for_another(play
     async def scenario() -> None:
         async with start() as run:
             run.kind.binding.on_input("nested", 24, 0)
-            await asyncio.sleep(0.1)
+            await run.until(lambda: len(run.logic.numbers) >= 50)
             await run.settle()
             assert len(run.logic.numbers) == 50
 
@@ -272,9 +265,14 @@ def test_inputs_from_a_thread_after_the_end_are_harmless(play: Any, start: Start
 def test_hardware_that_keeps_signed_messages_gets_each_as_it_is_sent(play: Any, start: Start) -> None:
     async def scenario() -> None:
         kept: list[tuple[str, bytes]] = []
-        async with start() as run:
-            await run.input("note")  # hardware that keeps none is spared
-            run.kind.binding.keep = lambda type_, message: kept.append((type_, message))  # type: ignore[attr-defined]
+
+        class Keeping(Kind):
+            def make_binding(self, settings: Any, on_input: Any) -> Any:
+                binding: Any = super().make_binding(settings, on_input)
+                binding.keep = lambda type_, message: kept.append((type_, message))
+                return binding
+
+        async with start(Keeping()) as run:
             await run.input("note")
             await run.input("button")
             assert [type_ for type_, _ in kept] == ["test.passed", "alarm.raised"]

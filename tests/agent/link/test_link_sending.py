@@ -306,6 +306,7 @@ def test_what_is_too_large_for_the_broker_is_found_out_when_it_is_made(play: Any
                 assert broker.events() == [b"first"], "the rest goes on"
                 for alarm in (True, False):
                     assert not rig.emit(large, alarm=alarm)
+                await asyncio.sleep(0)
                 expected = [(1, 1, 5000), (1, 3, 5000), (1, 4, 5000)]
                 assert rig.quarantined == expected
                 assert rig.emit(b"alarm", alarm=True)
