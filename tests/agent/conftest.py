@@ -116,7 +116,7 @@ def start(tmp_path: Path, key: Key, time: Time, monkeypatch: pytest.MonkeyPatch)
                 await run.settle()
             if plugged:
                 broker.plugged.set()
-                await (run.settle() if keeps else asyncio.sleep(0.01))
+                await (run.settle() if keeps else run.until(lambda: run.link.up))
             yield run
         finally:
             task.cancel()

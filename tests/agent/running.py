@@ -18,6 +18,8 @@ from agent.wire.receipt import Receipt
 
 DEVICE = "pillar-017"
 NOW_MS = 1_800_000_000_000
+PATIENCE = 15_000
+"""Looks, each after 2 ms or more: half a minute at least."""
 TOML = """\
 [device]
 id = "pillar-017"
@@ -286,14 +288,23 @@ class Running:
 
     async def settle(self) -> None:
         """Until loop, network and disk are done with what was begun."""
-        for _ in range(400):
-            await asyncio.sleep(0.002)
+
+        def at_rest() -> bool:
+            connected = self.link.up == self.broker.plugged.is_set() and not self.agent._outbox.under_way
+            return connected and not self.journal.unkept_count and not self.agent._disk.is_syncing
+
+        await asyncio.sleep(0.002)
+        await self.until(at_rest, "link and journal come to rest")
+
+    async def until(self, reached: Callable[[], bool], what: str = "it comes about") -> None:
+        """Until this is so, however slow the machine; or the agent has ended with an error."""
+        for _ in range(PATIENCE):
             if self.task.done():
                 self.task.result()
-            connected = self.link.up == self.broker.plugged.is_set() and not self.agent._outbox.under_way
-            if connected and not self.journal.unkept_count and not self.agent._disk.is_syncing:
+            if reached():
                 return
-        raise AssertionError("link and journal do not come to rest")
+            await asyncio.sleep(0.002)
+        raise AssertionError(f"waited in vain until {what}")
 
     def receipt(self, n: int, settled: Any = (), alarms: Any = (), boots: int = 0, by: str = "center") -> None:
         made = Receipt(DEVICE, "center-1", n, NOW_MS, boots, list(settled), list(alarms))

@@ -93,6 +93,7 @@ def test_a_command_is_carried_out_only_once_its_number_is_durable(play: Any, sta
         async with start(disk=Slow) as run:
             released.acquire()  # from here on the disk hangs
             run.command(5, "echo")
+            await run.until(lambda: run.types()[-1] == "command.accepted")
             await asyncio.sleep(0.05)
             assert run.types()[-1] == "command.accepted"
             released.release()
@@ -128,8 +129,7 @@ def test_a_disk_in_trouble_holds_no_command_up(play: Any, start: Start) -> None:
         async with start(disk=Broken) as run:
             Broken.broken = True
             run.command(5, "echo")
-            await asyncio.sleep(0.05)
-            assert run.types()[-1] == "command.completed"
+            await run.until(lambda: run.types()[-1] == "command.completed")
 
     play(scenario())
 

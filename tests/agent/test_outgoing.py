@@ -1,6 +1,5 @@
 """From a fact to a kept and sent event, in the running agent: what leaves before it is written, and what is kept how."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -150,11 +149,10 @@ def test_an_alarm_does_not_wait_for_the_next_try_of_a_disk_in_trouble(
         async with start(disk=Broken) as run:
             Broken.broken = True
             run.kind.binding.on_input("note", 1, 0)
-            await asyncio.sleep(0.02)
+            await run.until(lambda: run.journal.unkept_count == 1)
             Broken.broken = False
             run.kind.binding.on_input("note", 2, 0)
-            await asyncio.sleep(0.02)
-            assert run.journal.unkept_count == 2, "they wait"
+            await run.until(lambda: run.journal.unkept_count == 2, "they wait")
             await run.input("button")
             assert run.journal.unkept_count == 0
 

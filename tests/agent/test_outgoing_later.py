@@ -1,6 +1,5 @@
 """What cannot be said at once, in the running agent: events that the key does not sign, gaps that the journal has to declare."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -47,7 +46,7 @@ def test_what_the_key_does_not_sign_waits_in_order_with_the_time_it_happened(
             assert run.logic.numbers == [], "nothing has a number yet"
             time.advance(5000)
             plug_in()
-            await asyncio.sleep(0.1)
+            await run.until(lambda: {"alarm.raised", "test.passed"} <= set(run.types()))
             await run.settle()
             last = run.events()[-2:]
             assert [made.type for made in last] == ["alarm.raised", "test.passed"]
@@ -69,7 +68,7 @@ def test_what_happens_after_the_key_signs_again_does_not_overtake_what_waits(
             await run.input("button")
             plug_in()
             await run.input("note")
-            await asyncio.sleep(0.2)
+            await run.until(lambda: {"alarm.raised", "test.passed"} <= set(run.types()))
             await run.settle()
             assert run.types()[-2:] == ["alarm.raised", "test.passed"]
 

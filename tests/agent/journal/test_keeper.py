@@ -175,8 +175,7 @@ async def main():
     keeper = Keeper(journal, asyncio.get_running_loop())
     journal.append(0, 1, 1, bytes(16), b"x")
     keeper.wake()
-    await asyncio.sleep(0.05)
-    assert keeper.is_syncing
+    while not keeper.is_syncing: await asyncio.sleep(0.001)
     {ending}
 asyncio.run(main())
 """
@@ -188,7 +187,7 @@ asyncio.run(main())
 
 def test_a_sync_that_ends_after_the_loop_was_closed_says_nothing(tmp_path: Path) -> None:
     script = """
-import asyncio, sys, time
+import asyncio, sys, threading, time
 from agent.journal.disk import DiskStore
 from agent.journal.keeper import Keeper
 from agent.journal.log import Journal
@@ -202,11 +201,10 @@ async def main():
     keeper = Keeper(journal, asyncio.get_running_loop())
     journal.append(0, 1, 1, bytes(16), b"x")
     keeper.wake()
-    await asyncio.sleep(0.05)
-    assert keeper.is_syncing
+    while not keeper.is_syncing: await asyncio.sleep(0.001)
 asyncio.run(main())
 ended.append(True)
-time.sleep(0.1)
+for one in threading.enumerate(): one is threading.main_thread() or one.join(10)
 """
     process = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=False, capture_output=True, text=True, timeout=20

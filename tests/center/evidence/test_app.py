@@ -107,8 +107,15 @@ def test_one_device_works_on_so_many_at_a_time(desk: Desk, badge: Device) -> Non
     desk.store.create(badge.name, upload_of(segment))
 
     async def many() -> list[int]:
-        slow = [asyncio.create_task(desk.patch(segment.name, in_turn())) for _ in range(apps.MOST_AT_ONCE)]
-        await asyncio.sleep(0.1)
+        begun = asyncio.Semaphore(0)
+
+        async def nothing() -> dict[str, Any]:
+            begun.release()
+            return await in_turn()()
+
+        slow = [asyncio.create_task(desk.patch(segment.name, nothing)) for _ in range(apps.MOST_AT_ONCE)]
+        for _ in slow:
+            await begun.acquire()
         more = await desk.ask("HEAD", f"/evidence/{segment.name}", {}, in_turn())
         ended = await asyncio.gather(*slow)
         after = await desk.ask("HEAD", f"/evidence/{segment.name}", {}, in_turn())
