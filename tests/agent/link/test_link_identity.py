@@ -8,7 +8,7 @@ import pytest
 
 from agent.link import link
 from agent.link.dial import context as _context
-from tests.agent.link.rig import Broker, Rig, running
+from tests.agent.link.rig import Broker, Rig, packet, running
 
 
 class Seeing(Broker):
@@ -80,6 +80,38 @@ def test_one_is_tried_where_the_old_one_never_connects(play: Any, serve: Any, au
                 await rig.until(lambda: "no connection" in rig.log.said)
                 assert await rig.link.try_identity(*new) == ""
                 assert rig.link.up
+
+    play(scenario())
+
+
+def test_one_is_tried_in_the_version_that_the_broker_speaks(play: Any, serve: Any, authority: Any) -> None:
+    class Old(Seeing):
+        """Speaks MQTT 3.1.1 only, and says so."""
+
+        async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            certificate = writer.get_extra_info("peercert")
+            _, connect = await packet(reader)
+            self.versions.append(connect[6])
+            if connect[6] != 4:
+                writer.write(b"\x20\x02\x00\x01")
+                return
+            self.shown.append(dict(part[0] for part in certificate["subject"])["commonName"])
+            writer.write(b"\x20\x02\x00\x00")
+            _, subscribe = await packet(reader)
+            writer.write(b"\x90\x04" + subscribe[:2] + b"\x01\x01")
+            await packet(reader)
+            await asyncio.sleep(3600)
+
+    async def scenario() -> None:
+        broker = Old()
+        new = authority.leaf("new-six", "device", host="", server=False)
+        async with serve(broker) as port:
+            rig = Rig([port], authority)
+            told = rig.link.try_identity(*new)  # before anybody knows which version that is
+            async with running(rig):
+                assert await told == ""
+                assert rig.link.up
+                assert (broker.versions, broker.shown) == ([5, 4], ["new-six"])
 
     play(scenario())
 
