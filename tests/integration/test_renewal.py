@@ -66,7 +66,7 @@ def running_ground(request: pytest.FixtureRequest, short_path: Path) -> Iterator
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Authority, "create", long_ago)
-        made = Ground(short_path / "ground", request.param)
+        made = Ground(short_path / request.param, request.param)
     yield made
     made.close()
 
