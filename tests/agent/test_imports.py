@@ -91,6 +91,8 @@ def modules(floor: str) -> list[Path]:
         ("agent", {"devices", "provisioning", "simulators", "center", "benchmarks", "tests", "paho"}),
         ("agent/wire", {"devices", "provisioning", "simulators", "center", "paho", "cryptography", "asyncio"}),
         ("devices", {"provisioning", "simulators", "center", "benchmarks", "tests", "paho"}),
+        ("provisioning", {"simulators", "center", "benchmarks", "tests"}),
+        ("simulators", {"center", "benchmarks", "tests"}),
     ],
 )
 def test_imports_point_down_only(floor: str, above: set[str]) -> None:
