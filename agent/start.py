@@ -12,7 +12,7 @@ from agent.clock import Clock
 from agent.errors import AgentError, BusyError, IdentityError
 from agent.journal.disk import DiskStore
 from agent.journal.errors import JournalInUse
-from agent.journal.log import Journal
+from agent.journal.recent import RecentJournal
 from agent.keys import credentials, pair
 from agent.keys.errors import KeysError
 from agent.keys.file import FileKey
@@ -121,7 +121,7 @@ def assemble(settings: "Config", service: Service, log: Log) -> "tuple[Agent, Di
     except JournalInUse as error:
         raise BusyError(str(error)) from None
     most = settings.journal["max_mb"] * 1_000_000
-    journal = Journal(store, max_bytes=most, segment_bytes=min(SEGMENT_BYTES, most // 4))
+    journal = RecentJournal(store, max_bytes=most, segment_bytes=min(SEGMENT_BYTES, most // 4))
     report = journal.open()
     if journal.trouble is not None:
         log.error("the disk is in trouble; events are sent, but kept in memory only", reason=journal.trouble[1])
