@@ -39,6 +39,7 @@ SETTINGS: dict[str, tuple[type[Any], Any, int | None, int | None, str]] = {
     "fps": (int, 30, 5, 60, "frames a second"),
     "bitrate_kbps": (int, 4000, 100, 25000, "of the pictures, in kbit/s"),
     "sound": (bool, True, None, None, "record the microphone"),
+    "microphone": (str, "default", 1, 64, "the microphone, by its name in ALSA"),
     "spool": (str, "/var/lib/dabyl/recordings", 2, 200, "folder for recordings that the center does not hold yet"),
     "storage_mb": (int, 16000, 10, 2000000, "room for recordings in MB"),
     "custodian": (str, "/etc/dabyl/custodian.pem", 2, 200, "public key of whoever may open the recordings, PEM"),

@@ -76,7 +76,7 @@ class CameraKeeper:
     """Keeps the camera running, in a thread of its own.
 
     Args:
-        settings: width, height, fps, bitrate_kbps and sound.
+        settings: width, height, fps, bitrate_kbps, sound and microphone.
         take: takes pictures and sounds, from the encoder's threads.
         on_sound: takes rate and channels of the sound before the first of it.
         report: takes a ``Camera`` when it fails, and when it is well again.
@@ -128,6 +128,10 @@ class CameraKeeper:
             camera.configure(camera.create_video_configuration(main=main, controls={"FrameRate": whole["fps"]}))
             encoder = H264Encoder(bitrate=whole["bitrate_kbps"] * 1000, repeat=True, iperiod=whole["fps"])
             encoder.audio = whole["sound"]
+            encoder.audio_input = {
+                "file": whole["microphone"],
+                "format": "alsa",
+            }  # PulseAudio is a person's, not a service's
             camera.start_encoder(encoder, tap)
             camera.start()
             begun = tap.heard

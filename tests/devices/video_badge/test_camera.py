@@ -13,7 +13,7 @@ from devices.video_badge.media import Item, Picture, Sound
 from devices.video_badge.reports import Camera
 from simulators.camera.control import FOLDER, SITE, Control, Faults
 
-SETTINGS = {"width": 160, "height": 120, "fps": 30, "bitrate_kbps": 200, "sound": True}
+SETTINGS = {"width": 160, "height": 120, "fps": 30, "bitrate_kbps": 200, "sound": True, "microphone": "default"}
 
 
 class Keeper:

@@ -41,6 +41,7 @@ camera = Picamera2()
 camera.configure(camera.create_video_configuration(main={"size": (320, 240), "format": "YUV420"}, controls={"FrameRate": 30}))
 encoder = H264Encoder(bitrate=400_000, repeat=True, iperiod=30)
 encoder.audio = True
+encoder.audio_input = {"file": "default", "format": "alsa"}
 take = Take()
 camera.start_encoder(encoder, take)
 camera.start()

@@ -1,4 +1,5 @@
-"""``picamera2`` as far as a recorder uses it: the same names, arguments, threads and times as the real one, over a simulated sensor.
+"""``picamera2`` as far as a recorder uses it: the same names, arguments, threads and times as the real one, over a simulated sensor. There
+is no sound through PulseAudio, which no service has.
 
 Found instead of the real one by a process whose PYTHONPATH begins with the folder that this package is in.
 """
@@ -98,7 +99,7 @@ class Picamera2:
                 encoder.iperiod or fps,
                 self._strings,
                 encoder.take_video,
-                encoder.take_audio if encoder.audio else None,
+                encoder.take_audio if encoder.audio and encoder.audio_input["format"] == "alsa" else None,
             )
         if self._sensor.sound is not None:
             encoder.add_sound(self._sensor.sound)
