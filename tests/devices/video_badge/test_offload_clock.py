@@ -10,7 +10,7 @@ from agent.clock import BUILT_MS
 from devices.video_badge.offload import OffloadError
 from tests.center.evidence.site import Site, random_segment
 from tests.center.scripted import Pki
-from tests.devices.video_badge.test_offload import Lying, Spool, answer
+from tests.devices.video_badge.offloading import Lying, Spool, answer
 
 DAY_MS = 86_400_000
 _NUMBERS = itertools.count(2)
