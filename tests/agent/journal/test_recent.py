@@ -67,3 +67,6 @@ def test_no_more_is_in_memory_than_may_be(monkeypatch: pytest.MonkeyPatch) -> No
     for seq in range(1, 50):
         journal.append(log.STATE, 1, seq, bytes(16), bytes(100))
     assert len(journal._recent) == 15
+    journal.settle(1, 1, 49)
+    journal.append(log.STATE, 1, 50, bytes(16), bytes(100))
+    assert len(journal._recent) == 1
