@@ -9,6 +9,7 @@ import errno
 import io
 import re
 import struct
+import termios
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -22,7 +23,8 @@ from provisioning.errors import CableError
 CHUNK = 3072
 """Bytes of a file sent at once: as base64, in the source of one statement, they take a board little memory."""
 SILENCE_S = 10.0
-TRIES = 3
+FIRST_TRY_S = 1.5
+LOOK_S = 0.05
 WRITE_S = 5.0
 LINE_MAX = 4096
 _NO_SPACE = re.compile(r"OSError: (?:\[Errno )?(?:28|ENOSPC)\b")
@@ -45,7 +47,7 @@ class Prompt:
         self._silence_s = silence_s
         try:
             self._line = SerialTransport(port, timeout=silence_s)
-        except (TransportError, OSError) as error:
+        except (TransportError, OSError, termios.error) as error:
             raise CableError("port-shut", port=port, reason=str(error)[:200]) from None
         self._line.serial.write_timeout = WRITE_S
 
@@ -63,16 +65,23 @@ class Prompt:
         self.close()
 
     def open(self) -> None:
-        """Interrupt the board's program, and start it anew without it. A board that is just starting does not hear the first time."""
-        for last in [False] * (TRIES - 1) + [True]:
+        """Interrupt the board's program, and start it anew without it.
+
+        A board that is just starting does not hear the first time, and a slow one must not be interrupted again and again: each try lasts
+        twice as long as the one before.
+        """
+        left_s, try_s = self._silence_s, FIRST_TRY_S
+        self._line.serial.timeout = LOOK_S  # or mpremote's first read lasts as long as all tries
+        while left_s > 0:
             with self._cable(), contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it did not understand
                 try:
-                    self._line.enter_raw_repl(timeout_overall=self._silence_s / TRIES)
+                    self._line.enter_raw_repl(timeout_overall=try_s)
                 except TransportError:
-                    if last:
-                        raise CableError("no-prompt", port=self.port) from None
+                    left_s, try_s = left_s - try_s, min(2 * try_s, max(left_s - try_s, 0.1))
                 else:
+                    self._line.serial.timeout = self._silence_s
                     return
+        raise CableError("no-prompt", port=self.port)
 
     def close(self) -> None:
         """Let go of the port."""
@@ -145,5 +154,5 @@ class Prompt:
         except OSError as error:  # pyserial's own errors, too
             silent = error.errno == errno.ETIMEDOUT or "timeout" in str(error).lower()
             raise CableError("no-answer" if silent else "cable-pulled", port=self.port) from None
-        except TypeError:  # pyserial, of a port that was closed under it
+        except (TypeError, termios.error):  # pyserial, of a port that was closed under it, or is gone
             raise CableError("cable-pulled", port=self.port) from None

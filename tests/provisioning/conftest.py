@@ -21,6 +21,8 @@ from simulators.workshop.workshop import Workshop
 
 Result = TypeVar("Result")
 KIND = "sos-button"
+SILENCE_S = 60.0
+"""A board on a busy machine takes its time to start; a cable that is pulled is seen at once, however long this is."""
 NAMES = tuple(f"sos-{number}" for number in range(1, 16))
 
 
@@ -107,7 +109,7 @@ class Works:
     ) -> Press:
         """Plug in the board, which was made for the device ``board``, and enrol it as ``name``; ``hand`` presses, or does else."""
         bench = dataclasses.replace(self.bench, **changed)
-        with Prompt(self.plug(board or name), silence_s=5) as prompt:
+        with Prompt(self.plug(board or name), silence_s=SILENCE_S) as prompt:
             return enrol(bench, self.bundle, name, prompt, steps or Steps(), hand or self.press, replace=replace)
 
     def good(self, name: str) -> list[int]:

@@ -6,14 +6,14 @@ from provisioning import doctor
 from provisioning.cable.prompt import Prompt
 from provisioning.doctor import CHECKS, Finding
 from provisioning.messages import LANGUAGES
-from tests.provisioning.conftest import Works
+from tests.provisioning.conftest import SILENCE_S, Works
 
 pytestmark = pytest.mark.micropython
 NAME = "sos-11"
 
 
 def examined(works: Works, name: str | None = NAME, seconds: float = 60, before: str = "") -> list[Finding]:
-    with Prompt(works.plug(NAME), silence_s=5) as prompt:
+    with Prompt(works.plug(NAME), silence_s=SILENCE_S) as prompt:
         if before:
             prompt.run(before)
         return doctor.by_cable(works.bench, name, prompt, seconds)[1]
@@ -37,7 +37,7 @@ def test_the_first_thing_that_does_not_work_is_named(works: Works) -> None:
     works.enrol(NAME)
     assert all(one.state == "fine" for one in examined(works, None))
     assert trouble(examined(works, "sos-12")) == ("identity", "board-is-other")
-    with Prompt(works.plug(NAME), silence_s=5) as prompt:
+    with Prompt(works.plug(NAME), silence_s=SILENCE_S) as prompt:
         works.loop.loop.call_soon_threadsafe(works.workshop.board.radio.down)
         assert trouble(doctor.by_cable(works.bench, NAME, prompt, 4)[1])[0] == "wifi"
     works.bench.authority.revoke(works.good(NAME)[0], works.bench.now_ms())

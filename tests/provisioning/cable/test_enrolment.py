@@ -20,13 +20,13 @@ from provisioning.cable.prompt import Prompt
 from provisioning.errors import CableError, ContactError, InputError, ProvisionError, SetupError
 from provisioning.inventory.errors import InventoryFileError, UnknownDeviceError
 from provisioning.inventory.record import ENROLLED, PLANNED, VERIFIED, Device
-from tests.provisioning.conftest import KIND, Steps, Works
+from tests.provisioning.conftest import KIND, SILENCE_S, Steps, Works
 
 pytestmark = pytest.mark.micropython
 
 
 def on_board(works: Works, name: str, code: str) -> str:
-    with Prompt(works.plug(name), silence_s=5) as prompt:
+    with Prompt(works.plug(name), silence_s=SILENCE_S) as prompt:
         return prompt.run(code)
 
 
@@ -74,7 +74,7 @@ def test_the_cable_pulled_at_every_step_leaves_nothing_half_and_the_next_run_fin
         assert device.state == (ENROLLED if read_back else PLANNED), step
         assert len(works.good("sos-2")) <= 1, step
         if step == "half":
-            with Prompt(works.plug("sos-2"), silence_s=5) as prompt:
+            with Prompt(works.plug("sos-2"), silence_s=SILENCE_S) as prompt:
                 there = Board(prompt).digests()
             whole = {path for path in there if path in works.bundle.files}
             assert all(there[path] == digest(works.bundle.files[path]) for path in whole)
@@ -167,7 +167,7 @@ def test_a_flash_that_is_full_is_told_and_a_file_that_reads_back_wrong_is_found(
     with pytest.raises(CableError) as caught:
         on_board(works, "sos-8", full)
     assert caught.value.key == "board-full"
-    with Prompt(works.plug("sos-8"), silence_s=5) as prompt:
+    with Prompt(works.plug("sos-8"), silence_s=SILENCE_S) as prompt:
         prompt.run("import os\nos.remove('/big')\nos.remove('/more')\nwith open('/x','w') as f:\n f.write('a')")
         assert Board(prompt).differing({"/x": b"b", "/y": b""}) == ["/x", "/y"]
         assert Board(prompt).differing({"/x": b"a"}) == []
