@@ -86,7 +86,8 @@ def read_clip(file: BinaryIO) -> Clip:
         with av.open(file, mode="r", metadata_errors="replace", options=_UNDECODED) as container:
             return _Reader(container).clip()
     except (av.error.FFmpegError, ValueError, OverflowError, StreamError, boxes.BoxError) as error:
-        raise NoClipError(f"no video that can be read: {str(error)[:200]}") from None
+        why = getattr(error, "strerror", None) or error  # FFmpeg's numbers mean nothing to anybody
+        raise NoClipError(f"no video that can be read: {str(why)[:200]}") from None
 
 
 class _Reader:

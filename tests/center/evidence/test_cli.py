@@ -89,7 +89,7 @@ def test_command_shows(run: Run, folder: Path, tmp_path: Path, twin: Exported) -
     ("argv", "said"),
     [
         (["verify", "{}/nowhere"], "is not there"),
-        (["verify", "{}/root.pem"], "no video that can be read"),
+        (["verify", "{}/root.pem"], "no video that can be read: Invalid data found when processing input"),
         (["verify", "{}/empty"], "holds no recording"),
         (["verify", "{}", "--custodian-key", "{}/root.pem"], "custodian's key"),
         (["verify", "{}", "--custodian-key", "{}/nowhere"], "custodian's key"),
