@@ -56,7 +56,7 @@ A device is enrolled   nothing to do: a certificate of the authority is enough
 Somebody is revoked, a center or consumer is added
           run the command again with --force, then: emqx ctl conf reload, and for each revoked name: emqx ctl clients kick NAME
 EMQX takes revocation lists only over HTTP. A device whose certificate was revoked and which is to go on needs a new name.
-This configuration is not tested by the project: try it before you rely on it.
+The project has parsed these files, and never run EMQX with them: try it before you rely on it.
 """,
 }
 _TITLES = {"mosquitto": "Mosquitto", "nats": "NATS", "rabbitmq": "RabbitMQ", "emqx": "EMQX"}

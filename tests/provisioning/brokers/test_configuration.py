@@ -2,8 +2,10 @@
 
 import pathlib
 import re
+import subprocess
 
 import pytest
+from pyhocon import ConfigFactory
 
 from provisioning.brokers import emqx, mosquitto, nats, rabbitmq
 from provisioning.brokers.errors import BrokerModelError
@@ -192,3 +194,30 @@ def test_emqxs_access_list_in_full() -> None:
 )
 def test_emqxs_promises_stand_in_its_configuration(line: str) -> None:
     assert line in emqx.configuration(model()).splitlines()
+
+
+def test_emqxs_configuration_is_hocon_that_says_what_it_should() -> None:
+    read = ConfigFactory.parse_string(emqx.configuration(model()))
+    tls = read["listeners.ssl.default.ssl_options"]
+    assert (tls["verify"], tls["fail_if_no_peer_cert"], tls["cacertfile"]) == ("verify_peer", True, "/keys/root.pem")
+    assert {name: read[f"listeners.{name}.default.enable"] for name in ("tcp", "ws", "wss")} == dict.fromkeys(
+        ("tcp", "ws", "wss"), False
+    )
+    assert [source["path"] for source in read["authorization.sources"]] == ["/var/broker/acl.conf"]
+    assert read["durable_sessions.enable"] is True
+
+
+@pytest.mark.rabbitmq  # which brings Erlang
+def test_emqxs_access_list_is_erlang_terms_as_emqx_reads_them(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "acl.conf"
+    file.write_text(emqx.access_list(model().identities.without("device-a")), encoding="utf-8")
+    code = 'case file:consult(os:getenv("ACL")) of {ok, T} -> io:format("~b ~p", [length(T), lists:last(T)]); E -> io:format("~p", [E]) end'
+    done = subprocess.run(
+        ["/usr/bin/erl", "-noshell", "-eval", f"{code}, halt()."],
+        env={"ACL": str(file), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == "9 {deny,all}"
