@@ -95,6 +95,15 @@ def test_who_is_at_its_kerb_waits_and_who_is_behind_is_only_there(far: Driven) -
     assert far.told[-1][1] == State(False, False, False, False)
 
 
+def test_it_says_that_somebody_is_there_in_the_very_moment(far: Driven) -> None:
+    far.pass_ms(500)
+    far.unit.pir(True, far.now)
+    far.tick()
+    far.pass_ms(1500)
+    first = next(at for at, state in far.told if state.pedestrian)
+    assert first == 500 + 1091, "1200 points at 1100 a second"
+
+
 def test_a_radar_that_falls_silent_upholds_nobody(far: Driven) -> None:
     far.see(AT_KERB, for_ms=1500)
     assert far.unit.pedestrian

@@ -71,4 +71,6 @@ def test_a_report_is_right_near_a_violation_and_false_where_nobody_was() -> None
         assert (seen.true, seen.found, seen.reported, seen.false) == (2, found, 1, false), report
     twice = observed(truth, [(9000, 9900), (9100, 9950)])
     assert (twice.found, twice.reported) == (1, 2), "one violation makes one report right"
+    close = observed(Truth([], [], [], [10_000, 10_400]), [(9000, 9900)])
+    assert (close.true, close.found) == (2, 1), "one report tells of one violation"
     assert twice + seen == Observed(4, 1, 3, 1)
