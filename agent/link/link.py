@@ -28,28 +28,26 @@ class Link(Carrier):
     _lost: "asyncio.Future[str] | None" = None
     _trial: "tuple[str, str, asyncio.Future[str]] | None" = None
     _timer: "asyncio.TimerHandle | None" = None
-    _flushing = False
+    _pumping = False
 
     async def run(self) -> None:
         """See ``Carrier``."""
         self._contexts: dict[int, ssl.SSLContext] = {}
         await super().run()
 
-    def express(self, sealed: "Sealed") -> int | None:
-        """See ``Carrier``. What is no alarm goes together with what is made in the same turn of the loop."""
-        mid = super().express(sealed)
-        if mid is not None and not self._flushing and sealed.rank != event.ALARM:
-            self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
-        return mid
-
     def adopt(self, mid: int, position: int, sealed: "Sealed") -> None:
         """See ``Carrier``."""
         self._feed.adopt(mid, position, sealed)
-        self._schedule()
+        self._pump_soon()
+
+    def queue(self, position: int, sealed: "Sealed") -> None:
+        """See ``Carrier``."""
+        self._feed.queue(position, sealed)
+        self._pump_soon()
 
     def pump(self) -> None:
         """See ``Carrier``."""
+        self._pumping = False
         super().pump()
         self._schedule()
 
@@ -177,10 +175,11 @@ class Link(Carrier):
         assert self._lost is not None
         return await asyncio.shield(self._lost)  # whose end is not the connection's: there is a goodbye to say
 
-    def _flush(self) -> None:
-        self._flushing = False
-        if self._connection is not None:
-            self._connection.flush()
+    def _pump_soon(self) -> None:
+        """Pump once for all events that are made in one turn of the loop."""
+        if self.up and not self._pumping:
+            self._pumping = True
+            asyncio.get_running_loop().call_soon(self.pump)
 
     def _over(self, reason: str) -> None:
         if self._timer is not None:
