@@ -14,6 +14,7 @@ from benchmarks import (
     burst,
     certificates,
     crosswalk_calls,
+    crosswalk_faults,
     crosswalk_flash,
     crosswalk_kill,
     crosswalk_latency,
@@ -132,6 +133,10 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
         "false and missed calls of the crosswalk on recorded streets, the winter apart",
     ),
     "crosswalk-latency": (crosswalk_latency.measure, "detection to light, on this side and the far one"),
+    "crosswalk-faults": (
+        crosswalk_faults.measure,
+        "everything that can be wrong with the crosswalk's sensors and lamps: told, and healed",
+    ),
     "crosswalk-nonyield": (
         crosswalk_nonyield.measure,
         "vehicles that do not give way at the crosswalk: the share that is told, and of those told the false ones",

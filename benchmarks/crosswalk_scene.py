@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.processes import Child
-from benchmarks.scene import Context, scene
+from benchmarks.scene import Context, Scene, scene
 from simulators.errors import HardwareTimeoutError
 from simulators.gpio.hardware import Output
 from simulators.gpio.physics import CLEAN
@@ -35,6 +35,7 @@ FIFO = 10
 class Crossing:
     """One crossing with its controller. ``lights`` are the instants (ns of CLOCK_MONOTONIC) at which a lamp began to give light."""
 
+    scene: Scene
     device: Device
     street: Street
     lights: list[int]
@@ -104,7 +105,7 @@ def crossings(context: Context, count: int, **settings: object) -> Iterator[list
                 lights: list[int] = []
                 street = running.enter_context(Street(folder / name, plan, flashed=functools.partial(_add, lights)))
                 device = stage.site.add_device(name, kind="crosswalk", settings={**street.settings, **settings})
-                made.append(Crossing(device, street, lights))
+                made.append(Crossing(stage, device, street, lights))
             yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
