@@ -86,6 +86,15 @@ def test_the_lamp_plays_every_pattern_that_the_logic_may_show(factory: MockFacto
     assert factory.pin(18).state == 0
 
 
+def test_the_lamps_pattern_asks_for_the_loop_although_the_ports_are_quiet(
+    factory: MockFactory, tmp_path: pathlib.Path
+) -> None:
+    binding = bound(tmp_path, Seen())
+    binding.output("lamp", "received", 0)
+    assert binding.next_step_ms(0) == PATTERNS["lamp"]["received"][0][0]
+    binding.close()
+
+
 def test_a_pin_that_cannot_be_had_leaves_the_others_free(
     factory: MockFactory, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
