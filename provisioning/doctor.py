@@ -5,7 +5,8 @@ What comes after the first trouble is not known, and said to be so; nothing is c
 
 import dataclasses
 import json
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Mapping
 
 from cryptography import x509
 
@@ -22,6 +23,7 @@ from provisioning.messages import text
 CHECKS = ("power", "board", "firmware", "identity", "wifi", "name", "broker", "clock", "certificate", "acl", "center")
 """In the order in which they have to work."""
 AFTER_WIFI = {f"device-{check}": check for check in ("name", "broker", "clock", "certificate", "acl")}
+KNOCK_S = 3.0
 FAULTS = {"configuration": "board", "hardware": "board", "flash": "firmware", "keys": "identity"}
 
 
@@ -183,12 +185,24 @@ def _contact(bench: Bench, device: str, console: Console, lines: Iterator[str], 
     if bench.listener.wait(lambda event: _is_of(event, device), seconds, since=since, look=look) is not None:
         return
     if console.trouble:
-        raise ContactError(console.trouble, device=device, **console.facts)
+        raise ContactError(refined(console.trouble, console.facts), device=device, **console.facts)
     if console.reached == CONNECTED:
         raise ContactError("no-contact", device=device)
     network = str(bench.installation.wifi[0].get("ssid", ""))
     key = "device-broker" if console.reached == JOINED else "device-wifi"
     raise ContactError(key, device=device, network=network, broker="", reason=f"> {seconds:g} s")
+
+
+def refined(trouble: str, facts: Mapping[str, str]) -> str:
+    """The same trouble, or that the broker is not there: a board sees both as hanging up, so the laptop knocks."""
+    if trouble != "device-certificate" or "hung up" not in facts["reason"]:
+        return trouble
+    host, _, port = facts["broker"].rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), KNOCK_S):
+            return trouble
+    except (OSError, ValueError):
+        return "device-broker"
 
 
 def _is_of(event: Event, device: str) -> bool:

@@ -1,5 +1,7 @@
 """The doctor names the first thing that does not work, and says of what comes after that it is not known."""
 
+import socket
+
 import pytest
 
 from provisioning import doctor
@@ -46,3 +48,14 @@ def test_the_first_thing_that_does_not_work_is_named(works: Works) -> None:
     assert trouble(examined(works, before=damaged)) == ("firmware", "doctor-firmware")
     told = {one.check: one.state for one in doctor.by_network(works.bench, NAME, 0.1)}
     assert (told["identity"], told["center"], told["wifi"]) == ("trouble", "trouble", "cable")
+
+
+def test_a_broker_that_is_not_there_is_not_taken_for_one_with_a_wrong_certificate() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        place = f"127.0.0.1:{listening.getsockname()[1]}"
+        hung_up = {"reason": "no connection: the broker hung up", "broker": place}
+        assert doctor.refined("device-certificate", hung_up) == "device-certificate"
+    assert doctor.refined("device-certificate", hung_up) == "device-broker"
+    assert doctor.refined("device-certificate", {**hung_up, "reason": "bad certificate"}) == "device-certificate"
+    assert doctor.refined("device-certificate", {**hung_up, "broker": "nowhere"}) == "device-broker"
+    assert doctor.refined("device-clock", hung_up) == "device-clock"
