@@ -69,7 +69,7 @@ def verify_recording(recording: Recording, trust: Trust, private: EllipticCurveP
         verdict.note(note)
     if untaken:
         verdict.note(
-            f"{untaken} pictures were never taken: by the badge's signed times its camera did not deliver them"
+            f"{untaken} pictures were never taken: by what the badge has signed its camera did not deliver them"
         )
     _note_receipts(verdict, recording)
     if not recording.ended:

@@ -353,6 +353,17 @@ def test_pictures_that_the_camera_did_not_deliver(
         assert any(note.startswith(f"{len(untaken)} pictures were never taken") for note in verdict.notes)
 
 
+def test_a_camera_that_was_evenly_too_slow(tmp_path: Path, badge: Device, trust: Trust, items: list[Item]) -> None:
+    """A hot one delivers each second picture: no hole stands out, but the badge has signed what should have come."""
+    pictures = [item for item in items if isinstance(item, Picture)]
+    gone = {id(picture) for number, picture in enumerate(pictures) if number % 2}
+    made = Exported(tmp_path / "hot", badge, [item for item in items if id(item) not in gone])
+    for verdict in (made.verdict(trust), made.sealed_verdict(trust)):
+        assert letters(verdict) == "pppppp"
+        told = len(gone) - 1  # the very last one was due when the recording had ended
+        assert any(note.startswith(f"{told} pictures were never taken") for note in verdict.notes), verdict.notes
+
+
 def test_junk_beside(twin: Exported, trust: Trust) -> None:
     (twin.inner / "000004.cose").write_bytes(os.urandom(500))
     (twin.inner / "000009.seg").write_bytes(b"junk")
