@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from devices.binding import PinsAndLines
-from devices.common.kept_file import KeptFile
 from devices.crosswalk.beacon import Player
 from devices.crosswalk.counts import KEPT_MAX
 from devices.crosswalk.lines import Lines
 from devices.crosswalk.patterns import OFF, OUTPUTS, beacon_patterns
 from devices.crosswalk.settings import completed
+from devices.kept_file import KeptFile
 from devices.pins import Pins, monotonic_ms
 
 BUTTON_LAMP_HZ = 200

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from devices.common.kept_file import KeptFile
+from devices.kept_file import KeptFile
 
 PATIENCE_S = 20
 
