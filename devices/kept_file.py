@@ -3,7 +3,7 @@
 What is written is the newest text only: where the disk is slower than the texts come, older ones are left out.
 """
 
-import os
+import pathlib
 import threading
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ class KeptFile:
     """
 
     def __init__(self, path: str, limit: int, trouble: Callable[[bool], None]) -> None:
-        self._path = path
+        self._path = pathlib.Path(path)
         self._limit = limit
         self._trouble = trouble
         self._changed = threading.Condition()
@@ -31,7 +31,7 @@ class KeptFile:
     def read(self) -> str:
         """What was kept last; nothing where there is none, or where it cannot be read."""
         try:
-            with open(self._path, "rb") as file:
+            with self._path.open("rb") as file:
                 found = file.read(self._limit + 1)
             return found.decode() if len(found) <= self._limit else ""
         except (OSError, UnicodeDecodeError):
@@ -59,8 +59,8 @@ class KeptFile:
         failing = False
         while (text := self._next()) is not None:
             try:
-                os.makedirs(os.path.dirname(self._path), exist_ok=True)
-                replace_file(self._path, text.encode())
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(str(self._path), text.encode())
             except OSError:
                 failed = True
             else:
