@@ -192,7 +192,7 @@ def test_the_strength_of_the_signal_is_noted_by_the_last_report_even_one_after_t
     def report(name: str, rssi: int) -> Event:
         return {"type": "dabyl.health.report", "source": f"urn:dabyl:device:{name}", "data": {"rssi": rssi}}
 
-    work = bench(inventory, press("sos-1"), press("panic-1"))
+    work = bench(inventory, press("sos-1"), press("panic-1"), None)
     events = cast("Events", work.listener)
     events.reports = [report("sos-1", -80), report("sos-1", -61), report("sos-9", -50)]
 
@@ -203,8 +203,13 @@ def test_the_strength_of_the_signal_is_noted_by_the_last_report_even_one_after_t
                 events.reports.append(report("sos-1", -62))
             return super().seen(entry)
 
-    entries = walk.walk(work, [PANIC, SOS], tmp_path / "out", Late([]), 1)
-    assert [(entry.press or {})["signal_dbm"] for entry in entries] == [-70, -62]
+        def waiting(self) -> str | None:
+            events.reports.append(report("panic-1", -71))
+            return super().waiting()
+
+    third = Device("sos-3", "sos-button", "cc")
+    entries = walk.walk(work, [PANIC, SOS, third], tmp_path / "out", Late([None]), 1)
+    assert [(entry.press or {}).get("signal_dbm") for entry in entries] == [-71, -62, None]
     inventory.close()
 
 
