@@ -1,6 +1,5 @@
 """A small file kept by a thread: what was kept last is there after a restart, and no disk ends the device."""
 
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,13 +56,13 @@ def test_a_disk_that_refuses_is_told_once_and_its_healing_too(
     file: KeptFile, tmp_path: Path, told: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = threading.Semaphore(0)
-    makedirs = os.makedirs
+    mkdir = Path.mkdir
 
     def try_it(*args: Any, **options: Any) -> None:
         tried.release()
-        makedirs(*args, **options)
+        mkdir(*args, **options)
 
-    monkeypatch.setattr(os, "makedirs", try_it)
+    monkeypatch.setattr(Path, "mkdir", try_it)
     (tmp_path / "folder").write_bytes(b"in the way")
     file.start()
     for number in range(3):  # that the third is tried shows that what followed the first two is told
