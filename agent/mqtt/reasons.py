@@ -59,5 +59,5 @@ a2 wildcard subscriptions not supported
 
 def describe(code: int) -> str:
     """The reason in words, or its number."""
-    place = _TEXTS.find("\n%02x " % code)
-    return "reason 0x%02x" % code if place < 0 else _TEXTS[place + 4 : _TEXTS.find("\n", place + 1)]
+    words = _TEXTS.partition("\n%02x " % code)[2]
+    return words.partition("\n")[0] or "reason 0x%02x" % code

@@ -1,26 +1,35 @@
-"""Texts and tables as a bundle carries them, in half their bytes. Texts for people are unpacked when somebody is to read them.
+"""Texts and tables as a bundle carries them, in half their bytes. Texts are unpacked when somebody is to read them.
 
 The build (``provisioning/firmware/pack.py``) writes the pairs of characters that are most frequent as one code each, pairs of codes again,
-and keeps here what each code stands for.
+and keeps here what each code stands for, and all texts one after the other.
 """
 
 PAIRS = b""
 """Two bytes a code, in order of the codes; filled in by the build."""
+PACKED = b""
+"""The texts, each with a zero at its end; filled in by the build."""
 
 
 class Texts:
-    """What packed texts mean: an index, for that takes a byte less than a call."""
+    """Texts by number, from -64 on: to look up is shorter than to call, and numbers up to 63 are short, from -16 to 47 shortest."""
 
-    def __getitem__(self, packed: bytes) -> str:
-        """What is printable ASCII stands for itself, any other code for a pair."""
-        found = ""
-        for code in packed:
-            if 31 < code < 127:
-                found += chr(code)
-            else:
-                place = 2 * code if code < 32 else 2 * code - 190  # 95 codes are printable
-                found += self[PAIRS[place : place + 2]]
-        return found
+    def __getitem__(self, number: int) -> str:
+        """The text, unpacked."""
+        start = 0
+        for _ in range(number + 64):
+            start = PACKED.find(b"\0", start) + 1
+        found = bytearray()
+        _unpack(PACKED[start : PACKED.find(b"\0", start)], found)
+        return found.decode()
+
+
+def _unpack(packed: bytes, found: bytearray) -> None:
+    for code in packed:
+        if code == 10 or 31 < code < 127:  # what is printed stands for itself, any other code for a pair
+            found.append(code)
+        else:
+            place = 2 * code if code < 32 else 2 * code - 190  # 95 codes are printable
+            _unpack(PAIRS[place : place + 2], found)
 
 
 TEXTS = Texts()

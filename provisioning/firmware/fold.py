@@ -131,6 +131,8 @@ class _Fold(Rewriter):
             return ast.Constant(work(a, b))
         if isinstance(node.op, ast.Add) and isinstance(a, str) and isinstance(b, str):
             return ast.Constant(a + b)
+        if isinstance(node.op, ast.Mod) and isinstance(a, str) and isinstance(b, int | str):
+            return ast.Constant(a % b)
         return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
@@ -164,9 +166,21 @@ class _Fold(Rewriter):
 
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
         self.generic_visit(node)
+        if (
+            isinstance(node.test, ast.BoolOp)
+            and isinstance(node.test.op, ast.And)
+            and all(map(_is_looked_at, node.test.values))
+        ):
+            last = node.test.values[-1]
+            node.test = last if isinstance(last, ast.Constant) and not last.value else node.test
         if isinstance(node.test, ast.Constant):
             return (node.body if node.test.value else node.orelse) or ast.Pass()
         return node
+
+
+def _is_looked_at(value: ast.expr) -> bool:
+    """Whether nothing is called to work it out."""
+    return not any(isinstance(node, ast.Call | ast.Await) for node in walk(value))
 
 
 def _reached(block: list[ast.stmt]) -> list[ast.stmt]:

@@ -20,6 +20,8 @@ from provisioning.firmware.scopes import COMPREHENSIONS, FUNCTIONS, LOCAL, bound
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 STAYS = (*FUNCTIONS, ast.ClassDef, ast.Yield, ast.YieldFrom, ast.Global, ast.Nonlocal)
 """What ties code to its own function."""
+TIED = (ast.Lambda, ast.GeneratorExp, ast.Await)
+"""What may be looked at when a round of a loop is over, or may not stand in one."""
 _AS_EXPRESSION, _FOR_NOTHING, _FOR_VALUE, _WITH_RETURNS = range(4)
 """What is wanted where a function is called: an expression, its work alone, what it returns, or that its caller returns this."""
 
@@ -191,6 +193,8 @@ class _Inline(Rewriter):
 
     def _moved(self, call: ast.expr | None, how: int) -> tuple[list[ast.stmt], ast.expr] | None:
         """The statements of the function that is called, and what it returns; None if it has to be called."""
+        if isinstance(call, ast.ListComp | ast.DictComp) and how == _FOR_VALUE:
+            return self._looped(call)
         waits = isinstance(call, ast.Await)
         call = call.value if isinstance(call, ast.Await) else call
         if not isinstance(call, ast.Call):
@@ -208,6 +212,26 @@ class _Inline(Rewriter):
         else:
             fits = how == _WITH_RETURNS or settled(function.body, None) is not None
         return self._renamed(function, given, how) if fits else None
+
+    def _looped(self, made: ast.ListComp | ast.DictComp) -> tuple[list[ast.stmt], ast.expr] | None:
+        """A loop that makes a list or map; None if something in it outlives a round."""
+        first = made.generators[0]
+        if len(made.generators) > 1 or first.is_async or any(isinstance(one, TIED) for one in walk(made)):
+            return None
+        all_of_it = self._fresh()
+        rename = _Rename({name: self._fresh() for name in sorted(bound(made))})
+        target, tests = rename.visit(first.target), [rename.visit(test) for test in first.ifs]
+        if isinstance(made, ast.ListComp):
+            adding = ast.Attribute(all_of_it, "append", ast.Load())
+            body: ast.stmt = ast.Expr(ast.Call(adding, [rename.visit(made.elt)], []))
+        else:
+            key, value = rename.visit(made.key), rename.visit(made.value)
+            body = ast.Assign([ast.Subscript(all_of_it, key, ast.Store())], value, lineno=0)
+        for test in reversed(tests):
+            body = ast.If(test, [body], [])
+        empty = ast.List([], ast.Load()) if isinstance(made, ast.ListComp) else ast.Dict([], [])
+        begin = ast.Assign([ast.Name(all_of_it.id, ast.Store())], empty, lineno=0)
+        return [begin, ast.For(target, first.iter, [body], [], lineno=0)], all_of_it
 
     def _called(self, asked: ast.expr) -> Function | None:
         if isinstance(asked, ast.Name):

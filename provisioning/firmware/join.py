@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from provisioning.firmware.modules import LINUX_ONLY, OWN, NeedsError, needs, path_of
+from provisioning.firmware.modules import BUILT_IN, LINUX_ONLY, OWN, NeedsError, needs, path_of
 from provisioning.firmware.nodes import Rewriter, walk
-from provisioning.firmware.scopes import Meanings, SourceError, bound
+from provisioning.firmware.scopes import Meanings, SourceError, bound, parameters
 
 SETTINGS = "SETTINGS"
 """A kind's table of settings; the last of each row is help, which a board gives to nobody."""
@@ -79,7 +79,8 @@ def joined(
         dict.fromkeys(orders[0] + [one for order in orders for one in order if together or needed[one] > 1])
     )
     orders[1:] = [[] if together else [module for module in order if needed[module] == 1] for order in orders[1:]]
-    kept = _asked_by_name([source.tree for source in modules.values()])
+    # A parameter that is called like a module of MicroPython's is that module, or stands for it.
+    kept = _asked_by_name([source.tree for source in modules.values()]) | BUILT_IN
     files = []
     for (entry, exports), order in zip(entries, orders, strict=True):
         parts = [Part(modules[module].path, modules[module].body(modules, kept)) for module in order]
@@ -97,7 +98,9 @@ def bare(source: str) -> ast.Module:
 def _asked_by_name(sources: list[ast.Module]) -> set[str]:
     """Parameters that some call names: as a keyword, or in a map that is handed over with ``**``."""
     nodes = [node for source in sources for node in walk(source)]
-    words = [node for node in nodes if isinstance(node, ast.keyword)]
+    gathering = _gathering(nodes)
+    calls = [node for node in nodes if isinstance(node, ast.Call) and _asks(node) not in gathering]
+    words = [word for call in calls for word in call.keywords]
     handed = [word.value for word in words if word.arg is None]
     maps = {value.id for value in handed if isinstance(value, ast.Name)}
     strange = [value for value in handed if not isinstance(value, ast.Name | ast.Dict)]
@@ -114,6 +117,20 @@ def _asked_by_name(sources: list[ast.Module]) -> set[str]:
                 names.update(str(key.value) for key in [target.slice] if isinstance(key, ast.Constant))
     keys = (key for value in handed if isinstance(value, ast.Dict) for key in value.keys)
     return names | {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+
+
+def _gathering(nodes: list[ast.AST]) -> set[str]:
+    """Methods for which a keyword is a fact, not a parameter: all functions of this name take any keyword, and name none themselves."""
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    found = {node.name for node in functions if node.args.kwarg}
+    found -= {node.name for node in functions if not node.args.kwarg}
+    asked = {word.arg for node in nodes if isinstance(node, ast.Call) for word in node.keywords if _asks(node) in found}
+    found -= {node.name for node in functions if {arg.arg for arg in parameters(node)} & asked}
+    return found - {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+
+
+def _asks(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
 def _order(tree: Path, entry: str) -> list[str]:

@@ -1,7 +1,8 @@
 # ruff: noqa: N802  visitors are called after what they visit
-"""Texts for people take half their bytes: frequent pairs of characters become one code (see ``devices/firmware/texts.py``).
+"""Texts take half their bytes: frequent pairs of characters become one code (see ``devices/firmware/texts.py``).
 
-A text for people is one with a blank in it, in a function. No code looks for those in a hurry; they are for the console and for errors.
+They are those with a blank or a dot in them, in a function. No code looks for those in a hurry: they are for the console and for errors, or
+name events and files. All of them are one constant, in which each has a number, those that stand in most places first.
 Tables of pairs of numbers, such as a lamp's patterns, are packed too: the compiler writes constant numbers as decimal text.
 """
 
@@ -17,13 +18,15 @@ from provisioning.firmware.prune import defined
 from provisioning.firmware.scopes import Meanings, bound
 
 TEXT = f"{texts.__name__}:TEXTS"
-CLASS = f"{texts.__name__}:Texts"
+OF_TEXTS = {f"{texts.__name__}:{name}" for name in ("TEXTS", "Texts", "_unpack")}
 TABLE = f"{texts.__name__}:table"
-CODES = [*range(1, 32), *range(127, 256)]
-"""What is not printable, without 0, whose pair is never asked for."""
-CALL_BYTES = 3
-"""What unpacking adds where a text stands."""
-LEAST = 12
+CODES = [*range(1, 10), *range(11, 32), *range(127, 256)]
+"""What is not printed, without 0, which ends a text."""
+NUMBERS = [*range(-16, 48), *range(-64, -16), *range(48, 1000)]
+"""Of texts, in order of the bytes that they take."""
+PLAIN_BYTES, ASKING_BYTES = 2, 3
+"""What a constant has besides its text, and what asking for a packed one adds."""
+LEAST = 11
 """Characters; what is shorter is a name to the compiler."""
 LEAST_PAIRS = 2
 LEAST_TABLES = 4
@@ -42,17 +45,22 @@ def packed(files: list[File]) -> None:
     for node in (node for file in files for node in file.statements()):
         find.visit(node)
     short, pairs = pack(list(find.seen))
-    saving = {text: code for text, code in short.items() if len(text) - len(code) > CALL_BYTES * find.seen[text]}
-    if sum(len(text) - len(code) - CALL_BYTES * find.seen[text] for text, code in saving.items()) < len(pairs):
-        saving = {}
+    saved = {text: PLAIN_BYTES + len(text) - len(code) - ASKING_BYTES * find.seen[text] for text, code in short.items()}
+    chosen = [text for text, bytes_saved in saved.items() if bytes_saved > 0]
+    if sum(saved[text] for text in chosen) < len(pairs):
+        chosen = []
+    chosen.sort(key=lambda text: -find.seen[text])
+    numbers = dict(zip(chosen, NUMBERS, strict=False))
+    held = {number: short[text] for text, number in numbers.items()}
     for file in files:
-        put = _Packed(saving, tables=find.tables >= LEAST_TABLES)
+        put = _Packed(numbers, tables=find.tables >= LEAST_TABLES)
         for part in file.parts:
             part.body = [put.visit(node) for node in part.body]
         if put.asked and file is not files[0]:
             file.taken.setdefault(files[0].entry, set()).update(put.asked)
         find.asked |= put.asked
-    files[0].parts.insert(0, Part("devices/firmware/texts.py", _unpacking(pairs, find.asked)))
+    whole = b"".join(held.get(number, b"") + b"\0" for number in range(-64, max(held, default=-65) + 1))
+    files[0].parts.insert(0, Part("devices/firmware/texts.py", _unpacking(pairs, whole, find.asked)))
 
 
 def pack(whole: list[str]) -> tuple[dict[str, bytes], bytes]:
@@ -70,21 +78,21 @@ def pack(whole: list[str]) -> tuple[dict[str, bytes], bytes]:
                 joined = joined.replace(pair, chr(code))
         if not taken:
             break
-    pairs = "".join(stands_for.get(code, "\0\0") for code in [0, *CODES[: len(stands_for)]])
+    pairs = "".join(stands_for.get(code, "\0\0") for code in range(256) if not 32 <= code < 127).rstrip("\0")
     short = re.split(f"[{chr(_BETWEEN)}-\uffff]", joined)[:-1]
     return {text: code.encode("latin-1") for text, code in zip(whole, short, strict=True)}, pairs.encode("latin-1")
 
 
-def _unpacking(pairs: bytes, asked: set[str]) -> list[ast.stmt]:
-    """What unpacks, as far as it is asked for, with its pairs."""
+def _unpacking(pairs: bytes, whole: bytes, asked: set[str]) -> list[ast.stmt]:
+    """What unpacks, as far as it is asked for, with all that it unpacks."""
     path = Path(texts.__file__)
     tree = bare(path.read_text(encoding="utf-8"))
     means: dict[str, ast.expr] = {name: ast.Name(f"{texts.__name__}:{name}") for name in bound(tree)}
-    means["PAIRS"] = ast.Constant(pairs)
+    means.update(PAIRS=ast.Constant(pairs), PACKED=ast.Constant(whole))
     rewrite = Meanings(path.name, means.get, lambda _node: None, set())
-    body = [rewrite.visit(node) for node in tree.body if "PAIRS" not in defined(node)]
+    body = [rewrite.visit(node) for node in tree.body if defined(node).isdisjoint({"PAIRS", "PACKED"})]
     parts = {
-        TEXT: [node for node in body if defined(node) & {TEXT, CLASS}],
+        TEXT: [node for node in body if defined(node) & OF_TEXTS],
         TABLE: [node for node in body if TABLE in defined(node)],
     }
     return [node for name, nodes in parts.items() if name in asked for node in nodes]
@@ -93,12 +101,12 @@ def _unpacking(pairs: bytes, asked: set[str]) -> list[ast.stmt]:
 class _Packed(Rewriter):
     """Finds texts in functions and tables anywhere, and puts what they are packed as in their place."""
 
-    def __init__(self, short: dict[str, bytes], *, tables: bool = False) -> None:
+    def __init__(self, numbers: dict[str, int], *, tables: bool = False) -> None:
         super().__init__()
         self.seen: Counter[str] = Counter()
         self.tables = 0
         self.asked: set[str] = set()
-        self._short = short
+        self._numbers = numbers
         self._tables = tables
         self._inside = False
 
@@ -110,15 +118,13 @@ class _Packed(Rewriter):
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         text = node.value
-        if not self._inside or not isinstance(text, str) or len(text) < LEAST or " " not in text:
-            return node
-        if not text.isascii() or not text.isprintable():
+        if not self._inside or not isinstance(text, str) or not _is_for_people(text):
             return node
         self.seen[text] += 1
-        if text not in self._short:
+        if text not in self._numbers:
             return node
         self.asked.add(TEXT)
-        return ast.Subscript(ast.Name(TEXT), ast.Constant(self._short[text]))
+        return ast.Subscript(ast.Name(TEXT), ast.Constant(self._numbers[text]))
 
     def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
         numbers = [number for pair in node.elts for number in _numbers(pair)]
@@ -143,6 +149,12 @@ class _Packed(Rewriter):
         self.generic_visit(node)
         self._inside = before
         return node
+
+
+def _is_for_people(text: str) -> bool:
+    if len(text) < LEAST or not (" " in text or "." in text[1:-1]):
+        return False
+    return text.isascii() and text.replace("\n", "").isprintable()
 
 
 def _numbers(node: ast.expr) -> list[int]:

@@ -7,9 +7,11 @@ MicroPython's objects have, what is asked for as text, names with two underscore
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from keyword import iskeyword
 
-from provisioning.firmware.families import class_names, is_set, tell_apart
+from provisioning.firmware.families import class_names, homes, is_set, tell_apart
 from provisioning.firmware.join import File
 from provisioning.firmware.micropython import ATTRIBUTES
 from provisioning.firmware.nodes import Rewriter, walk, walked
@@ -19,6 +21,8 @@ FIRST = LETTERS + LETTERS.upper()
 NEXT = FIRST + "0123456789"
 PYTHONS = frozenset({"as", "do", "if", "in", "is", "or"})
 BY_TEXT = frozenset({"getattr", "hasattr", "setattr", "delattr"})
+INTERNED = 10
+"""Texts of at most so many characters are names to the compiler."""
 UNSEEN = frozenset({"eval", "exec", "globals", "locals", "vars", "dir", "__dict__"})
 """What looks for names in ways that no compiler can follow."""
 
@@ -43,17 +47,19 @@ def shortened(files: list[File], fixed: set[str]) -> dict[str, list[str]]:
 
     plain = {node.id for node in nodes if isinstance(node, ast.Name) and ":" not in node.id}
     plain |= {node.arg for node in nodes if isinstance(node, ast.arg)} | set(exports.values())
-    places = _places(attributes)
+    places = _places(attributes, homes(body))
     shared: Counter[str] = Counter()
     for name, count in attributes.items():
         shared[places.get(name, name)] += count
-    short_attributes = _given(shared, fixed)
-    short_attributes = {name: short_attributes[places.get(name, name)] for name in attributes}
+    there = _there(nodes, fixed)
+    in_turn = _given(shared, fixed, [*FIRST, *_often_first(there)])
+    short_attributes = {name: in_turn[places.get(name, name)] for name in attributes}
     # An attribute hides a module's name while its class is made; the few that are looked up then get names of their own.
     looked_up = {name for node in nodes if isinstance(node, ast.ClassDef) for name in _looked_up(node)}
-    short_modules = exports | _given(_only(modules, modules.keys() - looked_up), plain)
+    there.update({name: shared[place] for place, name in in_turn.items()})
+    short_modules = exports | _given(_only(modules, modules.keys() - looked_up), plain, _often_first(there))
     taken = plain | set(short_modules.values()) | set(short_attributes.values())
-    short_modules |= _given(_only(modules, modules.keys() & looked_up), taken)
+    short_modules |= _given(_only(modules, modules.keys() & looked_up), taken | there.keys(), [])
 
     rename = _Rename(short_modules, short_attributes)
     for file in files:
@@ -130,21 +136,37 @@ def _looked_up(node: ast.ClassDef) -> Iterator[str]:
                 yield name.id
 
 
-def _places(attributes: "Counter[str]") -> dict[str, str]:
-    """Private attributes of unrelated families take turns: the n-th of each family shares a name."""
+def _places(attributes: "Counter[str]", homes: dict[str, set[str]]) -> dict[str, str]:
+    """Attributes of unrelated families take turns: each shares a name with the first that no family of its own has."""
     places: dict[str, str] = {}
-    count: Counter[str] = Counter()
+    held: list[set[str]] = []
     for name in _often_first(attributes):
-        if ":" in name:
-            family = name.split(":")[0]
-            places[name] = f":{count[family]}"
-            count[family] += 1
+        if name not in homes:
+            continue
+        place = next((place for place, families in enumerate(held) if families.isdisjoint(homes[name])), len(held))
+        if place == len(held):
+            held.append(set())
+        held[place] |= homes[name]
+        places[name] = f":{place}"
     return places
 
 
-def _given(counts: "Counter[str]", taken: set[str]) -> dict[str, str]:
-    """Short names, the shortest for what is named most."""
-    short = (name for name in _short() if name not in taken)
+def _there(nodes: list[ast.AST], fixed: set[str]) -> "Counter[str]":
+    """Names that compiled code has anyway, and how often: short texts, and what MicroPython's objects are asked for."""
+    found = Counter(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    found.update(node.attr for node in nodes if isinstance(node, ast.Attribute) and node.attr in fixed)
+    return Counter(
+        {
+            name: count
+            for name, count in found.items()
+            if name.isidentifier() and len(name) <= INTERNED and name[:2] != "__" and not iskeyword(name)
+        }
+    )
+
+
+def _given(counts: "Counter[str]", taken: set[str], first: Iterable[str]) -> dict[str, str]:
+    """Short names, the first for what is named most; those in ``first`` before others."""
+    short = (name for name in dict.fromkeys(chain(first, _short())) if name not in taken)
     return {long: next(short) for long in _often_first(counts)}
 
 
@@ -156,9 +178,8 @@ def _only(counts: "Counter[str]", names: set[str]) -> "Counter[str]":
     return Counter({name: counts[name] for name in names})
 
 
-def _short() -> Iterator[str]:
-    yield from FIRST
-    yield from (one + two for one in FIRST for two in NEXT if one + two not in PYTHONS)
+def _short() -> list[str]:
+    return [*FIRST, *(one + two for one in FIRST for two in NEXT if one + two not in PYTHONS)]
 
 
 class _Rename(Rewriter):
