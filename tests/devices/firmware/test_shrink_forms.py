@@ -39,6 +39,7 @@ class Plain:
         else:
             self.say("small", x)
     def say(self, *words): print(*words); return words
+    def silent(self): self.say("silent")
     def asked(self): return self.say("asked")
 class Handed:
     def __init__(self, to):
@@ -73,6 +74,8 @@ def main():
     total = sum([y + x for y in range(n)]) or x
     names = {word: len(word) for word in ("grow", "device", "squares")}
     print(n, total, sorted(names.items()), plain.items, plain.asked())
+    plain.silent()
+    print([plain.silent() for _ in (1, 2)])
     kit.unread(0)
     kit.unread(1)
     handed = []
