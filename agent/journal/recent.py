@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from agent.journal.log import Entry
     from agent.journal.store import Store
 
-RECENT_BYTES = 131072
+RECENT_BYTES = 1048576
 """Envelopes in memory at most."""
 
 
@@ -38,8 +38,9 @@ class RecentJournal(Journal):
 
     def settle(self, boot: int, first: int, last: int) -> int:
         """See ``Journal``."""
-        self._recent = [entry for entry in self._recent if entry[2] != boot or not first <= entry[3] <= last]
-        self._recent_bytes = sum([len(entry[4]) for entry in self._recent])
+        if self._recent and last >= self._recent[0][3]:  # mostly what is settled went out before
+            self._recent = [entry for entry in self._recent if entry[2] != boot or not first <= entry[3] <= last]
+            self._recent_bytes = sum([len(entry[4]) for entry in self._recent])
         return super().settle(boot, first, last)
 
     def next(self, lane: int, after_position: int) -> "Entry | None":
