@@ -65,7 +65,12 @@ def test_what_is_huge_as_json_is_left_out_and_said_so(data: dict[str, object]) -
 @pytest.mark.parametrize("data", [{"x": bytes(49_000)}, {"x": '"' * 49_000}], ids=["bytes", "quotes"])
 def test_what_a_device_has_reason_to_say_is_never_left_out(data: dict[str, object]) -> None:
     out = of_event(
-        verified(Event("sos-0001", "x", "y", 1, 1, 0, 0, 0, ZERO, data)), "center-1", NOW, zero_ms=None, conflict=False, place={}
+        verified(Event("sos-0001", "x", "y", 1, 1, 0, 0, 0, ZERO, data)),
+        "center-1",
+        NOW,
+        zero_ms=None,
+        conflict=False,
+        place={},
     )
     assert len(json.loads(out.body)["data"]["x"]) >= 49_000
 
@@ -73,7 +78,11 @@ def test_what_a_device_has_reason_to_say_is_never_left_out(data: dict[str, objec
 @pytest.mark.parametrize("online", [True, False])
 def test_changes_of_presence_are_valid_too(online: bool) -> None:
     told = Presence("sos-0001", "sos-button", 1, 1, online, NOW, 2, 5, 60, "1.0")
-    VALIDATOR.validate(json.loads(of_presence(told, bytes(16), "center-1", NOW, online=online, cause="will", place={"room": "212"}).body))
+    VALIDATOR.validate(
+        json.loads(
+            of_presence(told, bytes(16), "center-1", NOW, online=online, cause="will", place={"room": "212"}).body
+        )
+    )
 
 
 def test_byte_strings_become_lower_case_hexadecimal() -> None:
