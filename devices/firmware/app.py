@@ -21,7 +21,7 @@ from devices.firmware.hardware import Hardware
 from devices.firmware.identity import Identity
 from devices.firmware.keeper import Keeper
 from devices.firmware.link import Link
-from devices.firmware.wifi import Wifi
+from devices.firmware.wifi import JOIN_MS, Wifi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -172,8 +172,12 @@ class Board(Device):
             await asyncio.sleep_ms(FEED_MS)  # type: ignore[attr-defined]  # MicroPython's own
 
     async def _heartbeat(self) -> None:
+        """Report, and wait for a network before it as long as joining one may take, so that the report tells its strength."""
         while True:
             await asyncio.sleep_ms(max(0, self._report_ms - self._schedule.now_ms()))  # type: ignore[attr-defined]
+            until_ms = self._schedule.now_ms() + JOIN_MS
+            while self._wifi.rssi is None and self._schedule.now_ms() < until_ms:
+                await asyncio.sleep_ms(FEED_MS)  # type: ignore[attr-defined]
             self._report_ms = self._schedule.now_ms() + self._config.device["heartbeat_s"] * 1000
             gc.collect()
             data = journal_facts(self._journal)
@@ -187,6 +191,9 @@ class Board(Device):
                     "refused": self._obedience.refused,
                 }
             )
+            rssi = self._wifi.rssi
+            if rssi is not None:
+                data["rssi"] = rssi
             self._outgoing.emit("health.report", data)
 
     def _missed_s(self, config: "Config") -> int:

@@ -88,6 +88,14 @@ class Wifi:
         self.state = WAITING
         """``WAITING`` before the next attempt, ``JOINING``, or ``JOINED``."""
 
+    @property
+    def rssi(self) -> "int | None":
+        """How strong the access point is heard, in dBm; None while no network is joined."""
+        try:
+            return int(self._wlan.status("rssi")) if self.state == JOINED else None
+        except OSError:  # it has just gone
+            return None
+
     async def run(self) -> None:
         """Join, and join again, until cancelled."""
         while True:

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from simulators.board.board import Board
+from simulators.board.board import HOME, Board
 from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.board.life import DEEPSLEEP_RESET, EXT1_WAKE, PWRON_RESET, TIMER_WAKE
 from tests.integration.boards import laid_out, until, whole
@@ -51,6 +51,7 @@ async def reports_and_power_cuts(board: Board, device: Button) -> None:
         assert left_ms is not None
         assert HOUR_S * 1000 - 10_000 < left_ms <= HOUR_S * 1000
         await until(lambda: len(device.events("health.report")) == reports + 1, "the next report is verified")
+        assert all(one["data"]["rssi"] == HOME.rssi for one in device.events("health.report"))
         assert len(device.events("battery.low")) == len(device.events("test.")) == 1, "and not again"
 
         await board.power_cut()  # in its sleep: the record is lost

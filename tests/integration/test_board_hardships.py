@@ -147,6 +147,8 @@ async def captive_portal(place: Place) -> None:
             lambda: shown(board) == "received",
             "its lamp tells the receipt",
         )
+        await until(lambda: device.events("health.report"), "its report is verified")
+        assert device.events("health.report")[0]["data"]["rssi"] == HOME.rssi
         assert len(board.boots) == 1
 
 

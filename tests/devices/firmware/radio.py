@@ -78,5 +78,7 @@ class WLAN:
     def status(self, what: str = "") -> int:
         """The state, or the strength in dBm."""
         if what == "rssi":
+            if not self.isconnected():
+                raise OSError("Wifi Not Connected")
             return self.air[self.tried]
         return self.state

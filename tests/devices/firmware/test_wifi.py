@@ -160,6 +160,20 @@ def test_a_weak_network_is_kept_where_there_is_no_other_or_nobody_minds(known: A
     assert (rig.wifi.state, rig.joins()) == (JOINED, ["home"])
 
 
+def test_the_strength_is_told_while_a_network_is_joined() -> None:
+    rig = Rig(HOME)
+    rig.wlan.air = {"home": -61}
+    told = [rig.wifi.rssi]
+    rig.wifi.step()
+    assert (rig.wifi.state, rig.wlan.status("rssi")) == (JOINING, -61)  # the driver is ahead: no address is known yet
+    told.append(rig.wifi.rssi)
+    rig.go(1000)
+    told.append(rig.wifi.rssi)
+    rig.wlan.air = {}  # gone, and nobody has looked yet
+    told.append(rig.wifi.rssi)
+    assert (rig.wifi.state, told) == (JOINED, [None, None, -61, None])
+
+
 def test_a_network_that_leads_nowhere_is_left_for_another() -> None:
     rig = Rig(broker=False)
     rig.wlan.air = {"home": -50, "spare": -50}
