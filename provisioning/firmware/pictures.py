@@ -16,7 +16,7 @@ NAMES = ("sos-button", "panic-button")
 # fault -> (what is wrong, what to do)
 MEANINGS = {
     "configuration": ("four blinks: device.json is missing or wrong", "enrol the board, or copy device.json again"),
-    "keys": ("five blinks: a key or certificate is missing, damaged, foreign", "enrol the board again"),
+    "keys": ("five blinks: a key or certificate is missing or wrong", "enrol the board again"),
     "flash": (
         "six blinks: no whole firmware, or the flash is full or fails",
         "copy the firmware again; else replace the board",
