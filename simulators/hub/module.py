@@ -12,6 +12,7 @@ CHANNELS = 8
 ROUND_MS = 2.5
 STEPS = 4096
 ASKED_MAX = 100_000
+TOLD_MAX = 1_000
 OPEN_MV = 5000
 """What an input without a zone reads: its pull resistor."""
 
@@ -23,6 +24,7 @@ class Module:
         self.powered = True
         self.asked: collections.deque[float] = collections.deque(maxlen=ASKED_MAX)
         """When it was asked, in milliseconds."""
+        self._told: collections.deque[tuple[float, list[int]]] = collections.deque(maxlen=TOLD_MAX)
         self._wired: dict[int, Wiring] = {}
         self._read_ms = [-math.inf] * CHANNELS
         self._registers = [OPEN_MV] * CHANNELS
@@ -42,7 +44,20 @@ class Module:
             if turn_ms > self._read_ms[channel]:
                 self._read_ms[channel] = turn_ms
                 self._registers[channel] = converted(wiring.mv(turn_ms))
+        self._told.append((now_ms, list(self._registers)))
         return registers(request, self._registers)
+
+    def asked_for(self, told: Sequence[int]) -> float | None:
+        """When it was asked for what a hub has heard from it; None for what it has not told since the last such question.
+
+        A late answer is taken for one to a later question, so times do not say it; what the converter's noise made of eight inputs does.
+        """
+        index = next((index for index, (_at_ms, said) in enumerate(self._told) if said == list(told)), None)
+        if index is None:
+            return None
+        for _ in range(index):
+            self._told.popleft()
+        return self._told.popleft()[0]
 
 
 def converted(mv: float) -> int:

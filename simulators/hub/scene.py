@@ -1,6 +1,7 @@
 """A hub at work on a site of its own: real broker, center and consumer, the unmodified agent, and the school below it."""
 
 import pathlib
+import re
 import signal
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,8 @@ from simulators.processes import Child
 from simulators.running_site import RunningSite
 
 DEVICE = "hub-0001"
+LATER = 2
+"""Looks after an instant: what follows from the first is told before the second."""
 
 
 class Scene(RunningSite):
@@ -28,8 +31,8 @@ class Scene(RunningSite):
         self.school = School(directory, zones, seed)
         self.sealed: list[tuple[int, str]] = []
         """(ns of CLOCK_MONOTONIC, type) of the events that the agent has handed over."""
-        self.readings: dict[str, list[int]] = {}
-        """Module -> when the agent's logic had a reading of it, in ns of CLOCK_MONOTONIC."""
+        self.looks: list[list[int]] = [[] for _ in self.school.rig.modules]
+        """When each module was asked for what the agent's logic then had of it, in ns of CLOCK_MONOTONIC."""
         self.starts = 0
 
     async def _open(self) -> None:
@@ -58,11 +61,22 @@ class Scene(RunningSite):
         )
         await self.up(self._agent, lambda: self._linked and self.school.looked_at())
 
+    async def through(self, until_ns: int) -> None:
+        """Wait until the agent is done with all that buttons did up to an instant: it has kept what followed, or nothing will.
+
+        Raises:
+            DemoError: it does not get there.
+        """
+
+        def reached() -> bool:
+            later = [sum(at_ns > until_ns for at_ns in looks[-LATER:]) for looks in self.looks]
+            return min(later) == LATER and self._kept >= self._position
+
+        await self.until(reached, "the agent does not look at its lines, or does not keep its events")
+
     async def kill(self) -> None:
-        """SIGKILL, as soon as everything it has sealed is on its disk, and start again."""
-        await self.until(lambda: self._kept >= self._position, "events were not kept")
+        """SIGKILL."""
         await self._agent.end(signal.SIGKILL)
-        await self.start()
 
     async def _end(self) -> None:
         if self.starts:
@@ -77,6 +91,12 @@ class Scene(RunningSite):
         elif stage == "kept":
             self._kept = int(line["position"])
         elif stage == "input" and str(line["name"]).startswith("module-"):
-            self.readings.setdefault(str(line["name"]), []).append(int(line["at_ms"]) * 1_000_000)
+            self._heard(int(str(line["name"])[7:]) - 1, str(line["value"]))
         elif stage == "link":
             self._linked = bool(line["up"])
+
+    def _heard(self, module: int, value: str) -> None:
+        told = [int(mv) for mv in re.findall(r"\d+", value.partition("mv=")[2])]
+        asked_ns = self.school.asked_for(module, told)
+        if asked_ns is not None:
+            self.looks[module].append(asked_ns)

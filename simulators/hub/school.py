@@ -1,6 +1,7 @@
 """A school in real time, below an unmodified hub, whose lamp and enclosure are a simulated board."""
 
 import pathlib
+from collections.abc import Sequence
 
 from simulators.gpio import physics
 from simulators.gpio.hardware import MAINS, TAMPER
@@ -46,10 +47,11 @@ class School(LiveRig[Rig]):
                 one.asked and now_ms - one.asked[-1] < 10 * REST_MAX_MS for one in self.rig.modules if one.powered
             )
 
-    def looks(self) -> list[list[int]]:
-        """When each module was asked, in ns of CLOCK_MONOTONIC."""
+    def asked_for(self, module: int, told: Sequence[int]) -> int | None:
+        """When a module, counted from 0, was asked for what the hub has heard from it, in ns of CLOCK_MONOTONIC; None: it never was."""
         with self._lock:
-            return [[self._at_ns(at_ms) for at_ms in module.asked] for module in self.rig.modules]
+            asked_ms = self.rig.modules[module].asked_for(told)
+            return None if asked_ms is None else self._at_ns(asked_ms)
 
     def _advance(self, now_ms: float) -> None:
         for name, data in self.rig.advance(now_ms):

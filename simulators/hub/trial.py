@@ -4,18 +4,18 @@ import asyncio
 import collections
 import dataclasses
 import itertools
-import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from devices.common.alarms import ESCALATION_GAP_MS, ESCALATIONS_AT_ONCE
 from devices.panic_hub import SETTINGS
 from devices.panic_hub.line import LOOKS
 from devices.panic_hub.scan import SETTLE_MS
 from simulators.account import percentile, presses_verified
 from simulators.errors import DemoError
 from simulators.hub.module import CHANNELS
-from simulators.hub.rig import place
+from simulators.hub.rig import ZONES_MAX, place
 from simulators.hub.scene import Scene
 
 APART_S = 0.45
@@ -30,7 +30,8 @@ DRAINED_S = 60.0
 TWICE_S = 0.5
 DEAD_MS = 1000.0
 """So long without a look: the agent was being started."""
-SAMPLE_MS = SETTINGS["sample_ms"][1]
+SETTLED_NS = (SETTLE_MS + SETTINGS["sample_ms"][1]) * 1_000_000
+"""From a touch, or from letting go, until a look shows it for certain."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ async def perform(
     made = 0
     while made < presses:
         if made in killed:
+            await scene.through(_through_ns(done.presses))
             await scene.kill()
+            await scene.start()
             await asyncio.sleep(CUT_S if broken is not None else 0)  # a fault is told again by each start
         killed.discard(made)
         if made in cut and len(zones) > 1:
@@ -89,9 +92,15 @@ async def perform(
         await asyncio.sleep(APART_S)
     if broken is not None:
         await _mend(scene, broken)
+    await scene.through(_through_ns(done.presses))
+    return await concluded(scene, done)
+
+
+async def concluded(scene: Scene, done: Done) -> dict[str, Any]:
+    """Wait until all is said that is owed; the account."""
+    owed = _by_zone(done.presses) - _by_zone(unseen(done.presses, scene.looks))
     try:
-        seen = presses - len(unseen(done.presses, _looks(scene)))
-        await scene.until(lambda: presses_verified(_alarms(scene)) >= seen, "", DRAINED_S)
+        await scene.until(lambda: not owed - verified(_alarms(scene)), "", DRAINED_S)
         await scene.until(lambda: _line_faults(scene.consumer.events()) == _wanted(done.cuts), "", HEALED_S)
     except DemoError:
         pass  # the account says what is lacking
@@ -118,52 +127,48 @@ async def _mend(scene: Scene, zone: int) -> None:
 
 
 def unseen(presses: Sequence[Press], looks: Sequence[Sequence[int]]) -> list[Press]:
-    """The presses during which the hub did not look twice: this machine was too busy, or the agent dead."""
+    """The presses that the hub could not tell: this machine was too busy for two looks at one, or at its button at rest before."""
     found = []
+    free_ns: dict[int, int] = {}
     for press in presses:
-        begins_ns = press.touched_ns + (SETTLE_MS + SAMPLE_MS) * 1_000_000
-        ends_ns = press.touched_ns + round(press.held_ms * 1_000_000)
-        if sum(begins_ns <= at_ns <= ends_ns for at_ns in looks[press.zone // CHANNELS]) < LOOKS:
+        own = looks[press.zone // CHANNELS]
+        ends_ns = _ends_ns(press)
+        pressed = _between(own, press.touched_ns + SETTLED_NS, ends_ns)
+        at_rest = _between(own, free_ns[press.zone], press.touched_ns) if press.zone in free_ns else LOOKS
+        if min(pressed, at_rest) < LOOKS:
             found.append(press)
+        free_ns[press.zone] = ends_ns + SETTLED_NS
     return found
 
 
-def taken(asked_ns: Sequence[int], read_ns: Sequence[int]) -> list[int]:
-    """Of the moments at which a module was asked, those whose answer came to the logic before it was asked again."""
-    ends = [*asked_ns[1:], math.inf]
-    found = []
-    readings = iter(sorted(read_ns))
-    reading: float = next(readings, math.inf)
-    for at_ns, end_ns in zip(asked_ns, ends, strict=False):
-        while reading < at_ns:
-            reading = next(readings, math.inf)
-        if reading < end_ns:
-            found.append(at_ns)
-    return found
+def verified(alarms: Sequence[dict[str, Any]]) -> collections.Counter[int]:
+    """How many presses of each zone these alarms stand for."""
+    zones = {place(zone)["zone"]: zone for zone in range(ZONES_MAX)}
+    own: dict[int, list[dict[str, Any]]] = {}
+    for event in alarms:
+        if event["data"].get("zone") in zones:
+            own.setdefault(zones[event["data"]["zone"]], []).append(event)
+    return collections.Counter({zone: presses_verified(events) for zone, events in own.items()})
 
 
 def account(scene: Scene, done: Done) -> dict[str, Any]:
     """What became of all that was done."""
     events = scene.consumer.events()
     alarms = _alarms(scene)
-    verified: collections.Counter[int] = collections.Counter()
     wrong: list[str] = []
     for zone in range(len(scene.school.rig.zones)):
         where = place(zone)
-        own = [event for event in alarms if event["data"].get("zone") == where["zone"]]
-        verified[zone] = presses_verified(own)
         wrong += [
             f"an alarm of {where['zone']} says {event['data']}"
-            for event in own
-            if {**event["data"], **where} != event["data"]
+            for event in alarms
+            if event["data"].get("zone") == where["zone"] and {**event["data"], **where} != event["data"]
         ]
     faults = _line_faults(events)
     if faults != _wanted(done.cuts):
         wrong.append(f"cut were {_wanted(done.cuts)}, told were {faults}")
     ids = collections.Counter(event["id"] for event in events)
-    looks = _looks(scene)
-    missed = unseen(done.presses, looks)
-    made = collections.Counter(press.zone for press in done.presses)
+    missed = unseen(done.presses, scene.looks)
+    made, told = _by_zone(done.presses), verified(alarms)
     alone_ns = [press.touched_ns for press in done.presses if press.alone and press not in missed]
     handed = _times(alone_ns, [at_ns for at_ns, type_ in scene.sealed if type_.startswith("alarm.")])
     arrivals = {delivery.event["id"]: delivery for delivery in reversed(scene.consumer.deliveries)}
@@ -171,15 +176,15 @@ def account(scene: Scene, done: Done) -> dict[str, Any]:
         alone_ns,
         sorted(one.at_ns for one in arrivals.values() if one.event["type"].startswith("dabyl.alarm.")),
     )
-    gaps = [(later - sooner) / 1e6 for asked in looks for sooner, later in itertools.pairwise(asked)]
+    gaps = [(later - sooner) / 1e6 for asked in scene.looks for sooner, later in itertools.pairwise(asked)]
     gaps = [gap_ms for gap_ms in gaps if gap_ms < DEAD_MS]
     return {
         "zones": len(scene.school.rig.zones),
         "presses": made.total(),
-        "verified": sum(verified.values()),
+        "verified": told.total(),
         "unseen": len(missed),
-        "lost": (made - collections.Counter(press.zone for press in missed) - verified).total(),
-        "duplicated": sum(count - 1 for count in ids.values()) + (verified - made).total(),
+        "lost": (made - _by_zone(missed) - told).total(),
+        "duplicated": sum(count - 1 for count in ids.values()) + (told - made).total(),
         "starts": scene.starts,
         "cuts": len(done.cuts),
         "cuts_told": sum(states.count("open") for states in faults.values()),
@@ -191,14 +196,26 @@ def account(scene: Scene, done: Done) -> dict[str, Any]:
     }
 
 
+def _through_ns(presses: Sequence[Press]) -> int:
+    """When the last finger was off, and the hub has told what it held back of a zone that was hammered."""
+    hammered = max(_by_zone(presses).values()) > ESCALATIONS_AT_ONCE
+    return max(map(_ends_ns, presses)) + hammered * ESCALATION_GAP_MS * 1_000_000
+
+
+def _ends_ns(press: Press) -> int:
+    return press.touched_ns + round(press.held_ms * 1_000_000)
+
+
+def _between(looks: Sequence[int], begins_ns: int, ends_ns: int) -> int:
+    return sum(begins_ns <= at_ns <= ends_ns for at_ns in looks)
+
+
+def _by_zone(presses: Sequence[Press]) -> collections.Counter[int]:
+    return collections.Counter(press.zone for press in presses)
+
+
 def _alarms(scene: Scene) -> list[dict[str, Any]]:
     return [event for event in scene.consumer.events() if event["type"].startswith("dabyl.alarm.")]
-
-
-def _looks(scene: Scene) -> list[list[int]]:
-    return [
-        taken(asked, scene.readings.get(f"module-{number}", [])) for number, asked in enumerate(scene.school.looks(), 1)
-    ]
 
 
 def _healed(events: Sequence[Mapping[str, Any]]) -> set[str]:

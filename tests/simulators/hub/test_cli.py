@@ -5,7 +5,6 @@ import json
 import pytest
 
 from simulators.board.cli import main
-from simulators.hub.trial import Press, taken, unseen
 
 
 @pytest.mark.mosquitto
@@ -32,16 +31,3 @@ def test_options_that_make_no_sense_are_explained(
 ) -> None:
     assert main(["hub", *options]) == 2
     assert text in capsys.readouterr().err
-
-
-def test_a_press_that_was_looked_at_once_is_unseen() -> None:
-    ms = 1_000_000
-    looks = [[at * ms for at in (0, 20, 40, 60, 140, 160)]]
-    pressed = [Press(0, 5 * ms, 60, True), Press(1, 45 * ms, 60, True), Press(2, 128 * ms, 60, True)]
-    assert unseen(pressed, looks) == [pressed[1]]
-
-
-def test_a_look_counts_when_its_answer_came_before_the_next_one() -> None:
-    assert taken([10, 30, 50, 70], [5, 22, 75, 76]) == [10, 70]
-    assert taken([10, 30], []) == []
-    assert taken([], [5]) == []
