@@ -12,7 +12,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from agent.journal.log import Journal
 from agent.wire import event
+from devices.firmware.flash import BOUNDS, FlashStore
 from devices.sos_button.patterns import PATTERNS
 from simulators.account import presses_verified
 from simulators.board.atecc608 import Bus, Chip
@@ -188,6 +190,24 @@ async def torn_writes(place: Place) -> None:
         await whole(device)
 
 
+async def torn_tail(place: Place) -> None:
+    """The journal ends in the middle of a record: what is torn is cut off, said, and the next press is kept and sent."""
+    board, device, flash = place.board()
+    store = FlashStore(str(flash / "journal"))
+    journal = Journal(store, **BOUNDS)
+    journal.open()
+    journal.note("before", 1)
+    assert journal.sync()
+    store.append(max(name for name in store.names() if name.endswith(".seg")), b"\x00\x01torn")
+    async with board:
+        assert "bytes_cut=6" in await board.printed("the journal was mended")
+        await board.printed("connected")
+        await pressed(board)
+        await delivered(device, 1)
+        assert len(board.boots) == 1
+        await whole(device)
+
+
 async def secure_element(place: Place) -> None:
     """The chip signs what the board says; and the board tells that its mains has gone."""
     chip = Chip(lambda: time.monotonic_ns() // 1_000_000, lambda size: bytes([7]) * size)
@@ -256,7 +276,7 @@ def test_a_press_comes_through_what_networks_do(place: Place) -> None:
 
 
 def test_a_press_comes_through_what_flash_does(place: Place) -> None:
-    together(full_flash(place), torn_writes(place))
+    together(full_flash(place), torn_writes(place), torn_tail(place))
 
 
 def test_a_secure_element_signs(place: Place) -> None:

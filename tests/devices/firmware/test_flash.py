@@ -92,6 +92,39 @@ def test_what_an_interrupted_cut_leaves_is_removed_when_the_journal_opens(
     assert store.size(name) == whole
 
 
+def test_a_tail_torn_in_any_position_costs_nothing_before_it(tmp_path: Path) -> None:
+    first = FlashStore(str(tmp_path / "whole"))
+    journal = Journal(first, **BOUNDS)
+    journal.open()
+    ends = []
+    for seq in range(1, 5):
+        journal.append(seq % 2, 1, seq, bytes(16), b"event %d" % seq)
+        assert journal.sync()
+        (name,) = [name for name in first.names() if name.endswith(".seg")]
+        ends.append(first.size(name))
+    content = first.read(name, 0, ends[-1])
+    for size in range(len(content)):
+        store = FlashStore(str(tmp_path / str(size)))
+        store.names()  # makes the folder
+        store.create(name)
+        store.append(name, content[:size])
+        before = {(1, seq): b"event %d" % seq for seq, end in enumerate(ends, 1) if end <= size}
+        torn = Journal(store, **BOUNDS)
+        torn.open()
+        assert held(torn) == before, size
+        torn.append(0, 2, 1, bytes(16), b"pressed")
+        assert torn.sync()
+        again = Journal(store, **BOUNDS)
+        again.open()
+        assert held(again) == {**before, (2, 1): b"pressed"}, size
+
+
+def held(journal: Journal) -> dict[tuple[int, int], bytes]:
+    """(boot, number) -> envelope of the events that the journal of the test above has."""
+    places = [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1)]
+    return {place: entry[4] for place in places if (entry := journal.get(*place)) is not None}
+
+
 def test_a_file_is_not_cut_to_more_than_it_has(store: FlashStore) -> None:
     store.create("a")
     store.append("a", b"abc")
