@@ -56,7 +56,7 @@ class Scene(RunningSite):
         self._agent = await Child.start(
             "agent",
             self._device.agent("--log", "trace"),
-            self._agent_said,
+            self.follow,
             environment={**self._device.environment, **self.school.environment},
         )
         await self.up(self._agent, lambda: self._linked and self.school.looked_at())
@@ -78,11 +78,8 @@ class Scene(RunningSite):
         """SIGKILL."""
         await self._agent.end(signal.SIGKILL)
 
-    async def _end(self) -> None:
-        if self.starts:
-            await self._agent.end()
-
-    def _agent_said(self, line: Mapping[str, Any]) -> None:
+    def follow(self, line: Mapping[str, Any]) -> None:
+        """One line of the agent's trace."""
         stage = line.get("stage")
         if stage == "sealed":
             self.sealed.append((int(line["mono_ns"]), str(line["type"])))
@@ -94,6 +91,10 @@ class Scene(RunningSite):
             self._heard(int(str(line["name"])[7:]) - 1, str(line["value"]))
         elif stage == "link":
             self._linked = bool(line["up"])
+
+    async def _end(self) -> None:
+        if self.starts:
+            await self._agent.end()
 
     def _heard(self, module: int, value: str) -> None:
         told = [int(mv) for mv in re.findall(r"\d+", value.partition("mv=")[2])]

