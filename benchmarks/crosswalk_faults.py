@@ -39,8 +39,8 @@ NAMES = {"io": "relay"}
 """By what name it is told, if not by its own."""
 SEEN_S = 5.0
 """A sensor that sees somebody may freeze."""
-TOLD_S, HEALED_S = 600.0, 60.0
-"""A false alarm of the infrared sensor begins the two minutes of a contradiction anew."""
+TOLD_S, HEALED_S = 180.0, 60.0
+"""Two minutes of contradiction, and twelve seconds for each of the infrared sensor's false alarms."""
 PRESS_EVERY_S = 5.0
 """What is wrong with a lamp shows, and heals, while it is lit."""
 SETTINGS = {"crossing_mm": 2000, "clear_s": 0, "lit_min_s": 10}

@@ -7,8 +7,10 @@ test: sensors that agree decide fast, one alone decides slowly, and a short lone
 A sensor that is in fault, is silent for too long, or is caught lying is left out: neither its yes nor its no counts. Caught lying is one
 that
 
-* alone claims somebody without a pause for ``contradicted_ms`` while another that is well claims nobody: ``contradicted``, until it has
-  claimed nobody for ``settled_ms``; so a stuck sensor cannot keep a beacon flashing;
+* claims somebody without a pause, and in that time was alone with it, while another claimed nobody, for ``contradicted_ms`` in sum:
+  ``contradicted``, until it has claimed nobody for ``settled_ms``; so a stuck sensor cannot keep a beacon flashing. Time in which another
+  agrees is taken off that sum ``agreed_counts`` times (a leaky bucket): a short false alarm of the other clears no stuck sensor, and
+  somebody who stands there long, and whom the other sees now and then, is no lie;
 * claimed nothing in ``blind_calls`` detections of the others, one after another: ``blind``, until it claims somebody; so a covered sensor
   cannot slow down the others.
 
@@ -63,6 +65,8 @@ class Tuning:
         most: the score's top; half more than ``call``, so that nobody is there about a second after all sensors say so.
         stale_ms: ten looks of the tracker.
         contradicted_ms: longer than anybody waits at a beacon that is flashing.
+        agreed_counts: so a sensor is believed without end if others agree for a sixth of the time. Wind in the cold makes a PIR agree
+            for a twentieth, somebody who shifts from foot to foot for a third.
         settled_ms: longer than a sensor's own hold time.
         blind_calls: as many in a row that chance plays no part.
     """
@@ -73,6 +77,7 @@ class Tuning:
     most: int = 1800
     stale_ms: int = 1000
     contradicted_ms: int = 120_000
+    agreed_counts: int = 5
     settled_ms: int = 5000
     blind_calls: int = 20
 
@@ -89,7 +94,7 @@ class Detector:
         self.said_at_ms: int | None = None
         self.health = WELL
         self.caught: str | None = None
-        self.alone_at_ms: int | None = None
+        self.alone_ms = 0
         self.quiet_at_ms: int | None = None
         self.claimed_in_call = False
         self.missed = 0
@@ -180,11 +185,12 @@ class Fusion:
     def next_tick_ms(self) -> int | None:
         """When ``advance`` could change something by itself."""
         due = [self._next_stale_ms(), self._turn_ms()]
-        for detector in self._detectors.values():
-            if detector.alone_at_ms is not None:
-                due.append(detector.alone_at_ms + self._tuning.contradicted_ms)
-            if detector.quiet_at_ms is not None:
-                due.append(detector.quiet_at_ms + self._tuning.settled_ms)
+        lone = self._lone()
+        if lone is not None:
+            due.append(self._at_ms + self._tuning.contradicted_ms - lone.alone_ms)
+        quiet = [one.quiet_at_ms for one in self._detectors.values() if one.quiet_at_ms is not None]
+        if quiet:
+            due.append(min(quiet) + self._tuning.settled_ms)
         return min((at_ms for at_ms in due if at_ms is not None), default=None)
 
     def _next_stale_ms(self) -> int | None:
@@ -212,23 +218,38 @@ class Fusion:
             # Points a second times milliseconds: the score is in thousandths of a point.
             score = self._score + self._rate() * (now_ms - self._at_ms)
             self._score = max(0, min(score, self._tuning.most * 1000))
+            self._hold_against(now_ms - self._at_ms)
             self._at_ms = now_ms
+
+    def _hold_against(self, passed_ms: int) -> None:
+        """Who claimed somebody all this time: alone, or with others? Time in which no other counts is neither."""
+        claiming = self._claiming()
+        lone = self._lone()
+        for detector in claiming:
+            if detector is lone:
+                detector.alone_ms += passed_ms
+            elif len(claiming) > 1:
+                detector.alone_ms = max(0, detector.alone_ms - self._tuning.agreed_counts * passed_ms)
+
+    def _claiming(self) -> list[Detector]:
+        return [detector for detector in self._detectors.values() if detector.counts]
+
+    def _lone(self) -> Detector | None:
+        """The one that claims somebody while others claim nobody, if it is one."""
+        claiming = self._claiming()
+        contradicted = any(detector.counts is False for detector in self._detectors.values())
+        return claiming[0] if contradicted and len(claiming) == 1 else None
 
     def _judge(self, now_ms: int) -> None:
         self._forgive(now_ms)
-        counting = [detector for detector in self._detectors.values() if detector.counts is not None]
-        claiming = [detector for detector in counting if detector.counts]
-        for detector in claiming:
+        for detector in self._claiming():
             detector.claimed_in_call = True
             detector.missed = 0
         for detector in self._detectors.values():
-            if claiming != [detector] or len(counting) == 1:
-                detector.alone_at_ms = None
-            elif detector.alone_at_ms is None:
-                detector.alone_at_ms = now_ms
-            elif now_ms >= detector.alone_at_ms + self._tuning.contradicted_ms:
+            if detector.alone_ms >= self._tuning.contradicted_ms:
                 detector.caught = CONTRADICTED
-                detector.alone_at_ms = None
+            if not detector.counts:
+                detector.alone_ms = 0
         self._turn()
 
     def _forgive(self, now_ms: int) -> None:

@@ -73,6 +73,7 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
         assert text in re.sub(r"\s+", " ", page()), text
     assert lamps.HEALED_MS == 4000
     assert fusion.TUNING.contradicted_ms == 120_000
+    assert fusion.TUNING.agreed_counts == 5
     assert fusion.TUNING.blind_calls == 20
 
 

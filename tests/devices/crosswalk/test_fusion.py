@@ -160,15 +160,80 @@ def test_a_lone_claim_without_end_is_set_aside_until_it_lets_go(liar: str) -> No
     assert crossing.fusion.faults() == {}
 
 
-def test_a_claim_that_another_shares_now_and_then_is_no_lie() -> None:
+def agreed(crossing: Crossing, liar: str, every_ms: int, for_ms: int, limit_ms: int) -> int | None:
+    """After how long the liar is told while the other agrees now and then, None if it never is."""
+    (other,) = {*BOTH} - {liar}
+    began = crossing.now
+    crossing.say(**{liar: True})
+    while crossing.now < began + limit_ms:
+        crossing.pass_ms(every_ms - for_ms)
+        if crossing.fusion.faults():
+            assert crossing.fusion.faults() == {liar: CONTRADICTED}
+            return crossing.now - began
+        crossing.say(**{other: True})
+        crossing.pass_ms(for_ms)
+        crossing.say(**{other: False})
+    return None
+
+
+@pytest.mark.parametrize("liar", BOTH)
+@pytest.mark.parametrize(("every_ms", "told_ms"), [(110_000, 220_000), (60_000, 180_000), (37_500, 187_500)])
+def test_false_alarms_of_the_other_do_not_clear_a_stuck_sensor(liar: str, every_ms: int, told_ms: int) -> None:
+    """A gust of two seconds, as seldom as on a clear day and as often as in a storm in the cold."""
     crossing = Crossing()
-    crossing.say(tracker=True)
-    for _ in range(5):
-        crossing.pass_ms(TUNING.contradicted_ms - 10_000)
-        crossing.say(pir=True)
-        crossing.pass_ms(200)
-        crossing.say(pir=False)
+    after_ms = agreed(crossing, liar, every_ms, 2000, 600_000)
+    assert after_ms is not None
+    assert told_ms - every_ms < after_ms <= told_ms
+    crossing.pass_ms(3000)
+    assert not crossing.detects()
+
+
+def test_the_time_alone_is_summed_and_agreement_is_taken_off_several_times() -> None:
+    crossing = Crossing()
+    crossing.say(tracker=True, pir=True)
+    crossing.pass_ms(60_000)  # no credit for later
+    crossing.say(pir=False)
+    crossing.pass_ms(60_000)
+    crossing.say(pir=True)
+    crossing.pass_ms(2000)
+    crossing.say(pir=False)
+    crossing.pass_ms(TUNING.contradicted_ms - 60_000 + 2000 * TUNING.agreed_counts - 1)
     assert crossing.fusion.faults() == {}
+    assert crossing.fusion.next_tick_ms() == crossing.now + 1
+    crossing.pass_ms(1)
+    assert crossing.fusion.faults() == {"tracker": CONTRADICTED}
+
+
+def test_a_claim_that_another_shares_again_and_again_is_no_lie() -> None:
+    """Somebody stands there for twenty minutes and shifts from foot to foot: the infrared sensor sees every fifth second of it."""
+    crossing = Crossing()
+    assert agreed(crossing, "tracker", 15_000, 3000, 1_200_000) is None
+    assert [detected for _at_ms, detected in crossing.detected] == [False, True], "and the beacon serves them"
+
+
+def test_whoever_pauses_begins_anew() -> None:
+    crossing = Crossing()
+    for _ in range(5):
+        crossing.say(tracker=True)
+        crossing.pass_ms(TUNING.contradicted_ms - 1000)
+        crossing.say(tracker=False)
+        crossing.pass_ms(100)
+    assert crossing.fusion.faults() == {}
+
+
+def test_time_without_another_that_counts_is_held_against_nobody_and_clears_nobody() -> None:
+    crossing = Crossing()
+    crossing.say(pir=True)
+    crossing.pass_ms(TUNING.contradicted_ms - 10_000)
+    crossing.fusion.judge("tracker", "silent", crossing.now)
+    crossing.claims["tracker"] = None
+    crossing.pass_ms(300_000)
+    crossing.fusion.judge("tracker", "well", crossing.now)
+    crossing.say(tracker=False)
+    crossing.pass_ms(9900)
+    assert crossing.fusion.faults() == {}
+    crossing.pass_ms(200)
+    assert crossing.fusion.faults() == {"pir": CONTRADICTED}
 
 
 def test_a_blind_sensor_is_found_by_what_it_missed_and_heals_when_it_sees() -> None:
