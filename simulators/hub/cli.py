@@ -21,7 +21,7 @@ Examples
 
 \b
 press to alarm   from the first touch until the agent has signed the alarm and handed it over
-unseen           presses during which the hub did not look twice: this machine is too busy for them
+unseen           presses that were not looked at twice, or not let go for two looks before: this machine is too busy
 look             from one look at a module to the next; a press of 60 ms needs two
 wrong            alarms that name another place, cut cables that were not told, faults that nobody made
 
