@@ -14,7 +14,7 @@ from agent.health import journal_facts
 from agent.journal.log import Journal
 from agent.link.outbox import Outbox
 from devices.firmware import factory
-from devices.firmware.clock import BoardClock
+from devices.firmware.clock import BoardClock, since_ms
 from devices.firmware.config import ConfigError
 from devices.firmware.flash import BOUNDS, FlashStore
 from devices.firmware.hardware import Hardware
@@ -73,7 +73,8 @@ class Board(Device):
             self._reset(journal.unsettled_count(0), schedule, log, watchdog)
         identity = Identity(config.device["id"], config.secure_element, watchdog)
         self._tls = identity.tls
-        clock = BoardClock(schedule.now_ms, journal.notes.get(_FLOOR, 0), self._floor)
+        floor_ms = max(journal.notes.get(_FLOOR, 0), since_ms(identity.chain[0]))
+        clock = BoardClock(schedule.now_ms, floor_ms, self._floor)
         super().__init__(
             config.device["id"],
             kind,

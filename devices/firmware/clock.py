@@ -1,6 +1,7 @@
 """A board's time. It has none at a cold start, and TLS wants one: dates of certificates are then judged by the latest time that is known.
 
-The real-time clock is set from the time floor at the start, and from each signed receipt that is newer. Events do not believe it: to them
+The real-time clock is set from the time floor at the start, which is not before the board's own certificate was made (a broker's that is
+newer than the firmware is believed then), and from each signed receipt that is newer. Events do not believe it: to them
 the time is *unset* until a receipt tells it, and *holdover* from then on (see ``agent.clock``).
 """
 
@@ -45,9 +46,25 @@ def _never() -> bool:
     return False
 
 
+def since_ms(certificate: bytes) -> int:
+    """From when on a certificate is valid, in milliseconds since 1970 UTC; 0 where its dates are not two of the usual form."""
+    at = certificate.find(b"\x30\x1e\x17\x0d") + 4  # SEQUENCE of UTCTime, UTCTime
+    if at < 4:
+        return 0
+    try:
+        parts = [int(certificate[n : n + 2]) for n in range(at, at + 12, 2)]
+        return _since_1970(time.mktime((2000 + parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], 0, 0)))  # type: ignore[arg-type]
+    except (ValueError, OverflowError):
+        return 0
+
+
 def rtc_ms() -> int:
     """The real-time clock in milliseconds since 1970 UTC; its own epoch is 1970 or 2000, as the port likes."""
-    return (int(time.time()) + (946_684_800 if time.gmtime(0)[0] == 2000 else 0)) * 1000
+    return _since_1970(time.time())
+
+
+def _since_1970(seconds: float) -> int:
+    return (int(seconds) + (946_684_800 if time.gmtime(0)[0] == 2000 else 0)) * 1000
 
 
 def _set_rtc(at_ms: int) -> None:

@@ -17,6 +17,7 @@ from agent.wire import event
 from devices.firmware.flash import BOUNDS, FlashStore
 from devices.sos_button.patterns import PATTERNS
 from simulators.account import presses_verified
+from simulators.board import records
 from simulators.board.atecc608 import Bus, Chip
 from simulators.board.board import HOME, Board
 from simulators.board.kinds import HEAP_KB, KINDS
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.micropython
 WIRING = KINDS["sos-button"]
 BUTTON, LAMP, TAMPER, SUPPLY = (WIRING.pin(name) for name in ("button", "lamp", "tamper", "supply"))
 LAMP_TABLE = PATTERNS["lamp"]
+SECONDS_TO_2000 = 946_684_800
 CANNOT_WORK = "this board cannot work"
 
 
@@ -130,8 +132,8 @@ def only_configuration(flash: pathlib.Path, change: Callable[[dict[str, Any]], N
 
 
 async def captive_portal(place: Place) -> None:
-    """Whoever answers instead of the broker is told from it; the press waits. The clock of the board stands at 2000 meanwhile."""
-    board, device, _ = place.board()
+    """Whoever answers instead of the broker is told from it; the press waits. The clock of the board stood at 2000."""
+    board, device, flash = place.board()
     await board.radio.portal("hijacks")
     async with board:
         await board.printed("wifi joined")
@@ -141,6 +143,9 @@ async def captive_portal(place: Place) -> None:
             lambda: shown(board) == "sending-no-link",
             "its lamp tells",
         )
+        certificate = x509.load_der_x509_certificate((flash / "keys" / "device.der").read_bytes())
+        clock_s = (board._life.clock_us + records.now_us()) / 1_000_000 + SECONDS_TO_2000
+        assert clock_s >= certificate.not_valid_before_utc.timestamp(), "a broker enrolled before it is believed"
         await board.radio.portal(None)
         await delivered(device, 1)
         (alarm,) = device.events("alarm.raised")
