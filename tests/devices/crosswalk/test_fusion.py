@@ -236,6 +236,26 @@ def test_time_without_another_that_counts_is_held_against_nobody_and_clears_nobo
     assert crossing.fusion.faults() == {"pir": CONTRADICTED}
 
 
+def test_two_that_agree_are_not_contradicted_by_a_third() -> None:
+    crossing = Crossing(("tracker", "presence", "pir"))
+    crossing.say(tracker=True, presence=True)
+    crossing.pass_ms(2 * TUNING.contradicted_ms)
+    assert crossing.fusion.faults() == {}
+
+
+def test_a_contact_that_lets_go_heals_by_itself_in_time() -> None:
+    fusion = Fusion(BOTH)
+    fusion.say("pir", True, 0)
+    for now_ms in range(0, TUNING.contradicted_ms + 1, 500):
+        fusion.say("tracker", False, now_ms)
+    assert fusion.faults() == {"pir": CONTRADICTED}
+    fusion.judge("tracker", "lost", TUNING.contradicted_ms)
+    fusion.say("pir", False, TUNING.contradicted_ms)
+    while (due_ms := fusion.next_tick_ms()) is not None:
+        fusion.advance(due_ms)
+    assert fusion.faults() == {"tracker": "lost"}
+
+
 def test_a_blind_sensor_is_found_by_what_it_missed_and_heals_when_it_sees() -> None:
     crossing = Crossing()
     for call in range(TUNING.blind_calls):
