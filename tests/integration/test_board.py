@@ -71,6 +71,7 @@ def test_a_trial_that_is_stopped_leaves_nothing_behind(tmp_path: pathlib.Path, b
 
 
 BROKEN_WIFI = """
+JOIN_MS = 15_000
 JOINED = "joined"
 class Wifi:
     state = "waiting"
