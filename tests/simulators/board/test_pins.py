@@ -174,7 +174,7 @@ def test_outputs_show_levels_pwm_and_times(firmware: Firmware) -> None:
     async def scenario() -> None:
         async with Board(firmware(main)) as board:
             await board.printed("done 0 1")
-            await board.until(lambda: board.output(19), 20, "the last output, told beside the console")
+            await board.until(lambda: board.output(19) is not None, 20, "the last output, told beside the console")
             on, off = board.history(2)
             assert (on.duty, on.frequency_hz, off.duty) == (1, None, 0)
             assert off.since_ns - on.since_ns >= 29_000_000
