@@ -234,7 +234,7 @@ def test_of_two_agents_with_one_identity_both_alarms_arrive_and_the_clone_is_tol
     twin = Process("the copy", line, environment)
     try:
         button.start(linked=False)  # the two throw each other out of the broker
-        until(lambda: board.agent_pid is not None, "the copy's pins are connected", twin)
+        until(lambda: twin.said(stage="input", name="button"), "the copy has looked at its button", twin)
         board.press(17)
         name = button.press_and_wait()
         until(lambda: twin.said(stage="sealed", type="alarm.raised"), "the copy makes an event of its press", twin)

@@ -15,21 +15,21 @@ from simulators.processes import Child
 from simulators.site import BUTTON_PIN
 from tests.integration.test_badge import SETTINGS
 
-NEAR, FAR = "sos-near", "sos-far"
+NEAR, NEXT, FAR = "sos-near", "sos-next", "sos-far"
 EXPIRES_S = 30
 
 
 class School(BadgeScene):
-    """A badge, and a button at the same site and at another."""
+    """A badge, and buttons at the same site and at another."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         super().__init__(folder, {**SETTINGS, "evidence": ""})
-        self._devices = (BADGE, NEAR, FAR)
+        self._devices = (BADGE, NEAR, NEXT, FAR)
 
     async def teach(self) -> None:
         """Give the center its registry and the rule, and start it again."""
         site = self.site
-        sites = {BADGE: "School 5", NEAR: "School 5", FAR: "School 6"}
+        sites = {BADGE: "School 5", NEAR: "School 5", NEXT: "School 5", FAR: "School 6"}
         devices = [{"name": name, "site": place} for name, place in sites.items()]
         (site.directory / "registry.json").write_text(json.dumps({"format": "dabyl-registry/1", "devices": devices}))
         text = site.center_config.read_text().replace("[center]\n", '[center]\nregistry = "registry.json"\n')
@@ -42,14 +42,18 @@ class School(BadgeScene):
         await self.up(self.center, self._connected.is_set)
 
     async def call(self, name: str, count: int) -> None:
-        """Press a button, and wait until the consumer has its alarm."""
+        """Press a button that has not called before, and wait until the consumer has its alarm."""
         device = self.site.devices[name]
         board = Hardware(device.board)
+        looked: set[object] = set()  # inputs whose level the agent has read: from then on it feels a finger
         agent = await Child.start(
-            name, device.agent("--log", "text"), lambda _line: None, environment=device.environment
+            name,
+            device.agent("--log", "trace"),
+            lambda line: looked.add(line.get("name")) if line.get("stage") == "input" else None,
+            environment=device.environment,
         )
         try:
-            await self.up(agent, lambda: board.agent_pid is not None)
+            await self.up(agent, lambda: "button" in looked)
             board.press(BUTTON_PIN)
             await self.until(lambda: len(self.events("alarm.raised")) >= count, "the alarm did not come")
         finally:
@@ -67,7 +71,7 @@ async def _story(folder: pathlib.Path) -> list[dict[str, Any]]:
         await scene.hold()
         await scene.recorded("stopped")
         await scene.end_agent()
-        await scene.call(NEAR, 3)
+        await scene.call(NEXT, 3)
         await scene.start_agent()  # the badge was away when somebody called
         await scene.recorded("started", 2)
         return scene.events()
