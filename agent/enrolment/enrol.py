@@ -4,6 +4,7 @@ import os
 import time
 
 from agent.config import Config
+from agent.durable import PUBLIC, replace_file
 from agent.enrolment.board import serial_number
 from agent.enrolment.claim import Claim
 from agent.enrolment.errors import EnrolmentError
@@ -13,7 +14,6 @@ from agent.keys.chain import load_roots, verify_chain
 from agent.keys.credentials import load_chain
 from agent.keys.errors import ChainError, CredentialsError
 from agent.keys.request import certificate_request
-from agent.keys.secret_file import sync_directory
 from agent.keys.validity import validity
 
 _ROOT_MAX = 65_536
@@ -130,13 +130,7 @@ def _root(settings: Config, office: Server, claim: Claim) -> str:
         return _read(path)
     text = office.root(claim.root)
     try:
-        half = path + ".half"
-        with open(half, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(half, path)
-        sync_directory(os.path.dirname(path) or ".")
+        replace_file(path, text.encode("ascii"), PUBLIC)
     except OSError as error:
         raise EnrolmentError(f"{path} cannot be written: {error.strerror}; check space and owner") from None
     return text

@@ -162,16 +162,6 @@ class Authority:
         """A device's certificate: TLS client, signs events. Raises as `issue`."""
         return self.issue(names.DEVICE, csr_pem, device_id, now_ms, days)
 
-    def issue_center(self, csr_pem: str, center_id: str, now_ms: int, days: int = LEAF_DAYS) -> Issued:
-        """A center's certificate: TLS client, signs receipts and commands. Raises as `issue`."""
-        return self.issue(names.CENTER, csr_pem, center_id, now_ms, days)
-
-    def issue_broker(
-        self, csr_pem: str, broker_id: str, hosts: Sequence[str], now_ms: int, days: int = LEAF_DAYS
-    ) -> Issued:
-        """A broker's certificate: TLS server under ``hosts`` (DNS names and IP addresses). Raises as `issue`."""
-        return self.issue(names.BROKER, csr_pem, broker_id, now_ms, days, hosts=hosts)
-
     def issue(
         self, role: str, csr_pem: str, identity: str, now_ms: int, days: int, *, hosts: Sequence[str] = ()
     ) -> Issued:

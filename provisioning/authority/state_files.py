@@ -3,8 +3,6 @@
 Everything is on the disk when a call returns. A private key file is never overwritten.
 """
 
-import os
-import secrets
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -18,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from agent.durable import PUBLIC, replace_file
 from agent.keys.errors import SecretFileError
-from agent.keys.secret_file import read_secret, sync_directory, write_secret
+from agent.keys.secret_file import read_secret, write_secret
 from provisioning.authority.errors import AuthorityStateError, PassphraseError
 
 _KEY_LIMIT = 8192
@@ -92,18 +91,8 @@ def replace_public(path: Path, contents: bytes) -> None:
     Raises:
         AuthorityStateError: it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        try:
-            with beside.open("xb") as file:
-                os.fchmod(file.fileno(), 0o644)
-                file.write(contents)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-            sync_directory(str(path.parent))
-        finally:
-            beside.unlink(missing_ok=True)
+        replace_file(str(path), contents, PUBLIC)
     except OSError as error:
         raise AuthorityStateError(f"{path} cannot be written: {error.strerror}; check space and permissions") from None
 

@@ -5,9 +5,9 @@ import pathlib
 import ssl
 from collections.abc import Callable
 
+from agent.durable import replace_file
 from provisioning.brokers import emqx, mosquitto, nats, rabbitmq
 from provisioning.brokers.errors import BrokerFilesError
-from provisioning.brokers.files import replace_private
 from provisioning.brokers.hashed_list import hashed_name
 from provisioning.brokers.model import BrokerModel, Certificates
 from provisioning.brokers.readme import readme
@@ -47,14 +47,14 @@ def write(engine: str, model: BrokerModel, public: dict[str, bytes], *, force: b
         if there and not force:
             raise BrokerFilesError(f"{model.directory} holds {', '.join(there)} already: replace them with --force")
         for name, content in public.items():
-            replace_private(model.directory / name, content)
+            replace_file(str(model.directory / name), content)
         check(model.certificates)
         if engine == "rabbitmq" and model.certificates.crl is not None:
             content = model.certificates.crl.read_bytes()
             contents[f"{rabbitmq.REVOCATION_LISTS}/{hashed_name(content)}"] = content
             (model.directory / rabbitmq.REVOCATION_LISTS).mkdir(mode=0o700, exist_ok=True)
         for name, content in contents.items():
-            replace_private(model.directory / name, content)
+            replace_file(str(model.directory / name), content)
     except OSError as error:
         raise BrokerFilesError(f"{error.filename or model.directory}: {error.strerror}") from None
     return [model.directory / name for name in contents]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
+from agent.durable import PUBLIC, replace_file
 from provisioning.authority.state_files import read_public
 from provisioning.brokers.errors import BrokerFilesError
 from provisioning.brokers.fetching import MAX_BYTES, files
-from provisioning.brokers.files import replace_private
 
 _CERTIFICATE_LIMIT = 8192
 _DIRECTORY = click.Path(file_okay=False, path_type=Path)
@@ -42,8 +42,7 @@ def crl(directory: Path, url: str, authority: Path, user: str | None, reload_com
     try:
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
         for name, text in (written | public).items():
-            replace_private(place / name, text.encode())
-            (place / name).chmod(0o755 if name == "fetch-crl" else 0o644)
+            replace_file(str(place / name), text.encode(), 0o755 if name == "fetch-crl" else PUBLIC)
     except OSError as error:
         raise BrokerFilesError(f"{error.filename or place}: {error.strerror}") from None
     for name in written:

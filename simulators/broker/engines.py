@@ -18,8 +18,8 @@ import time
 from types import TracebackType
 from typing import Protocol, Self
 
+from agent.durable import replace_file
 from provisioning.brokers import mosquitto, nats
-from provisioning.brokers.files import replace_private
 from provisioning.brokers.model import BrokerModel, Certificates, Identities, Limits
 from simulators.broker.process import ChildProcess
 from simulators.errors import BrokerMissingError, BrokerStartError
@@ -177,7 +177,7 @@ class _Engine:
     def revoke(self, name: str, crl: bytes | None = None) -> None:
         """Takes every right from `name`; see `Broker.revoke`."""
         if crl is not None and self._certificates.crl is not None:
-            replace_private(self._certificates.crl, crl)
+            replace_file(str(self._certificates.crl), crl)
         self.reload(self._identities.without(name))
 
     @classmethod
@@ -194,7 +194,7 @@ class _Engine:
         """Writes the files and returns the program's arguments."""
         files = self.files(model)
         for name, text in files.items():
-            replace_private(self.directory / name, text.encode())
+            replace_file(str(self.directory / name), text.encode())
         return ["-c", str(self.directory / next(iter(files)))]
 
     def _logged_since(self, offset: int) -> bytes:

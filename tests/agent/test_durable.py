@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent import durable
-from agent.durable import replace_file
+from agent.durable import PUBLIC, replace_file
 
 
 def noting(done: list[str], name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,6 +48,7 @@ def test_a_disk_that_refuses_leaves_what_was(tmp_path: Path, monkeypatch: pytest
         with pytest.raises(OSError, match="No space left"):
             replace_file(str(path), b"new")
     assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
     replace_file(str(path), b"newer")
     assert path.read_bytes() == b"newer"
 
@@ -57,3 +58,18 @@ def test_a_disk_that_takes_a_part_at_a_time_keeps_the_whole(tmp_path: Path, monk
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:7]))
     replace_file(str(tmp_path / "kept"), b"a text that is longer than that")
     assert (tmp_path / "kept").read_bytes() == b"a text that is longer than that"
+
+
+def test_no_link_that_somebody_laid_is_followed_and_the_mode_is_as_asked(tmp_path: Path) -> None:
+    other, path = tmp_path / "another's", tmp_path / "kept"
+    other.write_bytes(b"theirs")
+    for name in (path, tmp_path / "kept.new"):
+        name.symlink_to(other)
+    umask = os.umask(0o077)
+    try:
+        replace_file(str(path), b"new", PUBLIC)
+    finally:
+        os.umask(umask)
+    assert other.read_bytes() == b"theirs"
+    assert not path.is_symlink()
+    assert path.stat().st_mode & 0o777 == PUBLIC

@@ -144,7 +144,8 @@ def test_only_devices_renew_and_only_their_own_name(town: Town, tmp_path: Path) 
     with pytest.raises(AnonymousError):
         town.office.renew(HERE, None, town.request(key="new"))
     asked = pem.encoded("CERTIFICATE REQUEST", town.request("center-1", key="center"))
-    center = read(pem.blocks(town.authority.issue_center(asked, "center-1", NOW_MS).chain_pem, 2)[0][1], "it")
+    issued = town.authority.issue("center", asked, "center-1", NOW_MS, 5)
+    center = read(pem.blocks(issued.chain_pem, 2)[0][1], "it")
     with pytest.raises(NotAllowedError, match="a device is needed"):
         town.office.renew(HERE, center.der, town.request("center-1", key="center"))
     stranger = Authority.create(tmp_path / "stranger", "Test", NOW_MS)
