@@ -2,7 +2,7 @@
 
 from simulators.gpio.hardware import MAINS, TAMPER, Hardware
 from simulators.site import BUTTON_PIN, SUPPLY_PIN, TAMPER_PIN
-from tests.integration.processes import Process, until
+from tests.integration.processes import Process
 from tests.provisioning.brokers.conftest import Yard
 
 
@@ -13,8 +13,8 @@ def test_a_press_is_receipted(yard: Yard) -> None:
     agent = Process("agent", device.agent("--log", "trace"), device.environment)
     try:
         center.wait_said(what="connected")
-        until(lambda: board.agent_pid is not None or not agent.running, "its pins are connected", agent)
         agent.wait_said(stage="link", up=True)
+        agent.wait_said(stage="input", name="button")
         board.press(BUTTON_PIN)
         sealed = agent.wait_said(stage="sealed", type="alarm.raised")
         agent.wait_said(stage="receipt", boot=sealed["boot"], seq=sealed["seq"], state=1)
