@@ -1,8 +1,11 @@
 """Several Modbus units on one serial line: who is asked when, what their answers say, and whether each is well.
 
-Orders (a relay's pulse) go before regular questions; of those the one that waits longest is next. One request at a time, and after each a
-pause, as RTU wants it. A unit that does not answer costs its timeout and no more, and may be asked less often. An order for a relay
-replaces the one that still waits.
+Orders (a relay's pulse) go before regular questions; of those the one that waits longest is next. One request at a time, and before each
+the line is quiet for a pause, as RTU wants it. A unit that does not answer costs its timeout and no more, and may be asked less often. An
+order for a relay replaces the one that still waits.
+
+An answer does not say which question it answers, and one may come after its timeout. So no unit is asked two things that it would answer
+in the same form (function, length): what comes late is an answer to the same question, an instant older, or it is noise.
 """
 
 import dataclasses
@@ -65,10 +68,19 @@ class Bus:
         self._asked: Request | None = None
         self._poll: Poll | None = None
         self._free_ms = now_ms  # when the next request may go, or the asked unit has had its time
+        self._heard_ms = self._began_ms = now_ms - gap_ms  # the last bytes, and the first after which the line was not quiet
         self._open = False
 
     def ask(self, polls: Sequence[Poll], now_ms: int) -> None:
-        """From now on these are asked all the time, each of them once at once."""
+        """From now on these are asked all the time, each of them once at once.
+
+        Raises ValueError for two that one unit would answer in the same form.
+        """
+        forms: dict[tuple[bytes, int], bytes] = {}
+        for poll in polls:
+            form = poll.request.answer_head, poll.request.answer_bytes
+            if forms.setdefault(form, poll.request.frame) != poll.request.frame:
+                raise ValueError(f"unit {poll.request.unit} is asked two things whose answers look alike")
         self._polls = polls
         self._due_ms = [now_ms] * len(polls)
 
@@ -86,6 +98,9 @@ class Bus:
         at_ms = happening.at_ms
         if isinstance(happening, Opened | Closed):
             return [*self._turned(isinstance(happening, Opened), at_ms)]
+        if at_ms >= self._heard_ms + self._gap_ms:
+            self._began_ms = at_ms
+        self._heard_ms = at_ms
         before = self._decoder.skipped
         asked = self._asked
         answers = self._decoder.feed(happening.data, at_ms)
@@ -106,7 +121,7 @@ class Bus:
 
     def tick(self, now_ms: int) -> list[Status]:
         """Let time pass: ask what is due, and judge."""
-        if self._open and now_ms >= self._free_ms:
+        if self._open and now_ms >= self._quiet_ms():
             self._ask_next(now_ms)
         return [change for watch in self._watches.values() for change in watch.tick(now_ms)]
 
@@ -114,10 +129,14 @@ class Bus:
         """When ``tick`` is wanted next, None if only the line can bring something."""
         due = [at_ms for watch in self._watches.values() if (at_ms := watch.next_tick_ms()) is not None]
         if self._open and (self._asked or self._orders):
-            due.append(self._free_ms)
+            due.append(self._quiet_ms())
         elif self._open and self._due_ms:
-            due.append(max(self._free_ms, min(self._due_ms)))
+            due.append(max(self._quiet_ms(), min(self._due_ms)))
         return min(due, default=None)
+
+    def _quiet_ms(self) -> int:
+        """When the line is free and quiet; one that never is gets a question all the same."""
+        return max(self._free_ms, min(self._heard_ms + self._gap_ms, self._began_ms + self._timeout_ms))
 
     def _heard(self, name: str, reading: Reading, at_ms: int) -> list[Status]:
         watch = self._watches.get(name)

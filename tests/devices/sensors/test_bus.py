@@ -1,8 +1,11 @@
 """Modbus units on one line: who is asked when, orders first, silence of one unit, and relays that let go by themselves."""
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable
+
+import pytest
 
 from devices.sensors import contacts, modbus
 from devices.sensors.bus import GAP_MS, ORDERS_MAX, TIMEOUT_MS, Bus, Poll
@@ -125,6 +128,36 @@ def test_one_request_at_a_time_with_a_pause_between() -> None:
     for (before_ms, frame), (after_ms, _frame) in zip(line.sent, line.sent[1:], strict=False):
         answered_ms = before_ms + len(frame) + 1 + 5 + 6
         assert after_ms >= min(answered_ms + GAP_MS, before_ms + TIMEOUT_MS)
+
+
+def test_a_question_waits_for_quiet_but_not_for_ever() -> None:
+    sent: list[int] = []
+    now = 0
+    bus = Bus({}, {}, [Poll(INPUTS, 500, contacts.levels("buttons"))], lambda _data: sent.append(now), 0)
+    bus.take(Opened(0))
+    for now in range(1200):
+        bus.tick(now)
+        if 497 <= now < 503 or now >= 1000:  # the last bytes of a late answer; then a line that never rests
+            assert bus.take(Heard(now, b"\x55")) == []
+    assert sent == [0, 502 + GAP_MS, 1000 + TIMEOUT_MS]
+
+
+def test_what_comes_late_is_no_answer_to_another_question() -> None:
+    bus = Bus({}, {}, [Poll(INPUTS, 50, contacts.levels("buttons"))], lambda _data: None, 0)
+    bus.take(Opened(0))
+    bus.ask([Poll(LAMPS, 50, contacts.voltages("volts"))], 10)
+    bus.tick(TIMEOUT_MS)
+    assert bus.take(Heard(TIMEOUT_MS + 20, modbus.encode(modbus.Answer(0, INPUTS, (True,) * 8)))) == []
+    volts = bus.take(Heard(TIMEOUT_MS + 30, modbus.encode(modbus.Answer(0, LAMPS, registers=(1, 2)))))
+    assert volts == [("volts", Voltages(TIMEOUT_MS + 30, (1, 2)))]
+
+
+def test_two_questions_whose_answers_look_alike_are_not_asked() -> None:
+    others = modbus.read_registers(2, 8, 2), modbus.read_registers(3, 0, 2), modbus.read_registers(2, 0, 3)
+    for other, alike in zip(others, (True, False, False), strict=True):
+        polls = [Poll(one, 50, contacts.voltages("volts")) for one in (LAMPS, other)]
+        with pytest.raises(ValueError, match="unit 2 .* look alike") if alike else contextlib.nullcontext():
+            Bus({}, {}, polls, lambda _data: None, 0)
 
 
 def test_an_order_goes_before_all_questions() -> None:
