@@ -69,7 +69,7 @@ class Button:
     def start(
         self, *, linked: bool = True, before: Sequence[str] = (), environment: Mapping[str, str] | None = None
     ) -> Process:
-        """Start the agent; returns once its pins and, if ``linked``, its connection to a broker are there.
+        """Start the agent; returns once it has looked at its button, and so feels a finger, and is connected if ``linked``.
 
         Args:
             linked: wait for the connection.
@@ -79,7 +79,7 @@ class Button:
         command_line = [*before, *self.device.agent("--log", "trace")]
         found = Process(f"agent {self.name}", command_line, {**self.device.environment, **(environment or {})})
         self.runs.append(found)
-        until(lambda: self.board.agent_pid is not None or not found.running, "its pins are connected", found)
+        found.wait_said(stage="input", name="button")
         if linked:
             found.wait_said(stage="link", up=True)
         return found

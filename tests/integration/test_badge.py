@@ -3,7 +3,6 @@
 import asyncio
 import json
 import pathlib
-import re
 import shutil
 import signal
 import tempfile
@@ -18,11 +17,8 @@ from simulators.badge.scene import BADGE, BadgeScene
 from simulators.camera.control import Faults
 from simulators.site import dabyl
 from tests.devices.video_badge.footage import numbers_in
-from tests.integration.processes import run
 
 SETTINGS = {"pre_s": 1, "width": 160, "height": 120, "bitrate_kbps": 300}
-UNITS = pathlib.Path(__file__).resolve().parents[2] / "agent" / "systemd"
-MOST_EXPOSURE = 1.5
 TAIL = 12
 """Frames that a kill may cost here, where other tests keep the machine busy: two fragments. The benchmark knows the median."""
 
@@ -122,20 +118,3 @@ def test_each_segment_was_received_with_its_event_as_it_was_signed(story: dict[s
         assert manifest is not None
         assert manifest.size == path.stat().st_size
         assert path.with_suffix(".receipt").exists()
-
-
-@pytest.mark.systemd
-def test_its_units_drop_in_is_sound_and_opens_little_more(tmp_path: pathlib.Path) -> None:
-    text = (UNITS / "dabyl-agent.service").read_text(encoding="utf-8")
-    unit = tmp_path / "dabyl-agent.service"
-    unit.write_text(text.replace("/usr/bin/dabyl", "/bin/true"), encoding="utf-8")  # not installed here
-    more = tmp_path / "dabyl-agent.service.d"
-    more.mkdir()
-    shutil.copyfile(UNITS / "dabyl-agent-video-badge.conf", more / "video-badge.conf")
-    found = {"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "SYSTEMD_COLORS": "0"}
-    checked = run(["systemd-analyze", "verify", "--man=no", str(unit)], found)
-    assert [line for line in checked.stderr.splitlines() if str(tmp_path) in line or "dabyl" in line] == []
-    judged = run(["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)], found)
-    exposure = re.search(r"exposure level for \S+: ([0-9.]+)", judged.stdout)
-    assert exposure is not None, judged.stdout + judged.stderr
-    assert float(exposure[1]) <= MOST_EXPOSURE, judged.stdout

@@ -14,6 +14,8 @@ from tests.integration.ground import Button, Ground
 pytestmark = pytest.mark.micropython
 WIRING = KINDS["panic-button"]
 HOUR_S = 3600
+AWAKE_MS = 60_000
+"""Awake for so long at most, on a busy machine; seconds on a quiet one."""
 BATTERY_PIN = 34
 
 
@@ -35,7 +37,7 @@ async def reports_and_power_cuts(board: Board, device: Button) -> None:
     async with board:
         left_ms = await board.asleep()
         assert left_ms is not None
-        assert HOUR_S * 1000 - 30_000 < left_ms <= HOUR_S * 1000
+        assert HOUR_S * 1000 - AWAKE_MS < left_ms <= HOUR_S * 1000
         await until(lambda: device.events("battery.low"), "the low battery is told")
         await until(lambda: device.events("test."), "its self-test is verified")
         assert device.events("test.")[0]["data"]["battery_mv"] == 3200
@@ -49,7 +51,7 @@ async def reports_and_power_cuts(board: Board, device: Button) -> None:
         assert (woken.cause, woken.wake) == (DEEPSLEEP_RESET, TIMER_WAKE)
         left_ms = await board.asleep()
         assert left_ms is not None
-        assert HOUR_S * 1000 - 10_000 < left_ms <= HOUR_S * 1000
+        assert HOUR_S * 1000 - AWAKE_MS < left_ms <= HOUR_S * 1000
         await until(lambda: len(device.events("health.report")) == reports + 1, "the next report is verified")
         assert all(one["data"]["rssi"] == HOME.rssi for one in device.events("health.report"))
         assert len(device.events("battery.low")) == len(device.events("test.")) == 1, "and not again"

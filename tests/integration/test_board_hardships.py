@@ -58,10 +58,10 @@ def place(ground: Ground, bundle: pathlib.Path, tmp_path: pathlib.Path) -> Place
 
 
 async def pressed(board: Board) -> None:
-    """A press that the firmware has taken."""
+    """A press that the firmware has kept."""
+    operations = board.flash.operations
     await board.press(BUTTON, 120)
-    await board.taken()
-    await asyncio.sleep(0.1)
+    await board.written(operations)
 
 
 def shown(board: Board) -> str:
@@ -170,7 +170,7 @@ async def full_flash(place: Place) -> None:
         await board.printed("the disk is in trouble; events are sent, but kept in memory only")
         await board.printed("connected")
         await until(lambda: shown(board) == "fault", "its lamp tells")
-        await pressed(board)
+        await board.press(BUTTON, 120)
         await delivered(device, 1)
         assert len(board.boots) == 2
 
@@ -263,9 +263,11 @@ async def no_factory_reset(place: Place) -> None:
     board.set_pin(BUTTON, LOW)
     async with board:
         await until(lambda: board.output(LAMP) is not None and len(board.history(LAMP)) > 3, "its lamp flashes")
+        operations = board.flash.operations
         board.set_pin(BUTTON, OPEN)
         await board.printed("started")
-        await asyncio.sleep(0.5)
+        await until(lambda: shown(board) == "sending-no-link", "its lamp tells that an alarm waits")
+        await board.written(operations)
         await board.power_off()
         board.set_pin(BUTTON, LOW)
         await board.power_on()

@@ -63,7 +63,7 @@ def send_until_settled(client: Client, messages: list[Message], seconds: float =
 
 
 @pytest.mark.parametrize("site", [pytest.param("mosquitto", marks=pytest.mark.mosquitto), "nats"], indirect=True)
-def test_a_press_is_receipted_handed_on_and_acknowledged_within_a_second(site: Site) -> None:
+def test_a_press_is_receipted_handed_on_and_acknowledged(site: Site) -> None:
     site.start_center()
     device = site.devices["sos-0001"]
     client, tap = site.join("sos-0001"), site.join("tap-1")
@@ -73,10 +73,9 @@ def test_a_press_is_receipted_handed_on_and_acknowledged_within_a_second(site: S
     told = next(one for one in tap.verified if one["type"] == "dabyl.alarm.raised")
     assert told["source"] == "urn:dabyl:device:sos-0001"
     assert told["dabyldrill"] is True
-    began = time.monotonic()
     done = site.cli("acknowledge", "sos-0001", "1", "1", "--by", "tester", "--json")
     assert done.returncode == 0, done.stderr
-    until(lambda: client.alarms[1, 1] == receipt.ACKNOWLEDGED, "the lamp changes", began + 3 - time.monotonic())
+    until(lambda: client.alarms[1, 1] == receipt.ACKNOWLEDGED, "the lamp changes")
     assert json.loads(done.stdout)["state"] == "acknowledged"
     (steps,) = [one["steps"] for one in json.loads(site.cli("alarms", "--json").stdout)]
     assert [(step["state"], step["who"]) for step in steps] == [("received", ""), ("acknowledged", "tester")]

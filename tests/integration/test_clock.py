@@ -15,10 +15,8 @@ from tests.integration.processes import Process, run, until
 
 pytestmark = pytest.mark.faketime
 UNSET, HOLDOVER, SYNCHRONISED = 0, 1, 2
-EXACT_MS = 1_500
-"""How exact a date has to be: a device's time is late by what a receipt takes to reach it."""
 PASSING_S = 3.0
-"""Longer than that, so that a clock that stands still, or is counted from elsewhere, is seen."""
+"""So that a clock that stands still, or is counted from elsewhere, is seen."""
 
 
 def let_pass() -> None:
@@ -55,30 +53,37 @@ def test_a_press_in_1970_is_sent_at_once_and_dated_once_the_time_is_known(ground
         let_pass()
         pressed_ms = now_ms()
         early = button.press_and_wait()
+        made_ms = now_ms()
         button.agent.wait_said(stage="link", up=True)  # mutual TLS, although no certificate is valid in 1970
         button.agent.wait_said(stage="published", boot=early[0], seq=early[1])
     finally:
+        back_ms = now_ms()
         ground.start_center()
     button.wait_verified({early})
     button.wait_lamp("received")
+    behind_ms = now_ms() - back_ms
+    """A device's time is late by what the receipt took to reach it, which was less."""
 
     def alarm_time_ms() -> float | None:
         (found,) = [one for one in ground.ask("alarms", "--all") if (one["boot"], one["seq"]) == early]
         return None if found["time"] is None else datetime.fromisoformat(found["time"]).timestamp() * 1000
 
-    assert alarm_time_ms() is None, "nobody knows yet when it was"
+    dated = alarm_time_ms() is not None
+    knowing = [one for one in ground.stored(button.name) if one.clock != UNSET]
+    assert knowing or not dated, "nobody knows yet when it was"
     let_pass()
     again_ms = now_ms()
     later = button.press_and_wait()
+    done_ms = now_ms()
     button.wait_verified({later})
     stored = {(one.boot, one.seq): one for one in ground.stored(button.name)}
     assert stored[early].clock == UNSET
     assert stored[early].at < 10 * 60_000, "the device really was in 1970"
     assert stored[later].clock == HOLDOVER
-    assert abs(stored[later].at - again_ms) < EXACT_MS, "the receipt told it the time, and it goes on counting"
+    assert again_ms - behind_ms <= stored[later].at <= done_ms, "the receipt told it the time, and it goes on counting"
     told_ms = alarm_time_ms()
     assert told_ms is not None, "any time that the boot knows dates it"
-    assert abs(told_ms - pressed_ms) < EXACT_MS
+    assert pressed_ms - behind_ms <= told_ms <= made_ms
 
     clock.write_text("+0\n", encoding="ascii")  # as NTP sets it
 

@@ -53,7 +53,7 @@ def test_through_a_black_hole_nothing_is_lost(ground: Ground, weather: Weather) 
     button.start()
     weather.change(lambda: weather.network.add("hole", Timeout()))
     button.press_and_wait()
-    button.agent.wait_said(stage="link", up=False, timeout_s=20)  # nothing answers, so it gives up by itself
+    button.agent.wait_said(stage="link", up=False)  # nothing answers, so it gives up by itself
     button.press()
     assert button.receipted() == set()
     weather.change(weather.network.clear)
@@ -79,7 +79,7 @@ def test_a_broker_that_acknowledges_and_drops_is_left_for_the_next_one(ground: G
         name = button.press_and_wait()
         until(lambda: bad.swallowed.get("alarm", 0) > 0, "the bad broker takes the alarm", button.agent)
         assert button.receipted() == set()
-        button.wait_verified({name}, timeout_s=20)
+        button.wait_verified({name})
         button.wait_lamp("received")
         assert bad.swallowed["alarm"] >= 3, "it was sent more than once before the broker was given up"
         brokers = [line["broker"] for line in button.agent.said(message="connected")]

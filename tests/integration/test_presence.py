@@ -1,12 +1,12 @@
 """Who is connected: the center knows by signed words only, soon after the fact, and old words do not count."""
 
 import signal
-import time
 
 from tests.integration.ground import Button, Ground
 from tests.integration.processes import until
 
-KEEPALIVE_S = 5
+QUIET_S = 60
+"""A keepalive that is longer than a test waits: what is known sooner is known by words, not by silence."""
 
 
 def changes(button: Button) -> list[tuple[str, str, int]]:
@@ -22,42 +22,36 @@ def online(ground: Ground, button: Button) -> bool:
     return bool(next(one["online"] for one in ground.ask("devices") if one["device"] == button.name))
 
 
-def wait_change(button: Button, *change: object, timeout_s: float = 20) -> None:
-    until(lambda: changes(button)[-1:] == [change], f"{change}", button.agent, timeout_s=timeout_s)
+def wait_change(button: Button, *change: object) -> None:
+    until(lambda: changes(button)[-1:] == [change], f"{change}", button.agent)
 
 
 def test_a_death_a_stop_and_a_start_are_each_known_at_once(ground: Ground) -> None:
-    button = ground.button()
+    button = ground.button(link={"keepalive_s": QUIET_S})
     button.start()
     wait_change(button, "online", "presence", 1)
-    began = time.monotonic()
     button.kill()
     wait_change(button, "lost", "will", 1)
-    assert time.monotonic() - began < 1.5 * KEEPALIVE_S
     assert not online(ground, button)
     button.start()
     wait_change(button, "online", "presence", 1)
-    began = time.monotonic()
     button.agent.end(signal.SIGTERM)
     wait_change(button, "lost", "will", 1)
-    assert time.monotonic() - began < KEEPALIVE_S, "an orderly stop says so itself, nobody has to wait for its silence"
     button.start()
     wait_change(button, "online", "presence", 1)
     assert online(ground, button)
 
 
-def test_a_frozen_agent_is_missed_within_one_and_a_half_keepalives(ground: Ground) -> None:
+def test_a_frozen_agent_is_missed_and_welcomed_back(ground: Ground) -> None:
+    """How soon is the center's to say (tests/center/test_presence.py) and the brokers' (tests/agent/mqtt/test_brokers.py)."""
     button = ground.button()
     agent = button.start()
     wait_change(button, "online", "presence", 1)
-    began = time.monotonic()
     agent.send(signal.SIGSTOP)
     try:
         until(lambda: changes(button)[-1][0] == "lost", "it is missed", ground.center_process)
-        took_s = time.monotonic() - began
     finally:
         agent.send(signal.SIGCONT)
-    assert took_s < 1.5 * KEEPALIVE_S + 2, "1.5 keepalives, and time to tell"
     until(lambda: changes(button)[-1][0] == "online", "it is back", agent, ground.center_process)
 
 

@@ -42,7 +42,7 @@ def test_a_press_is_verified_receipted_shown_acknowledged_and_closed(
     assert receipt["mono_ns"] <= before[0]
 
     ground.order(button.name, *name, "acknowledged")
-    button.wait_lamp("acknowledged", timeout_s=5)
+    button.wait_lamp("acknowledged")
     sent = ground.center_process.said(stage="receipt", device=button.name, boot=name[0], seq=name[1], state=2)
     shown = button.agent.said(stage="output", name="lamp", pattern="acknowledged")
     until(lambda: button.steady_s() > 2, "acknowledged is a steady light, longer than 'received' ever is", button.agent)

@@ -12,11 +12,11 @@ PROGRAM = """
 import json, os, sys, time
 took = []
 with open(sys.argv[1], "wb") as file:
-    for sync in (os.fdatasync, os.fsync, lambda fd: os.write(fd, b"x")):
+    for sync in (os.fdatasync, os.fsync):
         start = time.monotonic()
         sync(file.fileno())
         took.append(time.monotonic() - start)
-print(json.dumps([took, os.getpid(), os.environ.get("DABYL_SYNC_DELAY_MS")]))
+print(json.dumps([took, type(os.write).__name__, os.getpid(), os.environ.get("DABYL_SYNC_DELAY_MS")]))
 """
 
 
@@ -29,10 +29,10 @@ def test_syncs_take_longer_and_writes_do_not(tmp_path: Path) -> None:
     child = launch("--ms", "120", "--", sys.executable, "-c", PROGRAM, os.fspath(tmp_path / "file"))
     told, problems = child.communicate(timeout=30)
     assert not problems
-    took, pid, inherited = json.loads(told)
+    took, writing, pid, inherited = json.loads(told)
     assert took[0] >= 0.12
     assert took[1] >= 0.12
-    assert took[2] < 0.1
+    assert writing == "builtin_function_or_method"  # nobody stands before it; how fast it is, is the disk's affair
     assert pid == child.pid  # it became the program, so that signals reach it
     assert inherited is None  # a child process of the program is not slowed
 

@@ -61,18 +61,19 @@ def test_an_edge_comes_raw_with_its_own_time(bound: Binding, seen: Inputs, facto
 def test_an_edge_that_arrives_late_keeps_the_time_it_happened(bound: Binding, seen: Inputs, factory: Any) -> None:
     bound.start()
     seen.clear()
+    before_ms = monotonic_ms()
     bound._handlers[0](time.monotonic() - 0.250, 0)
-    now_ms = monotonic_ms()
     assert seen[0][:2] == ("button", 1)
-    assert now_ms - 300 < seen[0][2] <= now_ms - 249
+    assert before_ms - 251 <= seen[0][2] <= monotonic_ms() - 249
 
 
 @pytest.mark.parametrize("skew_s", [-1.7e9, 1.7e9, 11.0])
 def test_an_edge_stamped_by_another_clock_counts_as_now(bound: Binding, seen: Inputs, skew_s: float) -> None:
     bound.start()
     seen.clear()
+    before_ms = monotonic_ms()
     bound._handlers[0](time.monotonic() + skew_s, 0)
-    assert abs(monotonic_ms() - seen[0][2]) < 100
+    assert before_ms <= seen[0][2] <= monotonic_ms()
 
 
 def test_reading_heals_an_edge_that_never_came(bound: Binding, seen: Inputs, factory: Any) -> None:
