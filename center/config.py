@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.keys.names import is_identity
 from center.errors import ConfigurationError
+from center.files import read_limited
 
 MAX_FILE = 65_536
 MAX_HOSTS = 16
@@ -105,13 +106,7 @@ def load(path: Path) -> Configuration:
     Raises:
         ConfigurationError: the file or a value in it; the text says which, and what is expected.
     """
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise ConfigurationError(f"the configuration {path} cannot be read: {error.strerror}") from None
-    if len(text) > MAX_FILE:
-        raise ConfigurationError(f"the configuration {path} is longer than {MAX_FILE} bytes: this is the wrong file")
+    text = read_limited(path, MAX_FILE, "the configuration")
     try:
         return parse(text.decode(), path)
     except UnicodeDecodeError:

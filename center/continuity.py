@@ -95,11 +95,6 @@ class Verdict:
         return not self.absent and all(boot.whole for boot in self.boots)
 
     @property
-    def forked(self) -> bool:
-        """True if two devices spoke with one voice."""
-        return any(boot.forks for boot in self.boots)
-
-    @property
     def broken(self) -> bool:
         """True if something contradicts (not merely: is missing)."""
         return any(boot.forks or boot.breaks or boot.linked is False for boot in self.boots)

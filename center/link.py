@@ -14,7 +14,6 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -310,22 +309,6 @@ class Link:
         if self._persistent:
             properties.SessionExpiryInterval = SESSION_S
         client.connect(host[0], host[1], KEEPALIVE_S, clean_start=not self._persistent, properties=properties)
-
-
-def read_limited(path: Path, limit: int, what: str) -> str:
-    """The text of a file of at most ``limit`` bytes.
-
-    Raises:
-        ConfigurationError: it cannot be read, or is too long.
-    """
-    try:
-        with path.open("rb") as file:
-            contents = file.read(limit + 1)
-    except OSError as error:
-        raise ConfigurationError(f"{what} {path} cannot be read: {error.strerror}") from None
-    if len(contents) > limit:
-        raise ConfigurationError(f"{what} {path} is longer than {limit} bytes: this is the wrong file")
-    return contents.decode("ascii", "replace")
 
 
 def _check_role(client: paho.Client) -> None:

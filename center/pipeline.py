@@ -123,10 +123,6 @@ class Pipeline:
             keys.restore(inbox.kept_chains(connection), now_ms)
             attendance.restore(connection, self._roll, now_ms)
 
-    def ingest(self, batch: Sequence[Arrival], now_ms: int) -> Outcome:
-        """``prove`` and ``store`` in one. Raises as ``store``."""
-        return self.store(self.prove(batch, now_ms), now_ms)
-
     def prove(self, batch: Sequence[Arrival], now_ms: int) -> Proven:
         """Verify a batch. Touches no database; what is refused or parked is counted here, once."""
         proven = self._verify(batch, now_ms)

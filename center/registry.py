@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.keys.names import is_identity
 from center.errors import ConfigurationError
+from center.files import read_limited
 
 FORMAT = "dabyl-registry/1"
 MAX_FILE = 32 * 1024 * 1024
@@ -46,13 +47,7 @@ def load(path: Path) -> Registry:
     Raises:
         ConfigurationError: it cannot be read, or is none; the text says where.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise ConfigurationError(f"the registry {path} cannot be read: {error.strerror}") from None
-    if len(content) > MAX_FILE:
-        raise ConfigurationError(f"the registry {path} is longer than {MAX_FILE} bytes: this is the wrong file")
+    content = read_limited(path, MAX_FILE, "the registry")
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:

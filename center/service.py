@@ -19,7 +19,8 @@ from center import inbox
 from center.config import Configuration
 from center.database import Database
 from center.errors import CenterError, ConfigurationError, DatabaseCorruptError, DatabaseError
-from center.link import Link, Received, read_limited
+from center.files import read_limited
+from center.link import Link, Received
 from center.pipeline import Arrival, Outgoing, Pipeline, Proven, Refusal
 from center.registry import Registry
 from center.registry import load as load_registry
@@ -324,7 +325,7 @@ def load_crls(paths: Sequence[Path]) -> tuple[RevocationList, ...]:
     lists: list[RevocationList] = []
     for path in paths:
         try:
-            found = load_lists(read_limited(path, CRL_LIMIT, "the revocation list"))
+            found = load_lists(read_limited(path, CRL_LIMIT, "the revocation list").decode("ascii", "replace"))
         except RevocationListError as error:
             raise ConfigurationError(f"the revocation list {path}: {error}") from None
         if not found:

@@ -16,8 +16,9 @@ from center.badges import Badges
 from center.config import Configuration
 from center.database import Database
 from center.errors import ConfigurationError
+from center.files import read_limited
 from center.keytable import KeyTable
-from center.link import Link, read_limited, tls_context
+from center.link import Link, tls_context
 from center.pipeline import Pipeline
 from center.registry import Registry, load
 from center.report import Report
@@ -78,7 +79,7 @@ def trusted_roots(paths: tuple[Path, ...]) -> tuple[Certificate, ...]:
     roots: list[Certificate] = []
     for path in paths:
         try:
-            roots += load_roots(read_limited(path, _ROOT_LIMIT, "the root certificate"))
+            roots += load_roots(read_limited(path, _ROOT_LIMIT, "the root certificate").decode("ascii", "replace"))
         except KeysError as error:
             raise ConfigurationError(f"the root certificate {path}: {error}") from None
     return tuple(roots)

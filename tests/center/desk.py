@@ -1,7 +1,7 @@
 """What tests ask a pipeline: messages in, receipts and outbox read back."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import func, select
 
@@ -11,13 +11,18 @@ from agent.wire.receipt import Receipt
 from center import queries, schema
 from center.database import Database
 from center.inbox import outgoing
-from center.pipeline import Arrival, Outgoing, Pipeline
+from center.pipeline import Arrival, Outcome, Outgoing, Pipeline
 from tests.center.scripted import Message, Pki
 
 
 def arrivals(*messages: Message) -> list[Arrival]:
     """What a broker would deliver."""
     return [Arrival(message.topic, message.envelope) for message in messages]
+
+
+def ingest(pipeline: Pipeline, batch: Sequence[Arrival], now_ms: int) -> Outcome:
+    """Prove and store, as the service does one after the other. Raises as ``store``."""
+    return pipeline.store(pipeline.prove(batch, now_ms), now_ms)
 
 
 def opened(out: Outgoing, pki: Pki) -> Receipt:

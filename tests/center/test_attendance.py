@@ -14,7 +14,7 @@ from center.inbox import CLOSED_TOLD
 from center.keytable import KeyTable
 from center.pipeline import Arrival, Pipeline
 from center.presence import MAX_VOLATILE
-from tests.center.desk import arrivals, opened
+from tests.center.desk import arrivals, ingest, opened
 from tests.center.scripted import NOW, Device, Message, Pki
 
 
@@ -32,14 +32,14 @@ def moved(pipeline: Pipeline, database: Database, device: Device, seq: int, stat
 
 def told_of_alarms(pipeline: Pipeline, pki: Pki, *messages: Message, retained: bool = False) -> list[object]:
     """What receipts say of alarms when these messages have come."""
-    pipeline.ingest([Arrival(message.topic, message.envelope, retained) for message in messages], NOW)
+    ingest(pipeline, [Arrival(message.topic, message.envelope, retained) for message in messages], NOW)
     return [told for out in pipeline.due_receipts(NOW) for told in opened(out, pki).alarms]
 
 
 @pytest.fixture
 def alarmed(pipeline: Pipeline, database: Database, device: Device) -> Device:
     """Connected, with one alarm closed and one acknowledged, and told so."""
-    pipeline.ingest(arrivals(device.greeting(), device.press(), device.press()), NOW)
+    ingest(pipeline, arrivals(device.greeting(), device.press(), device.press()), NOW)
     moved(pipeline, database, device, 1, receipt.CLOSED)
     moved(pipeline, database, device, 2, receipt.ACKNOWLEDGED)
     return device
@@ -73,7 +73,7 @@ def test_a_new_boot_is_a_new_connection_and_its_first_event_alone_is_none(
 def test_a_replayed_presence_has_nobody_told_anything(pipeline: Pipeline, alarmed: Device, pki: Pki) -> None:
     old = [alarmed.greeting(), alarmed.greeting(online=False), alarmed.greeting()]
     for message in old:
-        pipeline.ingest(arrivals(message), NOW)
+        ingest(pipeline, arrivals(message), NOW)
     alarmed.reboot(2)
     newest = alarmed.greeting()
     assert told_of_alarms(pipeline, pki, newest) == ALARMED
@@ -92,7 +92,7 @@ def test_a_center_that_died_before_it_told_a_device_tells_it_after_its_start(
     pipeline: Pipeline, database: Database, alarmed: Device, pki: Pki
 ) -> None:
     greeting = alarmed.greeting()
-    pipeline.ingest(arrivals(greeting), NOW)  # stored, and the receipt is lost with the process
+    ingest(pipeline, arrivals(greeting), NOW)  # stored, and the receipt is lost with the process
     again = restarted(database, pki)
     assert told_of_alarms(again, pki, greeting, retained=True) == ALARMED
     assert told_of_alarms(again, pki, greeting, retained=True) == []
@@ -127,9 +127,9 @@ def test_a_device_is_told_of_no_others_alarms(
 def test_what_a_device_is_told_of_old_alarms_is_bounded_and_the_newest(
     pipeline: Pipeline, database: Database, device: Device, pki: Pki
 ) -> None:
-    pipeline.ingest(arrivals(device.greeting()), NOW)
+    ingest(pipeline, arrivals(device.greeting()), NOW)
     for number in range(1, 2 * CLOSED_TOLD + 1):
-        pipeline.ingest(arrivals(device.press()), NOW + number)
+        ingest(pipeline, arrivals(device.press()), NOW + number)
         moved(pipeline, database, device, number, receipt.CLOSED)
     pipeline.due_receipts(NOW + 1_000)
     told = told_of_alarms(pipeline, pki, device.greeting())
@@ -142,12 +142,12 @@ def test_a_restart_forgets_no_connection_even_if_no_will_came_between_two_boots(
     devices, firsts = [new_device(), new_device()], []
     for boot, device in enumerate(devices, 2):
         firsts.append(device.greeting())
-        pipeline.ingest(arrivals(firsts[-1]), NOW)
+        ingest(pipeline, arrivals(firsts[-1]), NOW)
         device.reboot(boot)
     for device in devices:
-        pipeline.ingest(arrivals(device.greeting(keepalive=13)), NOW)
+        ingest(pipeline, arrivals(device.greeting(keepalive=13)), NOW)
     again = restarted(database, pki)
-    assert [one.reason for one in again.ingest(arrivals(*firsts), NOW).refused] == ["replayed"] * 2
+    assert [one.reason for one in ingest(again, arrivals(*firsts), NOW).refused] == ["replayed"] * 2
     assert again.watch(NOW + 19_500) == []
     lost = [change.told.device for change in again.watch(NOW + 19_501)]
     assert lost == [device.name for device in devices], "their silence is noticed"
@@ -160,14 +160,14 @@ def test_a_restart_forgets_no_volatile_boot_and_what_is_kept_of_them_is_bounded(
     for number in range(2 * MAX_VOLATILE):
         device.reboot(2**32 - 1 - number)  # so that their order is not that of their numbers
         greetings.append(device.greeting())
-        pipeline.ingest(arrivals(greetings[-1]), NOW)
+        ingest(pipeline, arrivals(greetings[-1]), NOW)
     with database.read() as connection:
         kept = connection.execute(select(func.count()).select_from(schema.sessions)).scalar_one()
     assert kept == MAX_VOLATILE
     again = restarted(database, pki)
     device.reboot(2**31 + 1)
-    again.ingest(arrivals(device.greeting()), NOW)
-    outcome = again.ingest(arrivals(*greetings[MAX_VOLATILE + 1 :]), NOW)
+    ingest(again, arrivals(device.greeting()), NOW)
+    outcome = ingest(again, arrivals(*greetings[MAX_VOLATILE + 1 :]), NOW)
     assert [one.reason for one in outcome.refused] == ["replayed"] * (MAX_VOLATILE - 1)
 
 
@@ -176,9 +176,9 @@ def test_a_kept_key_that_is_damaged_is_left_out_and_comes_again_with_a_presence(
     pipeline: Pipeline, database: Database, device: Device, pki: Pki, damaged: bytes
 ) -> None:
     greeting = device.greeting()
-    pipeline.ingest(arrivals(greeting), NOW)
+    ingest(pipeline, arrivals(greeting), NOW)
     with database.begin() as connection:
         connection.execute(schema.keys.update().values(chain=damaged))
     again = restarted(database, pki)
     assert len(again.keys) == 0
-    assert len(again.ingest(arrivals(greeting, device.press()), NOW).stored) == 1
+    assert len(ingest(again, arrivals(greeting, device.press()), NOW).stored) == 1

@@ -12,6 +12,7 @@ from center.database import Database
 from center.pipeline import Arrival, Pipeline
 from center.registry import FORMAT
 from center.tap import Seen, line_of
+from tests.center.desk import ingest
 from tests.center.scripted import NOW, Device, Pki
 
 Run = Callable[..., tuple[int, str, str]]
@@ -42,7 +43,7 @@ def run(config: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def pressed(pipeline: Pipeline, device: Device) -> Device:
     messages = [device.greeting(), device.press(), device.event()]
-    pipeline.ingest([Arrival(message.topic, message.envelope) for message in messages], NOW)
+    ingest(pipeline, [Arrival(message.topic, message.envelope) for message in messages], NOW)
     return device
 
 
@@ -97,7 +98,7 @@ def test_check_finds_what_is_missing(
     assert run("check")[0] == 0
     pressed.event()
     late = pressed.event()
-    pipeline.ingest([Arrival(late.topic, late.envelope)], NOW)
+    ingest(pipeline, [Arrival(late.topic, late.envelope)], NOW)
     code, out, _ = run("check", "--json")
     assert code == 1
     assert json.loads(out)["devices"][0]["boots"][0]["missing"] == [[3, 3]]

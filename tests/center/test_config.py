@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from center.config import host_and_port, load, parse
+from center.config import Rule, host_and_port, load, parse
 from center.errors import ConfigurationError
 
 EXAMPLE = Path(__file__).parents[2] / "docs/center.toml"
@@ -21,6 +21,12 @@ def test_the_documented_example_is_a_configuration() -> None:
     assert found.evidence.listen == ("0.0.0.0", 8443)  # noqa: S104  the example's
 
 
+def test_the_documented_rule_is_one_and_what_is_left_out_has_a_default() -> None:
+    assert load(EXAMPLE).recording == Rule(("panic-button", "panic-hub"), "site", 60)
+    text = EXAMPLE.read_text().replace('within = "site"', "").replace("expires_s = 60", "")
+    assert parse(text, Path("center.toml")).recording == Rule(("panic-button", "panic-hub"), "site", 60)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -35,6 +41,11 @@ def test_the_documented_example_is_a_configuration() -> None:
         ('listen = "0.0.0.0:8443"', 'listen = "8443"', r"\[evidence\] listen: '8443' is not host:port"),
         ("quota_mib = 256", "quota_mib = 0", r"\[evidence\] quota_mib is to be a whole number from 1 to"),
         ("quota_mib = 256", "quota_mb = 1", r"unknown key in \[evidence\]: 'quota_mb'; did you mean 'quota_mib'"),
+        ('within = "site"', 'within = "city"', r"\[recording\] within is one of site, building, floor, not 'city'"),
+        ("expires_s = 60", "expires_s = 3601", r"\[recording\] expires_s is to be 3600 at most"),
+        ("expires_s = 60", "expires_s = 0", r"\[recording\] expires_s is to be a whole number from 1"),
+        ('alarms = ["panic-button", "panic-hub"]', "alarms = []", r"\[recording\] alarms is to be a list of 1 to"),
+        ('registry = "registry.json"', "", r"\[recording\] needs \[center\] registry"),
     ],
 )
 def test_a_mistake_is_named_with_what_was_meant(old: str, new: str, message: str) -> None:

@@ -19,18 +19,18 @@ from center.errors import DatabaseBusyError, DatabaseFullError
 from center.keytable import KeyTable
 from center.parking import MAX_PARKED, PARKED_MS
 from center.pipeline import Arrival, Outcome, Pipeline
-from tests.center.desk import arrivals, count, counters, handed_on, opened, settled
+from tests.center.desk import arrivals, count, counters, handed_on, ingest, opened, settled
 from tests.center.scripted import NOW, Device, Message, Pki
 
 
 def test_an_alarm_is_receipted_at_once_and_the_rest_within_a_second(
     pipeline: Pipeline, device: Device, pki: Pki
 ) -> None:
-    pipeline.ingest(arrivals(device.greeting(), device.event(), device.event()), NOW)
+    ingest(pipeline, arrivals(device.greeting(), device.event(), device.event()), NOW)
     assert pipeline.due_receipts(NOW + 999) == []
     (gathered,) = pipeline.due_receipts(NOW + 1_000)
     assert opened(gathered, pki).settled == [(1, 1, 2)]
-    pipeline.ingest(arrivals(device.press()), NOW + 2_000)
+    ingest(pipeline, arrivals(device.press()), NOW + 2_000)
     (at_once,) = pipeline.due_receipts(NOW + 2_000)
     told = opened(at_once, pki)
     assert told.settled == [(1, 3, 3)]
@@ -43,9 +43,9 @@ def test_a_repeated_event_is_receipted_again_stored_once_and_handed_on_once(
     pipeline: Pipeline, database: Database, device: Device, pki: Pki
 ) -> None:
     press = device.press()
-    pipeline.ingest(arrivals(device.greeting(), press, press), NOW)
+    ingest(pipeline, arrivals(device.greeting(), press, press), NOW)
     pipeline.due_receipts(NOW)
-    pipeline.ingest(arrivals(press), NOW + 5)
+    ingest(pipeline, arrivals(press), NOW + 5)
     assert settled(pipeline.due_receipts(NOW + 5), pki) == {(1, 1)}
     assert count(database) == 1
     assert [one["id"] for one in handed_on(database) if one["type"] == "dabyl.alarm.raised"] == [press.link.hex()]
@@ -56,7 +56,7 @@ def test_a_malleated_signature_makes_no_second_event(pipeline: Pipeline, databas
     press = device.press()
     s = int.from_bytes(press.envelope[-32:], "big")
     twin = Message(press.topic, press.envelope[:-32] + (order - s).to_bytes(32, "big"))
-    pipeline.ingest(arrivals(device.greeting(), press, twin), NOW)
+    ingest(pipeline, arrivals(device.greeting(), press, twin), NOW)
     assert count(database) == 1
     with database.read() as connection:
         assert queries.incidents(connection) == []
@@ -69,12 +69,12 @@ def test_two_payloads_under_one_number_are_both_kept_told_and_receipted_and_are_
     assert first.made is not None
     first.made.data = {"level": "other"}
     second = device.sealed(first.made)
-    pipeline.ingest(arrivals(device.greeting(), first), NOW)
+    ingest(pipeline, arrivals(device.greeting(), first), NOW)
     pipeline.due_receipts(NOW)
     orders.place(database, (device.name, 1, 1), receipt.CLOSED, "a", NOW)
     pipeline.carry_out_orders(NOW)
     pipeline.due_receipts(NOW)
-    pipeline.ingest(arrivals(second), NOW + 1)
+    ingest(pipeline, arrivals(second), NOW + 1)
     assert count(database) == 2
     told = [one for one in handed_on(database) if one["type"] == "dabyl.alarm.raised"]
     assert [one["dabylconflict"] for one in told] == [False, True]
@@ -95,7 +95,7 @@ def test_receipt_numbers_never_come_twice_even_if_the_center_dies_between_any_tw
         keys = KeyTable(load_roots(pki.authority.root_pem))
         pipeline = Pipeline(database, keys, pki.signer("center-1"), "center-1", NOW)  # no orderly end of the one before
         for _ in range(3):
-            pipeline.ingest(arrivals(greeting, device.press()), NOW + round_)
+            ingest(pipeline, arrivals(greeting, device.press()), NOW + round_)
             numbers += [opened(out, pki).n for out in pipeline.due_receipts(NOW + round_)]
     assert len(numbers) == 15
     assert numbers[0] > NOW, "a new database goes on above the numbers of an older one"
@@ -143,7 +143,7 @@ def test_while_the_disk_is_full_nothing_is_said_and_afterwards_nothing_is_missin
 def test_receipts_that_find_the_database_locked_are_sent_later(
     pipeline: Pipeline, device: Device, tmp_path: Path, pki: Pki
 ) -> None:
-    pipeline.ingest(arrivals(device.greeting(), device.press()), NOW)
+    ingest(pipeline, arrivals(device.greeting(), device.press()), NOW)
     holder = sqlite3.connect(tmp_path / "center.sqlite", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(DatabaseBusyError):
@@ -158,10 +158,10 @@ def test_an_event_before_its_key_waits_unreceipted_until_the_presence_brings_it(
     pipeline: Pipeline, database: Database, device: Device, pki: Pki
 ) -> None:
     press = device.press()
-    outcome = pipeline.ingest(arrivals(press), NOW)
+    outcome = ingest(pipeline, arrivals(press), NOW)
     assert (outcome.parked, outcome.refused) == ((press.topic,), ())
     assert pipeline.due_receipts(NOW + 2_000) == []
-    outcome = pipeline.ingest(arrivals(device.greeting()), NOW + 3_000)
+    outcome = ingest(pipeline, arrivals(device.greeting()), NOW + 3_000)
     assert (outcome.parked, outcome.refused) == ((), ())
     assert settled(pipeline.due_receipts(NOW + 3_000), pki) == {(1, 1)}
     assert pipeline.give_up(NOW + 10 * PARKED_MS) == []
@@ -172,13 +172,13 @@ def test_what_waits_for_a_key_in_vain_is_refused_once_and_the_key_comes_too_late
     pipeline: Pipeline, database: Database, device: Device, pki: Pki
 ) -> None:
     press = device.press()
-    pipeline.ingest(arrivals(press), NOW)
+    ingest(pipeline, arrivals(press), NOW)
     assert pipeline.give_up(NOW + PARKED_MS) == []
     assert [(one.topic, one.reason) for one in pipeline.give_up(NOW + PARKED_MS + 1)] == [(press.topic, "unknown-key")]
     assert pipeline.give_up(NOW + PARKED_MS + 2) == []
-    assert pipeline.ingest(arrivals(device.greeting()), NOW + PARKED_MS + 3).stored == ()
+    assert ingest(pipeline, arrivals(device.greeting()), NOW + PARKED_MS + 3).stored == ()
     assert counters(pipeline, database) == (1, {"unknown-key": 1})
-    pipeline.ingest(arrivals(press), NOW + PARKED_MS + 4)  # as a device does that has no receipt
+    ingest(pipeline, arrivals(press), NOW + PARKED_MS + 4)  # as a device does that has no receipt
     assert settled(pipeline.due_receipts(NOW + PARKED_MS + 4), pki) == {(1, 1)}
 
 
@@ -186,9 +186,9 @@ def test_what_waits_for_a_key_is_bounded_and_what_is_given_up_for_it_is_refused(
     pipeline: Pipeline, database: Database, device: Device, foreign: Pki
 ) -> None:
     stranger = foreign.device(f"stranger-{len(foreign.issued)}")
-    outcome = pipeline.ingest(arrivals(stranger.press()) * (MAX_PARKED + 50), NOW)
+    outcome = ingest(pipeline, arrivals(stranger.press()) * (MAX_PARKED + 50), NOW)
     assert [one.reason for one in outcome.refused] == ["unknown-key"] * 50
-    outcome = pipeline.ingest(arrivals(device.press(), device.greeting()), NOW)
+    outcome = ingest(pipeline, arrivals(device.press(), device.greeting()), NOW)
     assert [one.name for one in outcome.stored] == [(device.name, 1, 1)]
     assert counters(pipeline, database) == (MAX_PARKED + 51, {"unknown-key": 51})
 
@@ -196,19 +196,19 @@ def test_what_waits_for_a_key_is_bounded_and_what_is_given_up_for_it_is_refused(
 def test_what_waited_for_its_key_and_is_forged_is_refused_as_such(pipeline: Pipeline, device: Device) -> None:
     press = device.press()
     forged = Message(press.topic, press.envelope[:-1] + bytes([press.envelope[-1] ^ 1]))
-    outcome = pipeline.ingest(arrivals(forged, device.greeting(), press), NOW)
+    outcome = ingest(pipeline, arrivals(forged, device.greeting(), press), NOW)
     assert [one.reason for one in outcome.refused] == ["forged"]
     assert [one.name for one in outcome.stored] == [(device.name, 1, 1)]
 
 
 def test_keys_survive_a_restart_of_the_center(database: Database, pki: Pki, pipeline: Pipeline, device: Device) -> None:
-    pipeline.ingest(arrivals(device.greeting()), NOW)
+    ingest(pipeline, arrivals(device.greeting()), NOW)
     again = Pipeline(database, KeyTable(load_roots(pki.authority.root_pem)), pki.signer("center-1"), "center-1", NOW)
-    assert len(again.ingest(arrivals(device.press()), NOW).stored) == 1
+    assert len(ingest(again, arrivals(device.press()), NOW).stored) == 1
 
 
 def test_an_alarms_state_never_falls(pipeline: Pipeline, database: Database, device: Device, pki: Pki) -> None:
-    pipeline.ingest(arrivals(device.greeting(), device.press()), NOW)
+    ingest(pipeline, arrivals(device.greeting(), device.press()), NOW)
     pipeline.due_receipts(NOW)
     for state in (receipt.DISPATCHED, receipt.ACKNOWLEDGED):
         orders.place(database, (device.name, 1, 1), state, "a", NOW)
@@ -222,7 +222,7 @@ def test_an_escalation_counts_on_its_alarm_even_if_it_comes_first(
 ) -> None:
     raised, later = device.press(), device.event("alarm.escalated", {"alarm": [1, 1], "count": 3})
     nonsense = device.event("alarm.escalated", {"alarm": [7, 2**40]})
-    pipeline.ingest(arrivals(device.greeting(), later, nonsense), NOW)
+    ingest(pipeline, arrivals(device.greeting(), later, nonsense), NOW)
 
     def alarms() -> dict[object, tuple[object, object]]:
         with database.read() as connection:
@@ -230,7 +230,7 @@ def test_an_escalation_counts_on_its_alarm_even_if_it_comes_first(
         return {one["seq"]: (one["type"], one["escalations"]) for one in found}
 
     assert alarms() == {1: ("alarm.escalated", 1), 3: ("alarm.escalated", 0)}
-    pipeline.ingest(arrivals(raised), NOW)
+    ingest(pipeline, arrivals(raised), NOW)
     assert alarms() == {1: ("alarm.raised", 1), 3: ("alarm.escalated", 0)}
 
 
@@ -241,9 +241,9 @@ def test_an_alarm_is_a_drill_only_as_long_as_all_its_events_say_so(
 ) -> None:
     drills = [{} if n in real else {"drill": True} for n in range(2)]
     messages = [device.press(**drills[0]), device.event("alarm.escalated", {"alarm": [1, 1], **drills[1]})]
-    pipeline.ingest(arrivals(device.greeting()), NOW)
+    ingest(pipeline, arrivals(device.greeting()), NOW)
     for message in reversed(messages) if turned else messages:
-        pipeline.ingest(arrivals(message), NOW)
+        ingest(pipeline, arrivals(message), NOW)
     with database.read() as connection:
         (alarm,) = queries.alarms(connection, closed=False, most=10)
     assert alarm["drill"] is (not real)
@@ -252,7 +252,7 @@ def test_an_alarm_is_a_drill_only_as_long_as_all_its_events_say_so(
 def test_a_device_cannot_speak_for_the_center_about_presence(
     pipeline: Pipeline, database: Database, device: Device, pki: Pki
 ) -> None:
-    pipeline.ingest(arrivals(device.greeting(), device.event("presence.lost")), NOW)
+    ingest(pipeline, arrivals(device.greeting(), device.event("presence.lost")), NOW)
     assert [one["type"] for one in handed_on(database)] == ["dabyl.presence.online"]
     assert settled(pipeline.due_receipts(NOW + 1_000), pki) == {(1, 1)}
 
@@ -266,9 +266,9 @@ def test_an_event_before_the_clock_was_set_is_dated_from_a_later_one(
         device.event(clock=clock),
         device.event("tamper.opened", clock=0),
     )
-    pipeline.ingest(arrivals(device.greeting(), undated), NOW)
-    pipeline.ingest(arrivals(dating), NOW)
-    pipeline.ingest(arrivals(late), NOW)
+    ingest(pipeline, arrivals(device.greeting(), undated), NOW)
+    ingest(pipeline, arrivals(dating), NOW)
+    ingest(pipeline, arrivals(late), NOW)
     told = {one["dabylseq"]: one for one in handed_on(database) if "dabylseq" in one}
     schema_ = json.loads(Path("docs/wire/verified-event.schema.json").read_text())
     for one in handed_on(database):
@@ -278,8 +278,8 @@ def test_an_event_before_the_clock_was_set_is_dated_from_a_later_one(
 
 
 def test_a_late_event_is_marked_late(pipeline: Pipeline, database: Database, device: Device) -> None:
-    pipeline.ingest(arrivals(device.greeting(), device.event()), NOW + 60_000)
-    pipeline.ingest(arrivals(device.event()), NOW + 60_001)
+    ingest(pipeline, arrivals(device.greeting(), device.event()), NOW + 60_000)
+    ingest(pipeline, arrivals(device.event()), NOW + 60_001)
     late = {one["dabylseq"]: one["dabyllate"] for one in handed_on(database) if "dabylseq" in one}
     assert late == {1: False, 2: True}
 
@@ -292,30 +292,30 @@ def test_revocation_takes_a_key_that_is_already_known(pipeline: Pipeline, databa
     lost = own.device("sos-lost")
     keys = KeyTable(load_roots(own.authority.root_pem))
     center = Pipeline(database, keys, own.signer("center-1"), "center-1", NOW)
-    assert len(center.ingest(arrivals(lost.greeting(), lost.press()), NOW).stored) == 1
+    assert len(ingest(center, arrivals(lost.greeting(), lost.press()), NOW).stored) == 1
     lists = load_lists(own.revoke("sos-lost"))
     assert [key.device for key in center.revoke(lists, NOW)] == ["sos-lost"]
-    outcome = center.ingest(arrivals(lost.press(), lost.greeting()), NOW)
+    outcome = ingest(center, arrivals(lost.press(), lost.greeting()), NOW)
     assert [one.reason for one in outcome.refused] == ["revoked", "revoked"]
     restarted = KeyTable(load_roots(own.authority.root_pem), lists)
     again = Pipeline(database, restarted, own.signer("center-1"), "center-1", NOW)
-    assert [one.reason for one in again.ingest(arrivals(lost.press()), NOW).refused] == ["revoked"]
+    assert [one.reason for one in ingest(again, arrivals(lost.press()), NOW).refused] == ["revoked"]
 
 
 def test_refusals_are_counted_by_reason_and_kept(pipeline: Pipeline, database: Database, device: Device) -> None:
     press = device.press()
     forged = Message(press.topic, press.envelope[:-1] + bytes([press.envelope[-1] ^ 1]))
-    pipeline.ingest(arrivals(device.greeting(), forged, forged, Message(press.topic, b"\xd2")), NOW)
+    ingest(pipeline, arrivals(device.greeting(), forged, forged, Message(press.topic, b"\xd2")), NOW)
     pipeline.keep_counts()
     assert counters(pipeline, database) == (0, {"forged": 2, "malformed": 1})
 
 
 def test_silence_is_told_once_and_life_after_it_too(pipeline: Pipeline, database: Database, device: Device) -> None:
-    pipeline.ingest(arrivals(device.greeting(keepalive=13)), NOW)
+    ingest(pipeline, arrivals(device.greeting(keepalive=13)), NOW)
     assert pipeline.watch(NOW + 19_500) == []
     assert [change.online for change in pipeline.watch(NOW + 19_501)] == [False]
     assert pipeline.watch(NOW + 60_000) == []
-    pipeline.ingest(arrivals(device.event()), NOW + 61_000)
+    ingest(pipeline, arrivals(device.event()), NOW + 61_000)
     told = [one for one in handed_on(database) if str(one["type"]).startswith("dabyl.presence")]
     assert [one["type"] for one in told] == ["dabyl.presence.online", "dabyl.presence.lost", "dabyl.presence.online"]
     assert len({one["id"] for one in told}) == 3
@@ -329,12 +329,12 @@ def test_however_deliveries_are_shuffled_repeated_and_batched_the_end_is_the_sam
     made = [device.press() if draw.random() < 0.2 else device.event() for _ in range(60)]
     deliveries = made + draw.sample(made, 30)
     draw.shuffle(deliveries)
-    pipeline.ingest(arrivals(device.greeting()), NOW)
+    ingest(pipeline, arrivals(device.greeting()), NOW)
     told: set[tuple[int, int]] = set()
     while deliveries:
         size = draw.randint(1, 12)
         batch, deliveries = deliveries[:size], deliveries[size:]
-        pipeline.ingest(arrivals(*batch), NOW)
+        ingest(pipeline, arrivals(*batch), NOW)
         told |= settled(pipeline.due_receipts(NOW + 1_000), pki)
     assert told == {(1, seq) for seq in range(1, 61)}
     assert count(database) == 60
@@ -348,7 +348,7 @@ def test_however_deliveries_are_shuffled_repeated_and_batched_the_end_is_the_sam
 def test_the_stored_payloads_themselves_are_judged(
     pipeline: Pipeline, database: Database, device: Device, tmp_path: Path
 ) -> None:
-    pipeline.ingest(arrivals(device.greeting(), device.event(), device.event(), device.event()), NOW)
+    ingest(pipeline, arrivals(device.greeting(), device.event(), device.event(), device.event()), NOW)
     with database.begin() as connection:
         payload = connection.execute(select(schema.events.c.payload).where(schema.events.c.seq == 2)).scalar_one()
         altered = payload.replace(b"health.report", b"health.riport")
@@ -359,7 +359,7 @@ def test_the_stored_payloads_themselves_are_judged(
 
 
 def test_nothing_is_stored_for_an_empty_or_refused_batch(pipeline: Pipeline, database: Database) -> None:
-    outcome: Outcome = pipeline.ingest([Arrival("", b""), Arrival("dabyl/v1/sos-0001/command", b"\xd2\x84")], NOW)
+    outcome: Outcome = ingest(pipeline, [Arrival("", b""), Arrival("dabyl/v1/sos-0001/command", b"\xd2\x84")], NOW)
     assert [one.reason for one in outcome.refused] == ["misaddressed", "misaddressed"]
     assert count(database) == 0
     assert examine([]).whole
@@ -367,6 +367,6 @@ def test_nothing_is_stored_for_an_empty_or_refused_batch(pipeline: Pipeline, dat
 
 def test_new_devices_do_not_disturb_each_other(pipeline: Pipeline, new_device: Callable[[], Device], pki: Pki) -> None:
     one, two = new_device(), new_device()
-    pipeline.ingest(arrivals(one.greeting(), two.greeting(), one.press(), two.press()), NOW)
+    ingest(pipeline, arrivals(one.greeting(), two.greeting(), one.press(), two.press()), NOW)
     outs = pipeline.due_receipts(NOW)
     assert sorted(opened(out, pki).device for out in outs) == sorted([one.name, two.name])

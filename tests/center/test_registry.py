@@ -20,7 +20,7 @@ from center.report import Report
 from center.service import Service
 from provisioning.inventory.export import registry
 from provisioning.inventory.record import ENROLLED, Device, Place
-from tests.center.desk import arrivals
+from tests.center.desk import arrivals, ingest
 from tests.center.scripted import NOW, Pki
 from tests.center.test_cloudevents import SCHEMA, VALIDATOR
 
@@ -47,7 +47,7 @@ def test_the_center_reads_what_the_inventory_exports(tmp_path: Path) -> None:
 def test_what_is_handed_on_says_where_it_comes_from(pipeline: Pipeline, database: Database, pki: Pki) -> None:
     known, stranger = pki.device("sos-known"), pki.device("sos-stranger")
     pipeline.enter(Registry({"sos-known": ROOM}))
-    pipeline.ingest(arrivals(known.greeting(), known.press(), stranger.greeting(), stranger.press()), NOW)
+    ingest(pipeline, arrivals(known.greeting(), known.press(), stranger.greeting(), stranger.press()), NOW)
     told = handed_on(database)
     assert len(told) == 4
     for body in told:

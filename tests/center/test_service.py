@@ -18,7 +18,7 @@ from center.parking import PARKED_MS
 from center.pipeline import Pipeline
 from center.report import Report
 from center.service import AWAY_MS, Service
-from tests.center.desk import arrivals
+from tests.center.desk import arrivals, ingest
 from tests.center.scripted import NOW, Pki
 
 
@@ -87,12 +87,12 @@ def test_a_revocation_list_that_is_cut_short_makes_no_revoked_key_good_again(
 ) -> None:
     lost = own.device("sos-lost")
     messages = lost.greeting(), lost.press()
-    assert len(pipeline.ingest(arrivals(*messages), NOW).stored) == 1
+    assert len(ingest(pipeline, arrivals(*messages), NOW).stored) == 1
     own.revoke("sos-lost")
     assert told(service, said) == ["revoked"]
     own.crl.write_text(cut)
     assert told(service, said) == ["crl"]
-    assert [one.reason for one in pipeline.ingest(arrivals(*messages), NOW).refused] == ["revoked"] * 2
+    assert [one.reason for one in ingest(pipeline, arrivals(*messages), NOW).refused] == ["revoked"] * 2
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_silence_counts_only_while_the_center_listens(
     clock = [NOW]
     monkeypatch.setattr("center.service.now_ms", lambda: clock[0])
     service._client = paho.Client(CallbackAPIVersion.VERSION2)  # a connection that stands
-    pipeline.ingest(arrivals(own.device("sos-0001").greeting(keepalive=13)), NOW)
+    ingest(pipeline, arrivals(own.device("sos-0001").greeting(keepalive=13)), NOW)
     service._watch()
     for step in steps:
         clock[0] += step
@@ -131,7 +131,7 @@ def test_silence_does_not_count_without_a_broker(
 ) -> None:
     clock = [NOW]
     monkeypatch.setattr("center.service.now_ms", lambda: clock[0])
-    pipeline.ingest(arrivals(own.device("sos-0001").greeting(keepalive=13)), NOW)
+    ingest(pipeline, arrivals(own.device("sos-0001").greeting(keepalive=13)), NOW)
     for _ in range(60):
         service._watch()
         clock[0] += 500
@@ -141,7 +141,7 @@ def test_silence_does_not_count_without_a_broker(
 def test_what_waits_for_its_key_in_vain_is_told_as_refused(
     service: Service, pipeline: Pipeline, own: Pki, said: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline.ingest(arrivals(own.device("sos-0001").press()), NOW)
+    ingest(pipeline, arrivals(own.device("sos-0001").press()), NOW)
     monkeypatch.setattr("center.service.now_ms", lambda: NOW + PARKED_MS + 1)
     service._turn()
     assert [json.loads(line)["reason"] for line in said.getvalue().splitlines()] == ["unknown-key"]
@@ -151,7 +151,7 @@ def test_of_what_a_broker_declined_nothing_is_sent_again_that_is_under_way_or_ta
     service: Service, pipeline: Pipeline, own: Pki, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = own.device("sos-0001")
-    pipeline.ingest(arrivals(device.greeting(), device.press(), device.press(), device.press()), NOW)
+    ingest(pipeline, arrivals(device.greeting(), device.press(), device.press(), device.press()), NOW)
     link, client, sent = service._link, paho.Client(CallbackAPIVersion.VERSION2), []
 
     def publish(_client: paho.Client, topic: str, payload: bytes) -> int:
