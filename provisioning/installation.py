@@ -14,6 +14,7 @@ from agent.errors import ConfigError
 from agent.keys.errors import KeysError
 from agent.keys.secret_file import read_secret
 from provisioning.errors import InputError
+from provisioning.messages import LANGUAGES
 
 MAX_FILE = 65536
 _FILE = (str, "", 0, 4096)
@@ -27,7 +28,9 @@ LISTEN = {
 }
 FIRMWARE = {"bundle": (*_FILE, "folder 'flash' of a bundle; empty: compiled for the kind")}
 INVENTORY = {"database": (str, "inventory.db", 1, 4096, "file with all devices, made when it is not there")}
+INSTALLER = {"language": (str, "", 0, 2, "language of texts: en, ru or kk; empty: the system's")}
 TABLES: dict[str, dict[str, Any]] = {
+    "installer": INSTALLER,
     "authority": AUTHORITY,
     "center": CENTER,
     "listen": LISTEN,
@@ -66,14 +69,29 @@ def read(path: Path) -> Installation:
         raise InputError("installation-absent", file=path)
     try:
         document = tomllib.loads(read_secret(os.fspath(path), MAX_FILE, "the file").decode("utf-8"))
-        return _checked(path, document)
+        return parsed(path, document)
     except (KeysError, ConfigError) as error:
         raise InputError("installation", reason=str(error)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError("installation", reason=f"{path}: {error}") from None
 
 
-def _checked(path: Path, document: dict[str, Any]) -> Installation:
+def language_in(path: Path) -> str | None:
+    """The language that the file names; None where there is no file, or none that can be read, of which others will tell."""
+    try:
+        with path.open("rb") as file:
+            language = tomllib.loads(file.read(MAX_FILE).decode("utf-8"))["installer"]["language"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return language if language in LANGUAGES else None
+
+
+def parsed(path: Path, document: dict[str, Any]) -> Installation:
+    """The installation that the file's tables tell.
+
+    Raises:
+        ConfigError: something is unknown, ill-typed or out of range.
+    """
     folder = path.parent
     brokers, wifi = (_tables(document.pop(name, None), f"{path}: [[{name}]]") for name in ("broker", "wifi"))
     link, kinds = (_table(document.pop(name, {}), f"{path}: [{name}]") for name in ("link", "kind"))
@@ -83,6 +101,8 @@ def _checked(path: Path, document: dict[str, Any]) -> Installation:
         if name not in TABLES:
             raise ConfigError(f"{path}: no table [{name}] is known{nearest(name, (*TABLES, *PASSED_ON))}")
     tables = {name: checked(document.get(name, {}), table, f"{path}: [{name}]") for name, table in TABLES.items()}
+    if tables["installer"]["language"] not in ("", *LANGUAGES):
+        raise ConfigError(f"{path}: [installer]: 'language' is one of {', '.join(LANGUAGES)}")
     listen = tables["listen"]
     if not listen["host"]:
         listen |= {"host": str(brokers[0].get("host", "")), "port": brokers[0].get("port", listen["port"])}

@@ -80,7 +80,7 @@ class Authority:
             IssueError: the name is empty, longer than 48 characters or not printable.
             KeysError: the token makes no key.
         """
-        if not 1 <= len(name.strip()) <= _NAME_MAX or len(name) > _NAME_MAX or not name.isprintable():
+        if not is_name(name):
             raise IssueError(f"an authority's name has 1 to {_NAME_MAX} printable characters")
         validity = profiles.Validity.of_days(now_ms, ROOT_DAYS)
         root_name, issuing_name = _named(f"{name} root"), _named(f"{name} issuing")
@@ -283,6 +283,11 @@ class Authority:
                     )
             elif record.role != role:
                 raise IssueError(f"{identity} is the name of a {record.role} already: choose another")
+
+
+def is_name(text: str) -> bool:
+    """Whether an authority may be called so."""
+    return bool(text.strip()) and len(text) <= _NAME_MAX and text.isprintable()
 
 
 def _issuing_key(directory: Path, passphrase: str | None) -> EllipticCurvePrivateKey:

@@ -4,7 +4,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.keys import names, p256, pem
-from provisioning.authority.authority import Authority
+from provisioning.authority.authority import LEAF_DAYS, Authority
 from provisioning.authority.register import Record
 from provisioning.errors import CableError, SetupError
 
@@ -39,16 +39,18 @@ def request_of(said: str, name: str) -> tuple[str, bytes]:
     return pem.encoded("CERTIFICATE REQUEST", der), p256.kid_of(public)
 
 
-def certificate_for(authority: Authority, request: str, kid: bytes, name: str, now_ms: int) -> tuple[int, str]:
+def certificate_for(
+    authority: Authority, request: str, kid: bytes, name: str, now_ms: int, *, role: str = names.DEVICE
+) -> tuple[int, str]:
     """The serial number and the chain (PEM) of a key's certificate: the one it has, else a new one.
 
     Raises:
         AuthorityError: the authority refuses, or its register cannot be read or written.
     """
-    good = [record.serial for record in _good(authority, name, now_ms) if record.kid == kid]
+    good = [record.serial for record in _good(authority, name, now_ms, role) if record.kid == kid]
     if good and (held := authority.register.certificate(good[-1])) is not None:
         return good[-1], held + authority.issuing_pem
-    issued = authority.issue_device(request, name, now_ms)
+    issued = authority.issue(role, request, name, now_ms, LEAF_DAYS)
     return issued.serial, issued.chain_pem
 
 
@@ -58,15 +60,15 @@ def revoke_others(authority: Authority, name: str, kid: bytes, now_ms: int) -> i
     Raises:
         AuthorityError: the register or the list cannot be written.
     """
-    others = [record.serial for record in _good(authority, name, now_ms) if record.kid != kid]
+    others = [record.serial for record in _good(authority, name, now_ms, names.DEVICE) if record.kid != kid]
     for serial in others:
         authority.revoke(serial, now_ms)
     return len(others)
 
 
-def _good(authority: Authority, name: str, now_ms: int) -> list[Record]:
+def _good(authority: Authority, name: str, now_ms: int, role: str) -> list[Record]:
     return [
         record
         for record in authority.register.of_identity(name)
-        if (record.role, record.revoked_ms) == (names.DEVICE, None) and record.not_after_ms > now_ms
+        if (record.role, record.revoked_ms) == (role, None) and record.not_after_ms > now_ms
     ]

@@ -16,6 +16,7 @@ from agent.keys.secret_file import read_secret
 from provisioning.authority.errors import AuthorityError, PassphraseError
 from provisioning.batch import translated
 from provisioning.errors import ProvisionError, SetupError
+from provisioning.installation import language_in
 from provisioning.messages import LANGUAGES, chosen, text
 
 COPIES = ("copy", "install")
@@ -40,6 +41,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def told(*args: Any, **options: Any) -> Any:
+        options["language"] = options["language"] or language_in(options["installation"])
         try:
             return command(*args, **options)
         except OSError as error:
@@ -58,7 +60,11 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 
     wrapped: Callable[..., Any] = told
     for option in (
-        LANGUAGE,
+        click.option(
+            "--language",
+            type=click.Choice(LANGUAGES),
+            help="Language of texts.  [default: the installation's, else the system's]",
+        ),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text."),
         click.option("--passphrase-file", type=FILE, help="File (mode 0600) with the passphrase of the authority."),
         click.option(
@@ -85,7 +91,7 @@ def passphrase(file: Path | None) -> str | None:
 
 def asked_passphrase(language: str) -> str | None:
     """The same from the keyboard, unseen."""
-    return getpass.getpass(text(language, "guide.passphrase")) or None
+    return getpass.getpass(text(language, "guide.passphrase") + " ") or None
 
 
 class Told(click.ClickException):

@@ -31,7 +31,7 @@ NAMES = ("English", "Русский", "Қазақша")
 
 def guide(installation: Path, passphrase: str | None, port: str | None, asked: str | None) -> int:
     """Lead a person; the exit code: 0 everything is done, 1 something is left."""
-    language = wished(asked) or _language()
+    language = wished(asked) or asked_language()
     try:
         with contextlib.ExitStack() as stack:
             bench, firmware = _opened(stack, installation, passphrase, language)
@@ -51,7 +51,7 @@ def _is_left(device: Device, boards: Collection[str]) -> bool:
     return device.kind in boards and device.state != REVOKED and not device.has_reached(VERIFIED)
 
 
-def _language() -> str:
+def asked_language() -> str:
     """Ask for the language, where neither an option nor the system names one."""
     click.echo("   ".join(f"{number} {name}" for number, name in enumerate(NAMES, 1)), err=True)
     number = click.prompt("", type=click.IntRange(1, len(NAMES)), prompt_suffix="> ", err=True)

@@ -17,6 +17,7 @@ from provisioning.cli.crl import crl
 from provisioning.cli.doctor import doctor
 from provisioning.cli.enrolment import claim, revoke, serve
 from provisioning.cli.guide import guide
+from provisioning.cli.init import init
 from provisioning.cli.inventory import plan, show
 from provisioning.cli.labels import labels
 from provisioning.cli.serial import serial
@@ -59,6 +60,7 @@ class _Day(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="\b\nStart here:\n"
+    "  dabyl provision init                                      asks what a new installation needs\n"
     "  dabyl provision                                           on a terminal: leads you, in your language\n"
     "  dabyl provision batch devices.csv --simulated --json      the whole of it, without any hardware\n",
 )
@@ -86,11 +88,14 @@ def _provision(
     if as_json or not is_terminal():
         click.echo(context.get_help())
         return 0
+    if not installation.exists():
+        return int(context.invoke(init, installation=installation, passphrase_file=passphrase_file, language=language))
     return guide(installation, passphrase(passphrase_file), port, language)
 
 
 DAY = {
     "In the office, before": {
+        "init": init,
         "plan": plan,
         "inventory": show,
         "broker": broker,

@@ -3,8 +3,6 @@
 import json
 import os
 import pathlib
-import pty
-import select
 import signal
 import subprocess
 import sys
@@ -26,12 +24,12 @@ from provisioning.inventory.inventory import Inventory
 from provisioning.inventory.record import Device
 from simulators.board.firmware import lacking
 from simulators.site import dabyl
+from tests.provisioning.cli.terminal import MOST_S, Terminal
 from tests.provisioning.leaks import keys_of, leaks, open_to_others
 
 pytestmark = [pytest.mark.micropython, pytest.mark.skipif(lacking() is not None, reason=str(lacking()))]
 DEVICES = [Device("sos-1", "sos-button"), Device("sos-2", "sos-button")]
 TABLE = "name;kind;building;room\nsos-1;sos-button;Школа № 5;Спортзал\nsos-2;sos-button;Школа № 5;212\n"
-MOST_S = 60.0
 PASSPHRASE = "верный конь 7"
 
 
@@ -78,39 +76,6 @@ def encrypt(key: pathlib.Path) -> None:
     loaded = load_pem_private_key(key.read_bytes(), None)
     how = BestAvailableEncryption(PASSPHRASE.encode())
     key.write_bytes(loaded.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how))
-
-
-class Terminal:
-    """A process on a terminal."""
-
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        self._near, far = pty.openpty()
-        self.process = subprocess.Popen(command, stdin=far, stdout=far, stderr=far, env=environment)
-        os.close(far)
-        self.shown = ""
-        self._at = 0
-
-    def until(self, text: str) -> None:
-        """Wait until it shows a text, after what was waited for before."""
-        end = time.monotonic() + MOST_S
-        while (found := self.shown.find(text, self._at)) < 0:
-            assert time.monotonic() < end, self.shown
-            if select.select([self._near], [], [], 0.1)[0]:
-                try:
-                    self.shown += os.read(self._near, 65536).decode(errors="replace")
-                except OSError:  # it has ended
-                    assert text in self.shown[self._at :], self.shown
-        self._at = found + len(text)
-
-    def type(self, text: str) -> None:
-        """Type at it."""
-        os.write(self._near, text.encode())
-
-    def close(self) -> None:
-        """End it."""
-        self.process.kill()
-        self.process.wait()
-        os.close(self._near)
 
 
 @pytest.fixture
