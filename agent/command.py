@@ -13,6 +13,8 @@ On the device
   agent run|check|enrol|renew
                       run the agent, say what is wrong with its configuration, get its certificate
 
+  far-unit run|check  the unit on the far side of a crosswalk, without key or clock
+
 At the operations center
   center run|evidence|tap|acknowledge|alarms|devices|check
                       receive, verify, store, receipt, hand on
@@ -36,6 +38,7 @@ To see it work
 
 COMMANDS = {
     "agent": ("agent.cli", ""),
+    "far-unit": ("devices.crosswalk.far_cli", "crosswalk"),
     "center": ("center.cli", "center"),
     "verify": ("center.verify_cli", "center"),
     "evidence": ("center.evidence.cli", "evidence"),

@@ -112,7 +112,16 @@ def read(path: str) -> Config:
     """The configuration in the file ``path``.
 
     Raises:
-        ConfigError: the file is missing, unreadable, too long, no TOML, or says something unknown, ill-typed or out of range.
+        ConfigError: as ``document``, or it says something unknown, ill-typed or out of range.
+    """
+    return Config(path, document(path))
+
+
+def document(path: str) -> "dict[str, Any]":
+    """What the TOML file ``path`` says.
+
+    Raises:
+        ConfigError: the file is missing, unreadable, too long, or no TOML.
     """
     try:
         with open(path, "rb") as file:
@@ -122,13 +131,12 @@ def read(path: str) -> Config:
     if len(text) > MAX_FILE:
         raise ConfigError(f"{path}: longer than {MAX_FILE} bytes, this is no configuration of Dabyl")
     try:
-        document = tomllib.loads(text.decode())
+        return tomllib.loads(text.decode())
     except (
         ValueError,
         RecursionError,
     ) as error:  # TOMLDecodeError, UnicodeDecodeError, a number of thousands of digits
         raise ConfigError(f"{path}: not TOML: {error}") from None
-    return Config(path, document)
 
 
 def checked(given: "Any", table: "dict[str, Row]", where: str) -> "dict[str, Any]":

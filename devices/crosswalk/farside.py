@@ -1,11 +1,13 @@
 """The unit on the far side of the road, over a link of its own: told what to do, believed only by what it says it does.
 
 It flashes for one and a half seconds after each order and is dark by itself afterwards, so orders are repeated while the beacon is lit.
-An order without an answer is repeated fast; without any answer for a second the link is ``lost``, which stops nothing on this side. Its
-answers are states, not acknowledgements of orders: a late or doubled one does no harm.
+An order that is not obeyed is repeated fast; without any answer for a second the link is ``lost``, which stops nothing on this side. Its
+answers are states, not acknowledgements of orders: a late or doubled one does no harm. One that answers and does not obey says itself
+that it is ``ill``.
 """
 
 OFF = "off"
+LOST, ILL = "lost", "ill"
 RETRY_MS = 100
 """A far-side order and its answer take about 50 ms on such a link."""
 TRIES = 10
@@ -24,6 +26,7 @@ class FarSide:
         self.lost = False
         self.lit = False
         """Whether it says that it flashes."""
+        self._well = True
         self._wanted = OFF
         self._tries = 0
         self._due_at_ms = now_ms
@@ -33,6 +36,11 @@ class FarSide:
         """When the next order is due."""
         return self._due_at_ms
 
+    @property
+    def fault(self) -> str | None:
+        """What is in fault about it, None if nothing is."""
+        return LOST if self.lost else None if self._well else ILL
+
     def want(self, pattern: str, now_ms: int) -> list[str]:
         """The orders that are due now, if the far unit is to do ``pattern``."""
         if pattern != self._wanted:
@@ -41,7 +49,7 @@ class FarSide:
         elif now_ms < self._due_at_ms:
             return []
         if self._tries >= TRIES:
-            self.lost = True
+            self.lost = self._well = True
             self.lit = False
         self._tries = min(self._tries + 1, TRIES)
         self._due_at_ms = now_ms + (self._calm_ms() if self.lost else RETRY_MS)
@@ -51,9 +59,13 @@ class FarSide:
         """The far unit says what it does."""
         self.lost = False
         self.lit = flashing
+        self._tries = 0
         if flashing == (self._wanted != OFF):
-            self._tries = 0
             self._due_at_ms = now_ms + self._calm_ms()
+
+    def well(self, well: bool) -> None:
+        """The far unit says whether it is well."""
+        self._well = well
 
     def _calm_ms(self) -> int:
         return POLL_MS if self._wanted == OFF else KEEP_MS

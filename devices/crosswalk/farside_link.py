@@ -1,8 +1,8 @@
 """The link between the two sides of a road, a cable or a pair of radio modems: orders one way, states the other. Pure.
 
-One message is one line of text, so that a terminal shows it: ``O ia-21-night*E532`` orders a pattern, ``S 1 0 1 0*C467`` tells whether the
-unit flashes, its button is pressed, somebody is there, and somebody is at its kerb; behind the star the CRC-16 of Modbus over what is
-before it. It keeps noise out, not an enemy: radio modems have an encryption of their own, which must be switched on.
+One message is one line of text, so that a terminal shows it: ``O ia-21-night*E532`` orders a pattern, ``S 1 0 1 0 1*CB3E`` tells whether
+the unit flashes, its button is pressed, somebody is there, somebody is at its kerb, and all is well with it; behind the star the CRC-16 of
+Modbus over what is before it. It keeps noise out, not an enemy: radio modems have an encryption of their own, which must be switched on.
 """
 
 import re
@@ -16,7 +16,7 @@ BAUD = 9600
 LINE_MAX = 48
 _WORD = rb"[a-z0-9-]{1,32}"
 _ORDER = re.compile(rb"O (" + _WORD + rb")\*([0-9A-F]{4})\n")
-_STATE = re.compile(rb"S [01] [01] [01] [01]\*([0-9A-F]{4})\n")
+_STATE = re.compile(rb"S(?: [01]){5}\*([0-9A-F]{4})\n")
 
 
 class Order(NamedTuple):
@@ -33,6 +33,8 @@ class State(NamedTuple):
     pedestrian: bool
     waiting: bool
     """Somebody is at its kerb, as ``devices.crosswalk.nonyield.Kerb`` has it."""
+    well: bool
+    """Nothing is in fault there that it knows of."""
 
 
 def encode(message: Order | State) -> bytes:
@@ -76,4 +78,4 @@ def _message(frame: bytes) -> Order | State:
     order = _ORDER.fullmatch(frame)
     if order:
         return Order(order[1].decode())
-    return State(*(frame[at : at + 1] == b"1" for at in (2, 4, 6, 8)))
+    return State(*(frame[at : at + 1] == b"1" for at in range(2, 12, 2)))

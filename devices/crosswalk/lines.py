@@ -32,6 +32,8 @@ LIT_MS = 20
 between; a flash lasts 50 ms."""
 DARK_MS = 400
 RELAY_MS = 400
+FAR_INPUTS = ("farside", "far-button", "far-pedestrian", "far-waiting", "far-well")
+"""Inputs of the logic, in the order of ``farside_link.State``."""
 RELAY_LIMITS = Limits(silent_ms=1_500)
 """While the lamps are dark and the relay is only asked, three questions; while they flash, six pulses."""
 
@@ -94,7 +96,7 @@ class FarLink:
             (name, int(value), happening.at_ms)
             for state in self._decoder.feed(happening.data)
             if isinstance(state, State)
-            for name, value in zip(("farside", "far-button", "far-pedestrian", "far-waiting"), state, strict=True)
+            for name, value in zip(FAR_INPUTS, state, strict=True)
         ]
 
     def tick(self, _now_ms: int) -> list[Said]:
@@ -106,25 +108,51 @@ class FarLink:
         return
 
 
-class Lines(SerialLines):
-    """All lines of one crossing. ``settings`` are completed ones; ``report`` takes (input, value, time_ms), from any thread."""
+class NearLink:
+    """The same link as the far side has it."""
+
+    def __init__(self, send: Callable[[bytes], object]) -> None:
+        self._send = send
+        self._decoder = Decoder()
+
+    def tell(self, state: State) -> None:
+        """Say how it is here."""
+        self._send(encode(state))
+
+    def take(self, happening: Happening) -> list[Said]:
+        """What it is ordered to do."""
+        if not isinstance(happening, Heard):
+            return []
+        heard = self._decoder.feed(happening.data)
+        return [("order", one.pattern, happening.at_ms) for one in heard if isinstance(one, Order)]
+
+    def tick(self, _now_ms: int) -> list[Said]:
+        """Nothing: an order that does not come is the logic's business."""
+        return []
+
+    def next_tick_ms(self) -> None:
+        """Never."""
+        return
+
+
+class SideLines(SerialLines):
+    """The lines that both sides have: sensors and lamps. ``report`` takes (input, value, time_ms), from any thread.
+
+    Args:
+        settings: completed ones.
+    """
 
     def __init__(self, settings: Mapping[str, Any], report: Report) -> None:
         now_ms = monotonic_ms()
         super().__init__(report)
         for name, model in SENSORS.items():
-            port = settings[name + "_port"]
+            port = settings.get(name + "_port")
             if port:
                 line = self.line(name, port, MODELS[model].baud)
                 self.attend(name, OneSensor(name, Sensor(name, MODELS[model], line.write, now_ms)))
         bus = self.line("io", settings["io_port"], modbus.BAUD)
         self._bus = LampBus(settings["lamp_range_ma"], bus.write, now_ms)
         self.attend("io", self._bus)
-        self._far: FarLink | None = None
-        if settings["farside_port"]:
-            far = self.line("farside", settings["farside_port"], FARSIDE_BAUD)
-            self._far = FarLink(far.write)
-            self.attend("farside", self._far)
 
     def supply(self, pattern: str) -> None:
         """Hold the lamps' supply for ``PULSE_MS``, or switch it off."""
@@ -134,10 +162,36 @@ class Lines(SerialLines):
         """The lamps flash, or are dark."""
         self._bus.light(lit, now_ms)
 
+
+class Lines(SideLines):
+    """All lines of the near side, which has the controller."""
+
+    def __init__(self, settings: Mapping[str, Any], report: Report) -> None:
+        super().__init__(settings, report)
+        self._far: FarLink | None = None
+        if settings["farside_port"]:
+            far = self.line("farside", settings["farside_port"], FARSIDE_BAUD)
+            self._far = FarLink(far.write)
+            self.attend("farside", self._far)
+
     def farside(self, pattern: str) -> None:
         """Order the far side's pattern."""
         if self._far:
             self._far.order(pattern)
+
+
+class FarLines(SideLines):
+    """All lines of the far side."""
+
+    def __init__(self, settings: Mapping[str, Any], report: Report) -> None:
+        super().__init__(settings, report)
+        near = self.line("near", settings["near_port"], FARSIDE_BAUD)
+        self._near = NearLink(near.write)
+        self.attend("near", self._near)
+
+    def tell(self, state: State) -> None:
+        """Tell the near side how it is here."""
+        self._near.tell(state)
 
 
 def _current(lamp: str) -> str:

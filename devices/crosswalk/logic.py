@@ -5,20 +5,23 @@ counts, the observation of vehicles, and the proof of readiness. It raises no al
 for ever.
 
 Inputs: ``button`` (1 pressed), ``pir`` (1 sees warmth move), ``twilight`` (1 dark), ``tamper`` (1 opened), ``supply`` (1 mains present),
-``farside`` (1 the far unit says that it flashes, 0 that it is dark), ``far-button`` (1 pressed), ``far-pedestrian`` (1 somebody is
-there), ``far-waiting`` (1 somebody is at its kerb). A value may also be a reading of ``devices.sensors.readings``, under the name of its
-sensor: ``tracker``, ``presence``, ``pir``, ``speed``, ``lamps``, ``charger``; or a ``Status`` of any of them. ``counts`` is the text that
-an earlier run had kept by the output of the same name, or 1 while that cannot be kept, and 0 when it can again.
+``farside`` (1 the far unit says that it flashes, 0 that it is dark), ``far-button`` (1 pressed, said again and again), ``far-pedestrian``
+(1 somebody is there), ``far-waiting`` (1 somebody is at its kerb), ``far-well`` (0 something is in fault there). A value may also be a
+reading of ``devices.sensors.readings``, under the name of its sensor: ``tracker``, ``presence``, ``pir``, ``speed``, ``lamps``,
+``charger``; or a ``Status`` of any of them. ``counts`` is the text that an earlier run had kept by the output of the same name, or 1 while
+that cannot be kept, and 0 when it can again.
 """
 
 from collections.abc import Mapping
 
 from agent.effects import EMIT, OUTPUT
 from devices.common.readiness import Readiness
+from devices.crosswalk.area import Area
 from devices.crosswalk.counts import Counts
 from devices.crosswalk.daylight import Daylight
 from devices.crosswalk.fusion import WELL
-from devices.crosswalk.machine import Crossing, Effect
+from devices.crosswalk.lights import Effect
+from devices.crosswalk.machine import Crossing
 from devices.crosswalk.nonyield import Approach, Kerb, NonYield
 from devices.crosswalk.pedestrian_button import PedestrianButton
 from devices.crosswalk.settings import completed
@@ -43,12 +46,7 @@ class Crosswalk:
         self._counts = Counts(now_ms)
         self._nonyield = NonYield(whole)
         self._kerb = Kerb(whole)
-        self._area: tuple[int, int, int, int] = (
-            whole["watch_left_mm"],
-            whole["watch_right_mm"],
-            whole["watch_near_mm"],
-            whole["watch_far_mm"],
-        )
+        self._area = Area(whole)
         self._far_pressed = self._far_waits = False
         self._present = False
         self._most_seen = 0
@@ -133,13 +131,13 @@ class Crosswalk:
             return self._crossing.far_says(value != 0, now_ms)
         if name == "far-pedestrian":
             return self._crossing.far_claim(value != 0, now_ms)
+        if name == "far-well":
+            return self._crossing.far_well(value != 0, now_ms)
         if name == "far-waiting":
             self._far_waits = value != 0
             return []
         if name == "far-button":
-            fresh = value != 0 and not self._far_pressed
-            self._far_pressed = value != 0
-            return self._press("far-button", now_ms) if fresh else []
+            return self._far_button(value != 0, now_ms)
         if name == "twilight":
             self._daylight.contact(value, now_ms)
             return self._crossing.night(self._daylight.night, now_ms)
@@ -149,13 +147,12 @@ class Crosswalk:
 
     def _reading(self, reading: Reading, now_ms: int) -> list[Effect]:
         if isinstance(reading, Targets):
-            inside = [target.x_mm for target in reading.targets if self._watched(target.x_mm, target.y_mm)]
+            inside = self._area.inside(reading)
             self._most_seen = max(self._most_seen, len(inside))
             self._kerb.look(inside, now_ms)
             return self._crossing.claim("tracker", bool(inside), now_ms)
         if isinstance(reading, Presence):
-            near = (reading.moving or reading.still) and reading.distance_mm <= self._area[3]
-            return self._crossing.claim("presence", near, now_ms)
+            return self._crossing.claim("presence", self._area.reached(reading), now_ms)
         if isinstance(reading, Motion):
             return self._crossing.claim("pir", reading.active, now_ms)
         if isinstance(reading, LampCurrent):
@@ -176,23 +173,23 @@ class Crosswalk:
             effects += self._crossing.night(self._daylight.night, now_ms)
         return effects
 
-    def _watched(self, x_mm: int, y_mm: int) -> bool:
-        left_mm, right_mm, near_mm, far_mm = self._area
-        return left_mm <= x_mm <= right_mm and near_mm <= y_mm <= far_mm
-
     def _pressed(self, happened: tuple[int, list[int]], now_ms: int) -> list[Effect]:
         presses, others = happened
         effects: list[Effect] = []
         for _ in range(presses):
-            effects += self._readiness.press(now_ms) + self._press("button", now_ms)
+            effects += self._readiness.press(now_ms) + self._crossing.press("button", now_ms)
+            self._counts.add("presses")
             self._button.called(now_ms)
         for gesture in others:
             effects += self._readiness.stuck(gesture)
         return effects
 
-    def _press(self, by: str, now_ms: int) -> list[Effect]:
-        self._counts.add("presses")
-        return self._crossing.press(by, now_ms)
+    def _far_button(self, pressed: bool, now_ms: int) -> list[Effect]:
+        """The far unit says each press for a while: each time counts as a call, all of them as one press."""
+        if pressed and not self._far_pressed:
+            self._counts.add("presses")
+        self._far_pressed = pressed
+        return self._crossing.press("far-button", now_ms) if pressed else []
 
     def _vehicle(self, speed: Speed, now_ms: int) -> list[Effect]:
         if not speed.towards:

@@ -20,12 +20,10 @@ from agent.effects import EMIT, OUTPUT
 from devices.crosswalk.activation import Activation, lit_ms
 from devices.crosswalk.farside import FarSide
 from devices.crosswalk.fusion import TUNING, WELL, Fusion, Tuning
-from devices.crosswalk.lamps import GAP_MS, Lamps
-from devices.crosswalk.patterns import BOTH, OFF, PROOF, name_of
-from devices.crosswalk.relay import WELDED, Proof, SupplyRelay
+from devices.crosswalk.lamps import GAP_MS
+from devices.crosswalk.lights import Effect, Lights
+from devices.crosswalk.patterns import OFF, name_of
 from devices.crosswalk.settings import detectors
-
-Effect = tuple[Any, ...]
 
 DETECTED = "detection"
 
@@ -43,15 +41,12 @@ class Crossing:
         self._activation = Activation(lit_ms(settings))
         self._fusion = Fusion(fitted, tuning)
         self._fusion.advance(now_ms)
-        self._lamps = Lamps(settings, lamp_gap_ms)
-        self._supply = SupplyRelay()
-        self._proof = Proof(settings["lamp_off_ma"])
+        self._lights = Lights(settings, lamp_gap_ms)
         self._farside = FarSide(now_ms) if settings["farside_port"] else None
         self._far_detected = False
         self._night = False
         self._ill: dict[str, str] = {}
         self._told: dict[str, str] = {}
-        self._shown: dict[str, str] = {}
 
     @property
     def lit(self) -> bool:
@@ -61,7 +56,7 @@ class Crossing:
     @property
     def flashing(self) -> bool:
         """Whether a lamp flashes, as far as is known."""
-        return self.lit and len(self._lamps.faults()) < len(BOTH)
+        return self.lit and self._lights.sound
 
     @property
     def lit_until_ms(self) -> int | None:
@@ -122,9 +117,7 @@ class Crossing:
     def lamp(self, name: str, ma: int, now_ms: int) -> list[Effect]:
         """A lamp's current."""
         effects = self._advance(now_ms)
-        self._proof.sample(ma)
-        if not self._proof.running:
-            self._lamps.sample(name, ma, self._night, self._now_ms)
+        self._lights.sample(name, ma, self._night, self._now_ms)
         return effects + self._settle()
 
     def far_says(self, flashing: bool, now_ms: int) -> list[Effect]:
@@ -132,6 +125,13 @@ class Crossing:
         effects = self._advance(now_ms)
         if self._farside is not None:
             self._farside.says(flashing, self._now_ms)
+        return effects + self._settle()
+
+    def far_well(self, well: bool, now_ms: int) -> list[Effect]:
+        """The far side says whether it is well."""
+        effects = self._advance(now_ms)
+        if self._farside is not None:
+            self._farside.well(well)
         return effects + self._settle()
 
     def night(self, night: bool, now_ms: int) -> list[Effect]:
@@ -146,7 +146,7 @@ class Crossing:
 
     def next_tick_ms(self) -> int | None:
         """When the next tick is wanted, None if nothing happens by itself."""
-        due = [self._fusion.next_tick_ms(), self._activation.until_at_ms, self._supply.due_at_ms, self._proof.due_at_ms]
+        due = [self._fusion.next_tick_ms(), self._activation.until_at_ms, *self._lights.due_ms()]
         if self._farside is not None:
             due.append(self._farside.due_at_ms)
         return min((at_ms for at_ms in due if at_ms is not None), default=None)
@@ -159,11 +159,9 @@ class Crossing:
         effects += self._detect()
         lasted_ms = self._activation.ended(self._now_ms)
         if lasted_ms is not None:
-            self._lamps.light(False, self._now_ms)
-            self._proof.light(False, self._now_ms)
+            self._lights.light(False, self._now_ms)
             effects.append((EMIT, 0, "crossing.ended", {"lit_ms": lasted_ms}))
-        if self._proof.ended(self._now_ms):
-            self._lamps.light(False, self._now_ms)  # what it showed meanwhile was no light of its own
+        self._lights.advance(self._now_ms)
         return effects
 
     def _detect(self) -> list[Effect]:
@@ -172,8 +170,7 @@ class Crossing:
     def _call(self, by: str) -> list[Effect]:
         if not self._activation.call(self._now_ms):
             return []
-        self._lamps.light(True, self._now_ms)
-        self._proof.light(True, self._now_ms)
+        self._lights.light(True, self._now_ms)
         until_ms = self._activation.until_at_ms
         assert until_ms is not None
         data: dict[str, object] = {"by": by, "for_ms": until_ms - self._now_ms, "night": self._night}
@@ -182,17 +179,9 @@ class Crossing:
     def _settle(self) -> list[Effect]:
         """Bring outputs and told faults in line with what is so now."""
         lit = self._activation.lit
-        beacon = name_of(self._pattern, self._night, self._lamps.usable) if lit else OFF
-        supply = self._supply.hold(beacon != OFF, self._now_ms)
-        if self._proof.running:
-            beacon = PROOF
-        effects: list[Effect] = [(OUTPUT, "supply", pattern) for pattern in supply]
-        for name, pattern in (("beacon", beacon), ("flood", "on" if lit and self._night else OFF)):
-            if self._shown.get(name) != pattern:
-                self._shown[name] = pattern
-                effects.append((OUTPUT, name, pattern))
+        effects = self._lights.show(lit, self._pattern, self._night, self._now_ms)
         if self._farside is not None:
-            wanted = name_of(self._pattern, self._night, BOTH) if lit else OFF
+            wanted = name_of(self._pattern, self._night) if lit else OFF
             effects += [(OUTPUT, "farside", pattern) for pattern in self._farside.want(wanted, self._now_ms)]
             if self._farside.lost:
                 self._far_detected = False
@@ -202,12 +191,9 @@ class Crossing:
         found: dict[str, tuple[str, dict[str, object]]] = {}
         for sensor, state in {**self._ill, **self._fusion.faults()}.items():
             found[sensor] = ("fault.sensor", {"state": state})
-        if self._proof.welded:
-            found.setdefault("relay", ("fault.sensor", {"state": WELDED}))
-        for name, (state, ma) in self._lamps.faults().items():
-            found["lamp-" + name] = ("fault.lamp", {"state": state, "ma": ma})
-        if self._farside is not None and self._farside.lost:
-            found["farside"] = ("fault.farside", {"state": "lost"})
+        found = {**self._lights.faults(), **found}
+        if self._farside is not None and self._farside.fault is not None:
+            found["farside"] = ("fault.farside", {"state": self._farside.fault})
         if self._detects and not self._fusion.working:
             found["detection"] = ("fault.detection", {"state": "none"})
         effects: list[Effect] = []

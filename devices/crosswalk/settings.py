@@ -12,7 +12,6 @@ from devices.crosswalk.daylight import NIGHT_BY
 from devices.crosswalk.patterns import BASES
 
 PINS = tuple(name for name in SETTINGS if name.endswith("_pin"))
-PORTS = tuple(name for name in SETTINGS if name.endswith("_port"))
 
 
 def completed(settings: Mapping[str, object]) -> dict[str, Any]:
@@ -24,10 +23,7 @@ def completed(settings: Mapping[str, object]) -> dict[str, Any]:
     whole = common.completed(KIND, SETTINGS, PINS, settings)
     _words(whole)
     _lit(whole)
-    _ordered(whole, "lamp_off_ma", "lamp_min_ma", "lamp_max_ma", "lamp_range_ma")
-    _ordered(whole, "watch_near_mm", "watch_far_mm")
-    _ordered(whole, "watch_left_mm", "watch_right_mm")
-    _ports(whole)
+    agree(whole)
     if not whole["counts_file"].startswith("/"):
         raise SettingsError(
             f"counts_file must be an absolute path, which begins with /, not {whole['counts_file']!r:.60}"
@@ -37,6 +33,14 @@ def completed(settings: Mapping[str, object]) -> dict[str, Any]:
             "nothing could ever start the beacon: fit a button (button_pin) or a sensor (tracker_port, presence_port, pir_pin)"
         )
     return whole
+
+
+def agree(whole: Mapping[str, Any]) -> None:
+    """What either side's settings must fulfil. Raises SettingsError."""
+    _ordered(whole, "lamp_off_ma", "lamp_min_ma", "lamp_max_ma", "lamp_range_ma")
+    _ordered(whole, "watch_near_mm", "watch_far_mm")
+    _ordered(whole, "watch_left_mm", "watch_right_mm")
+    _ports(whole)
 
 
 def detectors(whole: Mapping[str, Any]) -> tuple[str, ...]:
@@ -73,8 +77,7 @@ def _ordered(whole: Mapping[str, Any], *names: str) -> None:
 
 def _ports(whole: Mapping[str, Any]) -> None:
     taken: dict[str, str] = {}
-    for name in PORTS:
-        port = whole[name]
+    for name, port in ((name, value) for name, value in whole.items() if name.endswith("_port")):
         if port in taken:
             raise SettingsError(f"{taken[port]} and {name} both name {port}; give each its own port")
         if port:

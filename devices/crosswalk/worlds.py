@@ -11,7 +11,8 @@ from agent.effects import EMIT
 from devices.crosswalk import farside, relay
 from devices.crosswalk.activation import lit_ms
 from devices.crosswalk.fusion import Tuning, Weight
-from devices.crosswalk.machine import Crossing, Effect
+from devices.crosswalk.lights import Effect
+from devices.crosswalk.machine import Crossing
 from devices.crosswalk.patterns import OFF, PROOF, beacon_patterns
 from devices.crosswalk.settings import completed
 
@@ -81,7 +82,7 @@ class World:
                 self._supply(pattern)
             if name == "farside":
                 self.order_at_ms = self.now_ms
-                if self.far == "answers":
+                if self.far != "silent":
                     answers.append(pattern != OFF)
         if before != self.outputs["beacon"]:
             self._relit(before)
@@ -93,6 +94,7 @@ class World:
         self.check()
         for flashing in answers:
             self.take(self.crossing.far_says(flashing, self.now_ms))
+            self.take(self.crossing.far_well(self.far != "ill", self.now_ms))
 
     def _supply(self, pattern: str) -> None:
         if pattern == "pulse":
@@ -128,6 +130,7 @@ class World:
             self.speak()
             self.pass_ms(SPEAK_MS)
         require(self.tracker != "lost" or self.told.get("tracker") == "lost", "a sensor's fault is kept secret")
+        require(self.far != "ill" or "farside" in self.told, "the far side's fault is kept secret")
         for name in self.shorted:
             require(self.told.get("lamp-" + name) == "short", "a lamp's fault is kept secret")
         self.bad = {name for name in self.bad if self.lamps[name] != "good" or "lamp-" + name in self.told}
@@ -268,11 +271,13 @@ def _night(world: World, night: bool) -> None:
 def _far(world: World, state: str) -> None:
     if world.far is not None:
         world.far = state
+        if state != "silent":
+            world.hand(lambda crossing, now_ms: crossing.far_well(state != "ill", now_ms))
 
 
 def _far_pedestrian(world: World, there: bool) -> None:
     if world.far is not None:
-        world.hand(lambda crossing, now_ms: crossing.far_claim(there and world.far == "answers", now_ms))
+        world.hand(lambda crossing, now_ms: crossing.far_claim(there and world.far != "silent", now_ms))
 
 
 PEOPLE: dict[str, Move] = {
@@ -313,6 +318,7 @@ FAR: dict[str, Move] = {
     "button": World.press,
     "far side silent": lambda world: _far(world, "silent"),
     "far side answers": lambda world: _far(world, "answers"),
+    "far side ill": lambda world: _far(world, "ill"),
     "far side: somebody": lambda world: _far_pedestrian(world, True),
     "night": lambda world: _night(world, True),
     "day": lambda world: _night(world, False),

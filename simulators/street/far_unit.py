@@ -11,8 +11,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from devices.crosswalk import far_unit
-from devices.crosswalk.farside import OFF
+from devices.crosswalk import far_settings, far_unit
 from devices.crosswalk.farside_link import BAUD, Decoder, Order, State, encode
 from devices.sensors import ld2450
 from devices.sensors.readings import Targets
@@ -25,6 +24,7 @@ DELAY_MS = (5.0, 20.0)
 """Of the radio, one way, beside the time that the bytes take on the line."""
 LOSES = 0.03
 PRESS_MS = 300
+HAS = {"tracker_port": "tracker", "presence_port": "", "io_port": "io", "pir_pin": 27}
 
 
 class FarUnit:
@@ -32,7 +32,7 @@ class FarUnit:
 
     Args:
         world: the street.
-        settings: completed ones of the crosswalk; what its radar watches is the same on both sides.
+        settings: completed ones of the crosswalk; what its radar watches is the same on both sides, and it has a radar and a PIR.
     """
 
     baud = BAUD
@@ -44,12 +44,14 @@ class FarUnit:
         self.pir = Pir(outlook, f"far pir {seed}")
         self.lit_ms = math.inf
         """Since when it flashes; infinity while it does not."""
-        self._logic = far_unit.FarUnit(settings)
+        whole = {name: settings[name] for name in far_settings.SHARED} | HAS
+        self._logic = far_unit.FarUnit(far_settings.completed(whole), 0)
         self._decoder = ld2450.Decoder()
         self._radio = Decoder()
         self._random = random.Random(f"far link {seed}")  # noqa: S311  reproducible, no secrets
         self._on_air: list[tuple[float, int, Order | State]] = []
         self._count = itertools.count()
+        self._pressed = False
         self._pressed_until_ms = -math.inf
 
     @property
@@ -81,24 +83,26 @@ class FarUnit:
             if isinstance(message, State):
                 came += encode(message)
             else:
-                self._logic.order(message.pattern, at_ms)
+                self._logic.take("order", message.pattern, at_ms)
         self._look(now_ms)
-        state = self._logic.tick(at_ms)
-        lit = self._logic.pattern != OFF
-        self.lit_ms = min(self.lit_ms, now_ms) if lit else math.inf
-        if state is not None:
-            self._send(state, now_ms)
+        for output, value in self._logic.tick(at_ms):
+            if output == "near":
+                self._send(value, now_ms)
+        self.lit_ms = min(self.lit_ms, now_ms) if self._logic.lit else math.inf
         return came
 
     def _look(self, now_ms: float) -> None:
         at_ms = int(now_ms)
-        self._logic.press(now_ms < self._pressed_until_ms)
+        pressed = now_ms < self._pressed_until_ms
+        if pressed != self._pressed:
+            self._pressed = pressed
+            self._logic.take("button", int(pressed), at_ms)
         if self.pir.due_ms <= now_ms:
-            self._logic.pir(self.pir.look(now_ms), at_ms)
+            self._logic.take("pir", int(self.pir.look(now_ms)), at_ms)
         if self.tracker.due_ms <= now_ms:
             for reading in self._decoder.feed(self.tracker.speak(now_ms), at_ms):
                 if isinstance(reading, Targets):
-                    self._logic.targets(reading.targets, at_ms)
+                    self._logic.take("tracker", reading, at_ms)
 
     def _send(self, message: Order | State, now_ms: float) -> None:
         if self._random.random() >= LOSES:

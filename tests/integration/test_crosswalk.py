@@ -3,18 +3,18 @@
 import json
 import os
 import pathlib
+import select
 import signal
 import tempfile
 import threading
-import tty
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from devices.crosswalk.counts import Counts
-from devices.crosswalk.farside import OFF
-from devices.crosswalk.farside_link import Decoder, Order, State, encode
+from devices.crosswalk.far_settings import SHARED
+from simulators.lines.pty import Pty
 from simulators.site import dabyl
 from simulators.street.modules import SUPPLY_COIL
 from simulators.street.people import Pedestrian, Wish
@@ -192,56 +192,97 @@ def test_an_hour_that_a_kill_cut_short_is_told_by_the_next_run(make: Make) -> No
     assert (told["period"], told["period_s"], told["pedestrians"], told["approaches"]) == (1, 120, 3, 1)
 
 
-class FarUnit:
-    """The far end of the link: obeys orders, and says what it does unless it is mute."""
+class Cable:
+    """What leads from one side of the road to the other."""
 
-    def __init__(self) -> None:
-        self._master, slave = os.openpty()
-        tty.setraw(slave)
-        self.path = os.ttyname(slave)
-        self._slave = slave
-        self.orders: list[str] = []
-        self.mute = False
-        self._decoder = Decoder()
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.near, self.far = Pty(folder / "near"), Pty(folder / "far")
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def say(self, state: State) -> None:
-        os.write(self._master, encode(state))
-
     def close(self) -> None:
-        os.close(self._slave)
+        self._closing.set()
         self._thread.join()
-        os.close(self._master)
+        self.near.unplug()
+        self.far.unplug()
 
     def _run(self) -> None:
-        while True:
-            try:
-                data = os.read(self._master, 256)
-            except OSError:  # nobody has the other end any more
-                return
-            for order in self._decoder.feed(data):
-                assert isinstance(order, Order)
-                self.orders.append(order.pattern)
-                if not self.mute:
-                    self.say(State(order.pattern != OFF, False, False, False))
+        across = {self.near.master: self.far, self.far.master: self.near}
+        ends = {end.master: end for end in (self.near, self.far)}
+        while not self._closing.is_set():
+            for master in select.select(list(ends), [], [], 0.01)[0]:
+                across[master].write(ends[master].read())
 
 
-def test_the_far_side_is_told_calls_and_its_silence_is_a_fault(make: Make) -> None:
-    far = FarUnit()
-    crossing = make(farside_port=far.path)
+class Far:
+    """The unit on the far side as its own process, on hardware of its own."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.street = Street(folder, NOBODY, ("tracker", "io"))
+        self.street.start()
+        self.cable = Cable(folder)
+        given = {name: self.street.settings[name] for name in SHARED if name in self.street.settings}
+        lines = [
+            f"{name} = {json.dumps(value)}" for name, value in {**given, "near_port": str(self.cable.far.path)}.items()
+        ]
+        self.config = folder / "far-unit.toml"
+        self.config.write_text("\n".join(lines), encoding="utf-8")
+        self.runs: list[Process] = []
+
+    @property
+    def unit(self) -> Process:
+        return self.runs[-1]
+
+    def start(self) -> Process:
+        command = [*dabyl(), "far-unit", "run", "--config", str(self.config), "--log", "json"]
+        self.runs.append(Process("far unit", command, {**os.environ, **self.street.environment}))
+        self.unit.wait_said(message="started")
+        return self.unit
+
+    def supplied(self) -> bool:
+        return self.street.rig.relays.closed(SUPPLY_COIL)
+
+    def close(self) -> None:
+        for unit in self.runs:
+            unit.destroy()
+        self.cable.close()
+        self.street.stop()
+
+
+@pytest.fixture
+def far(short_path: pathlib.Path) -> Iterator[Far]:
+    side = Far(pathlib.Path(tempfile.mkdtemp(dir=short_path)))
+    side.start()
+    yield side
+    side.close()
+
+
+def test_the_far_side_calls_flashes_with_this_one_and_neither_lights_without_the_other_alive(
+    make: Make, far: Far
+) -> None:
+    crossing = make(farside_port=str(far.cable.near.path), lit_min_s=30)
     agent = crossing.start()
-    until(lambda: far.orders, "it is asked", agent)
-    far.say(State(False, True, False, False))
+    both = agent, far.unit
+    far.street.board.press(BUTTON_PIN, 150)
     assert crossing.device.wait_event("crossing.started")["data"]["by"] == "far-button"
-    until(lambda: far.orders[-1] == "ia-21", "it is told to flash", agent)
-    far.mute = True
+    crossing.wait_flashing()
+    until(far.street.lit, "the far side flashes", *both)
+    far.street.break_it("lamp-left", "broken")
+    crossing.wait_fault("farside", "ill")
+    assert far.unit.said(input="lamp-left", state="dead"), "it says what ails it"
+    far.street.break_it("lamp-left", "well")
+    far.unit.end(signal.SIGKILL)
+    until(lambda: not far.supplied(), "the far side's relay lets go", timeout_s=5)
     crossing.wait_fault("farside", "lost")
     assert crossing.street.lit(), "this side goes on"
-    far.mute = False
-    crossing.wait_fault("farside", "well")
-    agent.end()
-    far.close()
+    far.start()
+    until(lambda: crossing.faults()[-1] == ("farside", "well"), "it is back", agent, far.unit)
+    crossing.press()
+    until(far.street.lit, "the far side flashes again", agent, far.unit)
+    agent.end(signal.SIGKILL)
+    until(lambda: not far.supplied(), "without orders the far side is dark", far.unit)
+    assert far.unit.end() == 0
 
 
 def test_a_command_lights_it_too_and_a_clean_end_leaves_it_dark(make: Make, ground: Ground) -> None:

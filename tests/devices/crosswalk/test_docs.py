@@ -25,7 +25,7 @@ def page() -> str:
 
 def events() -> set[str]:
     found = set()
-    for module in ("crosswalk/logic.py", "crosswalk/machine.py", "common/readiness.py"):
+    for module in ("crosswalk/logic.py", "crosswalk/machine.py", "crosswalk/lights.py", "common/readiness.py"):
         for node in ast.walk(ast.parse((PROJECT / "devices" / module).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(FAMILIES):
                 found.add(node.value)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from devices.crosswalk import activation, farside, fusion, lamps, machine, relay
+from devices.crosswalk import activation, farside, fusion, lamps, lights, machine, relay
 from devices.crosswalk.exploration import explore
 from devices.crosswalk.worlds import BUTTON_ONLY, FAILING, FAR, LAMPS, MODELS, PEOPLE, RELAY, Move, PromiseError
 
@@ -84,7 +84,7 @@ BREAKS: dict[str, tuple[str, object, str, object, str]] = {
     "sensor's fault kept secret": ("tracker", machine.Crossing, "_tell_faults", lambda _self: [], "kept secret"),
     "judged by what a gap may have hidden": (
         "seldom",
-        machine,
+        lights,
         "Lamps",
         lambda settings, _gap_ms: lamps.Lamps(settings, 5000),
         "a sound lamp is told",
@@ -92,6 +92,13 @@ BREAKS: dict[str, tuple[str, object, str, object, str]] = {
     "proven too soon": ("relay", relay, "PROOF_AFTER_MS", 500, "driven in the dark"),
     "welded and believed": ("relay", relay, "WELDED_SAMPLES", 5, "the proof of the relay"),
     "lamp's fault kept secret": ("lamps", lamps.Lamps, "faults", lambda _self: {}, "kept secret"),
+    "far side's fault kept secret": (
+        "far side",
+        farside.FarSide,
+        "well",
+        lambda _self, _well: None,
+        "far side's fault is kept secret",
+    ),
     "far side told too seldom": ("far side", farside.FarSide, "_calm_ms", lambda _self: 30_000, "order is late"),
 }
 """What is broken -> world, whose attribute, its name, what it is instead, the promise that must be found broken."""

@@ -2,7 +2,7 @@
 
 import itertools
 
-from devices.crosswalk.farside import HOLD_MS, KEEP_MS, POLL_MS, RETRY_MS, TRIES, FarSide
+from devices.crosswalk.farside import HOLD_MS, ILL, KEEP_MS, LOST, POLL_MS, RETRY_MS, TRIES, FarSide
 
 
 class Link:
@@ -136,3 +136,27 @@ def test_a_slow_link_works() -> None:
     link.run(10_000)
     assert link.flashing[-1] == (began + 122, True)
     assert not link.lost()
+
+
+def test_one_that_answers_and_does_not_obey_is_told_again_and_is_not_lost() -> None:
+    far = FarSide(0)
+    for now in range(0, 10 * TRIES * RETRY_MS, RETRY_MS):
+        assert far.want("ia-21", now) == ["ia-21"]
+        far.says(False, now + 50)
+        assert not far.lost
+    far.well(False)
+    assert far.fault == ILL
+
+
+def test_a_lost_one_is_not_ill_until_it_says_so_again() -> None:
+    far = FarSide(0)
+    far.well(False)
+    for now in range(0, 2 * TRIES * RETRY_MS, RETRY_MS):
+        far.want("ia-21", now)
+    seen = [far.fault]
+    for well in (True, False):
+        far.says(True, 5000)
+        seen.append(far.fault)
+        far.well(well)
+    seen.append(far.fault)
+    assert seen == [LOST, None, None, ILL]

@@ -189,13 +189,13 @@ def far() -> tuple[list[bytes], FarLink]:
     return sent, FarLink(keep)
 
 
-def test_the_far_side_is_ordered_and_its_state_is_four_inputs(far: tuple[list[bytes], FarLink]) -> None:
+def test_the_far_side_is_ordered_and_its_state_is_five_inputs(far: tuple[list[bytes], FarLink]) -> None:
     sent, link = far
     link.order("ia-21")
     assert sent == [encode(Order("ia-21"))]
-    names = ("farside", "far-button", "far-pedestrian", "far-waiting")
-    for number in range(16):
-        levels = [number >> place & 1 for place in range(4)]
+    names = ("farside", "far-button", "far-pedestrian", "far-waiting", "far-well")
+    for number in range(32):
+        levels = [number >> place & 1 for place in range(5)]
         said = encode(State(*map(bool, levels)))
         assert link.take(Heard(70, said)) == [(name, level, 70) for name, level in zip(names, levels, strict=True)]
 

@@ -156,7 +156,7 @@ def test_two_questions_whose_answers_look_alike_are_not_asked() -> None:
     others = modbus.read_registers(2, 8, 2), modbus.read_registers(3, 0, 2), modbus.read_registers(2, 0, 3)
     for other, alike in zip(others, (True, False, False), strict=True):
         polls = [Poll(one, 50, contacts.voltages("volts")) for one in (LAMPS, other)]
-        with pytest.raises(ValueError, match="unit 2 .* look alike") if alike else contextlib.nullcontext():
+        with pytest.raises(ValueError, match=r"unit 2 .* look alike") if alike else contextlib.nullcontext():
             Bus({}, {}, polls, lambda _data: None, 0)
 
 
