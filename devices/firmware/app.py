@@ -21,6 +21,7 @@ from devices.firmware.hardware import Hardware
 from devices.firmware.identity import Identity
 from devices.firmware.keeper import Keeper
 from devices.firmware.link import Link
+from devices.firmware.options import BUNDLED, KINDS
 from devices.firmware.wifi import JOIN_MS, Wifi
 
 TYPE_CHECKING = False
@@ -61,10 +62,11 @@ class Board(Device):
         self, config: "Config", schedule: "Schedule", log: "SerialLog", slots: "Slots", watchdog: "Watchdog"
     ) -> None:
         kind = config.device["kind"]
-        module = _module(kind)
+        table, patterns, make_logic = _parts(kind)
         # The lamp first: it says what is wrong with the rest.
-        self._made = module.make_logic(config.settings, schedule.now_ms())
-        self._hardware = Hardware(module, config.settings, config.battery, schedule, self._input, slots.remember_lamp)
+        self._made = make_logic(config.settings, schedule.now_ms())
+        settings = {name: config.settings.get(name, table[name][1]) for name in table}
+        self._hardware = Hardware(settings, patterns, config.battery, schedule, self._input, slots.remember_lamp)
         journal = Journal(FlashStore(JOURNAL), **BOUNDS)
         report = journal.open()
         if report.bytes_cut or report.damaged or report.unreadable:
@@ -228,14 +230,17 @@ class Board(Device):
         self._keeper.wake()
 
 
-def _module(kind: str) -> "Any":
-    """The kind's module. Raises ConfigError."""
-    try:
-        module: "Any" = __import__("devices." + kind.replace("-", "_"), None, None, ("KIND",))
-        if module.KIND == kind:
-            return module
-    except (ImportError, AttributeError):
-        pass
+def _parts(kind: str) -> "tuple[Any, Any, Any]":
+    """The kind's settings, its patterns, and the factory of its logic. Raises ConfigError."""
+    if not BUNDLED:
+        try:
+            package: "Any" = __import__("devices." + kind.replace("-", "_"), None, None, ("KIND",))
+            if package.KIND == kind:
+                return package.SETTINGS, package.PATTERNS, package.make_logic
+        except (ImportError, AttributeError):
+            pass
+    elif kind in KINDS:
+        return KINDS[kind]
     raise ConfigError("device: this firmware has no kind '%s'" % kind)
 
 

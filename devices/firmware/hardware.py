@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from devices.common.patterns import Pattern
     from devices.firmware.schedule import Schedule
 
 _SUFFIX = "_pin"
@@ -30,8 +31,8 @@ class Hardware:
     """The pins of one board.
 
     Args:
-        kind: the kind's module.
-        settings: its settings, as given; the logic has checked them.
+        settings: the kind's, all of them; the logic has checked them.
+        patterns: the kind's, by output.
         battery: the pin and the resistors of its divider, None if it is not measured.
         schedule: the time.
         on_input: called with (name, value, time_ms).
@@ -48,8 +49,8 @@ class Hardware:
 
     def __init__(
         self,
-        kind: "Any",
         settings: "dict[str, Any]",
+        patterns: "dict[str, dict[str, Pattern]]",
         battery: "dict[str, int] | None",
         schedule: "Schedule",
         on_input: "Callable[[str, int, int], None]",
@@ -58,9 +59,8 @@ class Hardware:
         self._battery = battery
         self._adc = None
         self.woken = ""
-        chosen = {name: settings.get(name, kind.SETTINGS[name][1]) for name in kind.SETTINGS}
-        names = [name[: -len(_SUFFIX)] for name in sorted(chosen) if name.endswith(_SUFFIX)]
-        pins = [("lamp", chosen["lamp_pin"])] + [(name, chosen[name + _SUFFIX]) for name in names if name != "lamp"]
+        names = [name[: -len(_SUFFIX)] for name in sorted(settings) if name.endswith(_SUFFIX)]
+        pins = [("lamp", settings["lamp_pin"])] + [(name, settings[name + _SUFFIX]) for name in names if name != "lamp"]
         if battery is not None:
             pins.append(("battery", battery["pin"]))
         contacts: "list[Contact]" = []
@@ -71,13 +71,12 @@ class Hardware:
                 if number in self.pins.values():
                     raise HardwareError("%s: GPIO%d is taken: choose another pin" % (name, number))
                 try:
-                    self._take(name, number, chosen, contacts, fitted)
+                    self._take(name, number, settings, contacts, fitted)
                 except (ValueError, OSError) as error:
                     raise HardwareError("%s: GPIO%d cannot do that (%s): choose another pin" % (name, number, error))
                 self.pins[name] = number
             if name == "lamp":
                 remember_lamp(number)
-        patterns = __import__(kind.__name__ + ".patterns", None, None, ("PATTERNS",)).PATTERNS
         self._outputs = Outputs(fitted, patterns)
         self.button = [contact for contact in contacts if contact.name == "button"][0]  # noqa: RUF015  a board's list is short
         self._inputs = Inputs(

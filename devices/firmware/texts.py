@@ -22,6 +22,10 @@ class Texts:
         _unpack(PACKED[start : PACKED.find(b"\0", start)], found)
         return found.decode()
 
+    def __call__(self, number: int, kind: "type[Exception]", *values: object) -> Exception:
+        """An error with the text, in which the values stand where it has a ``%``."""
+        return kind(self[number] % values if values else self[number])
+
 
 def _unpack(packed: bytes, found: bytearray) -> None:
     for code in packed:

@@ -4,6 +4,8 @@ Importing this package loads no logic. It runs on MicroPython and CPython alike.
 delay it: settings say where the button is, which gestures raise an alarm's level, and which signals its holder gets.
 """
 
+from devices.panic_button.patterns import PATTERNS as PATTERNS  # boards ask the package
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,6 +5,8 @@ itself off: settings choose pins, times and which signals accompany an alarm. (T
 load: importing a submodule binds its name in the package and would replace the function.)
 """
 
+from devices.sos_button.patterns import PATTERNS as PATTERNS  # boards ask the package
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

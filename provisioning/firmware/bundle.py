@@ -6,9 +6,9 @@
     BUNDLE/names.json                   what the short names in a traceback stand for
     BUNDLE/manifest.py                  for freezing the same files into an image of MicroPython
 
-The modules are joined into one file, and one more a device kind where there are several; what no board uses is left out, what is called in
-one place stands there, and names are short (see ``join``, ``prune``, ``inline`` and ``shorten``). The same sources give the same bytes. A
-bundle that cannot be made whole leaves the one before it in place.
+The modules are joined into one file. What no board uses is left out, what is called in one place stands there, and names are short (see
+``join``, ``prune``, ``inline`` and ``shorten``). The same sources give the same bytes. A bundle that cannot be made whole leaves the one
+before it in place.
 """
 
 import ast
@@ -25,7 +25,7 @@ from provisioning.firmware.classwide import shared
 from provisioning.firmware.fold import folded
 from provisioning.firmware.inline import inlined
 from provisioning.firmware.join import File, bare, joined
-from provisioning.firmware.modules import ROOT_FILES, entries, options
+from provisioning.firmware.modules import ROOT_FILES, START, options, packages
 from provisioning.firmware.mpy import MpyError
 from provisioning.firmware.nodes import walk, walked
 from provisioning.firmware.pack import packed
@@ -96,35 +96,31 @@ def make(
     copy = half / "flash" / "a"
     root = tree / "devices" / "firmware"
     try:
-        files, foreign = joined(tree, entries(tree, chosen), together=len(chosen) == 1)
-        fixed = _fixed(files, [root / "root" / "main.py", root / "slots.py"])
-        names = shrunk(files, fixed, options(tree, chosen, secure_element))
+        file, foreign = joined(tree, *START, packages(tree, chosen))
+        fixed = _fixed(file, [root / "root" / "main.py", root / "slots.py"])
+        names = shrunk([file], fixed, options(tree, chosen, secure_element))
     except (SourceError, SyntaxError) as error:
         raise BundleError(str(error)) from None
-    sizes = {}
-    told = {}
-    for file in files:
-        name = file.path.removesuffix(".py") + ".mpy"
-        try:
-            data = compiled(written(file, foreign), file.path.removeprefix("devices/"), copy / name)
-        except BundleError:
-            for part in file.parts:  # which of them is at fault?
-                compiled(part.source, part.path, copy / name)
-            raise
-        sizes[name] = len(data)
-        told[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    loaded = file.path.removesuffix(".py") + ".mpy"
+    try:
+        data = compiled(written(file, foreign), file.path.removeprefix("devices/"), copy / loaded)
+    except BundleError:
+        for part in file.parts:  # which of them is at fault?
+            compiled(part.source, part.path, copy / loaded)
+        raise
+    told = {loaded: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}}
     for name in ("boot.py", "main.py"):
         shutil.copyfile(root / "root" / name, half / "flash" / name)
     slots = bare((root / "slots.py").read_text(encoding="utf-8"))
     compiled(ast.unparse(slots), "slots.py", half / "flash" / "slots.mpy")
-    by_group = groups(files, half / "group.mpy")
+    by_group = groups(file, half / "group.mpy")
     (half / "manifest.py").write_text(FREEZE, encoding="utf-8")
     (half / "names.json").write_text(json.dumps(names, indent=0) + "\n", encoding="utf-8")
     facts = {"format": FORMAT, "version": __version__, "kinds": chosen, "mpy": mpy_version(), "files": told}
     (copy / MANIFEST).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(target, ignore_errors=True)
     half.rename(target)
-    return sizes, by_group
+    return {loaded: len(data)}, by_group
 
 
 def shrunk(files: list[File], fixed: set[str], given: dict[str, bool]) -> dict[str, list[str]]:
@@ -190,9 +186,9 @@ def mpy_version() -> str:
     return said.stdout.split("mpy v")[-1].strip()
 
 
-def groups(files: list[File], scratch: Path) -> dict[str, int]:
+def groups(file: File, scratch: Path) -> dict[str, int]:
     """Bytes by what modules are for, each group compiled alone, not made small, and counted once."""
-    left = [part for file in files for part in file.parts]
+    left = list(file.parts)
     told = {}
     for name, starts in GROUPS:
         mine = [part for part in left if part.path.startswith(starts)]
@@ -203,10 +199,10 @@ def groups(files: list[File], scratch: Path) -> dict[str, int]:
     return told
 
 
-def _fixed(files: list[File], sources: list[Path]) -> set[str]:
-    """Attributes that are not the joined files' alone: what these sources define or ask for, and what is asked for as text."""
+def _fixed(file: File, sources: list[Path]) -> set[str]:
+    """Attributes that are not the joined file's alone: what these sources define or ask for, and what is asked for as text."""
     nodes = [node for path in sources for node in walk(ast.parse(path.read_text(encoding="utf-8")))]
     names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     names |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
-    names |= {name.split(":")[-1] for file in files for name in file.exports}
-    return names | asked_by_text([node for file in files for node in walked(file.statements())])
+    names |= {name.split(":")[-1] for name in file.exports}
+    return names | asked_by_text(walked(file.statements()))

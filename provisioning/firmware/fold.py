@@ -42,12 +42,13 @@ def folded(files: list[File], fixed: set[str], given: dict[str, bool] | None = N
     once = {name for name, count in Counter(_sets(nodes)).items() if count == 1} - _compared_as_objects(nodes)
     fold = _Fold(_constant_attributes(nodes, fixed))
     fold.names = {name: ast.Constant(value) for name, value in (given or {}).items()}
+    once -= {name for file in files for name in file.exports}
     for file in files:
         for part in file.parts:
             for place, node in enumerate(part.body):
                 part.body[place] = fold.visit(node)
                 for name, value in _constants(part.body[place]):
-                    if name in once - file.exports:
+                    if name in once:
                         fold.names.setdefault(name, value)
     for file in files:  # names that stood before their value did
         for part in file.parts:

@@ -26,7 +26,7 @@ def helper(module: str, asked: tuple[str, ...], scratch: Path) -> bytes:
         BundleError: it cannot be compiled.
     """
     try:
-        (file,), foreign = joined(TREE, [(module, asked)], together=True)
+        file, foreign = joined(TREE, module, asked)
         fixed = set(asked) | asked_by_text(walked(file.statements()))
         pruned([file], fixed)
         shortened([file], fixed)

@@ -1,17 +1,16 @@
 # ruff: noqa: N802  visitors are called after what they visit
-"""Modules joined into few files: what a name of another module means is settled when the firmware is built, not when it starts.
+"""Modules joined into one file: what a name of another module means is settled when the firmware is built, not when it starts.
 
-Each file is what one entry needs besides what the files before it have. Its statements stand in the order in which imports would have run
-them, without the imports; names are ``module:name`` (see ``scopes``), and ``shorten`` turns them into names again.
+The statements stand in the order in which imports would have run them, without the imports; names are ``module:name`` (see ``scopes``), and
+``shorten`` turns them into names again.
 """
 
 import ast
-from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from provisioning.firmware.modules import BUILT_IN, LINUX_ONLY, OWN, NeedsError, needs, path_of
+from provisioning.firmware.modules import BUILT_IN, KINDS, LINUX_ONLY, OF_KIND, OWN, NeedsError, needs, path_of
 from provisioning.firmware.nodes import Rewriter, walk
 from provisioning.firmware.scopes import Meanings, SourceError, bound, parameters
 
@@ -37,8 +36,7 @@ class File:
 
     * ``entry``: the module that it is loaded as, and ``path``, where that lies in the tree.
     * ``parts``: in order.
-    * ``exports``: names that are found by name at run time, or by those who start it.
-    * ``taken``: what it uses of other files, by their entries.
+    * ``exports``: names that are asked for by those who start it.
     """
 
     def __init__(self, entry: str, path: str, parts: list[Part], exports: set[str]) -> None:
@@ -46,7 +44,6 @@ class File:
         self.path = path
         self.parts = parts
         self.exports = exports
-        self.taken: dict[str, set[str]] = {}
 
     def statements(self) -> Iterator[ast.stmt]:
         """All of them, in order."""
@@ -55,37 +52,49 @@ class File:
 
 
 def joined(
-    tree: Path, entries: list[tuple[str, tuple[str, ...]]], *, together: bool = False
-) -> tuple[list[File], dict[str, str]]:
-    """The files of these entries (module, names it is asked for), and the imports of MicroPython's modules by what they bind.
+    tree: Path, entry: str, asked: tuple[str, ...], packages: dict[str, str] | None = None
+) -> tuple[File, dict[str, str]]:
+    """The file of a module with all that it needs, and the imports of MicroPython's modules by what they bind.
 
-    What more than one of them needs lies in the first; if they are all loaded ``together``, everything does, and the others hand on names.
+    Args:
+        tree: the project.
+        entry: the module.
+        asked: names that it is asked for.
+        packages: those of the kinds that it is for, by kind.
 
     Raises:
         NeedsError: a module is missing, or no board has it.
         SourceError: a module does what cannot be joined.
     """
-    roots = [entry for entry, _exports in entries]
-    whole = [_order(tree, entry) for entry in roots]
-    modules = {module: _Source(tree, module) for order in whole for module in order}
+    roots = [entry, *(packages or {}).values()]
+    order = list(dict.fromkeys(module for root in roots for module in _order(tree, root)))
+    modules = {module: _Source(tree, module) for module in order}
     foreign: dict[str, str] = {}
     for source in modules.values():
         source.resolve(modules, foreign)
-    orders = [
-        [one for one in order if one == entry or one not in roots] for entry, order in zip(roots, whole, strict=True)
-    ]
-    needed = Counter(module for order in orders for module in order)
-    orders[0] = list(
-        dict.fromkeys(orders[0] + [one for order in orders for one in order if together or needed[one] > 1])
-    )
-    orders[1:] = [[] if together else [module for module in order if needed[module] == 1] for order in orders[1:]]
     # A parameter that is called like a module of MicroPython's is that module, or stands for it.
     kept = _asked_by_name([source.tree for source in modules.values()]) | BUILT_IN
-    files = []
-    for (entry, exports), order in zip(entries, orders, strict=True):
-        parts = [Part(modules[module].path, modules[module].body(modules, kept)) for module in order]
-        files.append(File(entry, modules[entry].path, parts, {f"{entry}:{name}" for name in exports}))
-    return files, foreign
+    parts = [Part(modules[module].path, modules[module].body(modules, kept)) for module in order]
+    if packages:
+        for part in parts:
+            part.body = [node for node in part.body if not _is_table(node)]
+        parts.append(_table({kind: modules[package] for kind, package in packages.items()}))
+    return File(entry, modules[entry].path, parts, {f"{entry}:{name}" for name in asked}), foreign
+
+
+def _is_table(node: ast.stmt) -> bool:
+    """Whether a statement sets the kinds to what they are without a build."""
+    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == KINDS
+
+
+def _table(packages: "dict[str, _Source]") -> Part:
+    """What a firmware asks of its kinds, by kind."""
+    rows: list[ast.expr] = [
+        ast.Tuple([ast.Name(package.meaning(name), ast.Load()) for name in OF_KIND], ast.Load())
+        for package in packages.values()
+    ]
+    table = ast.Dict([ast.Constant(kind) for kind in packages], rows)
+    return Part(KINDS.partition(":")[0], [ast.Assign([ast.Name(KINDS, ast.Store())], table, lineno=0)])
 
 
 def bare(source: str) -> ast.Module:
@@ -175,6 +184,17 @@ class _Source:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 own = self.imported(node, modules)
                 self.means.update(self._foreign(node, foreign) if own is None else own)
+
+    def meaning(self, name: str) -> str:
+        """The name, as any module calls what it means.
+
+        Raises:
+            SourceError: the module has no such value.
+        """
+        meaning = self.means.get(name)
+        if not isinstance(meaning, ast.Name):
+            raise SourceError(f"{self.path} needs {name}, which it does not have")
+        return meaning.id
 
     def body(self, modules: "dict[str, _Source]", kept: set[str]) -> list[ast.stmt]:
         """The module's statements, with names that mean the same in any module."""

@@ -1,4 +1,4 @@
-"""Which modules a board needs: what its start and its kinds are loaded as, and what a module imports. Reads source only."""
+"""Which modules a board needs: what it starts with, its kinds' packages, and what a module imports. Reads source only."""
 
 import ast
 from functools import lru_cache
@@ -8,12 +8,14 @@ from provisioning.firmware.nodes import parts
 
 START = "devices.firmware.start", ("main",)
 """What ``main.py`` loads, and asks of it."""
-KIND = ("", ("KIND", "SETTINGS", "make_logic")), (".patterns", ("PATTERNS",))
-"""What the firmware loads by name of the kind that its configuration names, and asks of it."""
+OF_KIND = "SETTINGS", "PATTERNS", "make_logic"
+"""What the firmware asks of a kind's package, in this order."""
 LINUX_ONLY = frozenset({"linux", "pictures"})
 """Modules of a kind that its package names, and no board loads."""
 OPTIONS = "devices.firmware.options"
 """What a firmware can do or not, each a name that is set to True."""
+KINDS = f"{OPTIONS}:KINDS"
+"""The kinds that a bundle has, with what is asked of their packages."""
 ROOT_FILES = ("boot.py", "main.py", "slots.py")
 """What lies at the root of a board's flash, outside the two copies of the firmware."""
 OWN = ("agent", "devices")
@@ -40,8 +42,8 @@ def kinds(tree: Path) -> list[str]:
     return found
 
 
-def entries(tree: Path, chosen: list[str]) -> list[tuple[str, tuple[str, ...]]]:
-    """Modules that are loaded by name on a board of the ``chosen`` kinds, and what they are asked for.
+def packages(tree: Path, chosen: list[str]) -> dict[str, str]:
+    """The packages of the ``chosen`` kinds, by kind.
 
     Raises:
         NeedsError: there is no such kind.
@@ -49,15 +51,14 @@ def entries(tree: Path, chosen: list[str]) -> list[tuple[str, tuple[str, ...]]]:
     unknown = sorted(set(chosen) - set(kinds(tree)))
     if unknown:
         raise NeedsError(f"no kind is called {unknown[0]}; there are: {', '.join(kinds(tree))}")
-    packages = [f"devices.{kind.replace('-', '_')}" for kind in chosen]
-    return [START, *((package + part, asked) for package in packages for part, asked in KIND)]
+    return {kind: f"devices.{kind.replace('-', '_')}" for kind in chosen}
 
 
 def options(tree: Path, chosen: list[str], secure_element: bool) -> dict[str, bool]:
     """What the firmware of these kinds can do, by the name that says so."""
     logics = [(tree / "devices" / kind.replace("-", "_") / "logic.py").read_text(encoding="utf-8") for kind in chosen]
     sleeps = any("    def resume(" in logic for logic in logics)
-    return {f"{OPTIONS}:SLEEPS": sleeps, f"{OPTIONS}:SECURE_ELEMENT": secure_element}
+    return {f"{OPTIONS}:SLEEPS": sleeps, f"{OPTIONS}:SECURE_ELEMENT": secure_element, f"{OPTIONS}:BUNDLED": True}
 
 
 def path_of(tree: Path, name: str) -> str | None:

@@ -2,7 +2,8 @@
 """Texts take half their bytes: frequent pairs of characters become one code (see ``devices/firmware/texts.py``).
 
 They are those with a blank or a dot in them, in a function. No code looks for those in a hurry: they are for the console and for errors, or
-name events and files. All of them are one constant, in which each has a number, those that stand in most places first.
+name events and files. All of them are one constant, in which each has a number, those that stand in most places first. An error that is
+raised is made from the number of its text, and what stands in it.
 Tables of pairs of numbers, such as a lamp's patterns, are packed too: the compiler writes constant numbers as decimal text.
 """
 
@@ -56,8 +57,6 @@ def packed(files: list[File]) -> None:
         put = _Packed(numbers, tables=find.tables >= LEAST_TABLES)
         for part in file.parts:
             part.body = [put.visit(node) for node in part.body]
-        if put.asked and file is not files[0]:
-            file.taken.setdefault(files[0].entry, set()).update(put.asked)
         find.asked |= put.asked
     whole = b"".join(held.get(number, b"") + b"\0" for number in range(-64, max(held, default=-65) + 1))
     files[0].parts.insert(0, Part("devices/firmware/texts.py", _unpacking(pairs, whole, find.asked)))
@@ -126,6 +125,23 @@ class _Packed(Rewriter):
         self.asked.add(TEXT)
         return ast.Subscript(ast.Name(TEXT), ast.Constant(self._numbers[text]))
 
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        call = node.exc
+        if (
+            not isinstance(call, ast.Call)
+            or not isinstance(call.func, ast.Name)
+            or call.keywords
+            or len(call.args) != 1
+        ):
+            return self.generic_visit(node)
+        text, values = _in_parts(call.args[0])
+        if not isinstance(text, ast.Constant) or text.value not in self._numbers:
+            return self.generic_visit(node)
+        self.asked.add(TEXT)
+        number = ast.Constant(self._numbers[text.value])
+        node.exc = ast.Call(ast.Name(TEXT), [number, call.func, *map(self.visit, values)], [])
+        return node
+
     def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
         numbers = [number for pair in node.elts for number in _numbers(pair)]
         if len(node.elts) < LEAST_PAIRS or len(numbers) < 2 * len(node.elts):
@@ -149,6 +165,15 @@ class _Packed(Rewriter):
         self.generic_visit(node)
         self._inside = before
         return node
+
+
+def _in_parts(said: ast.expr) -> tuple[ast.expr, list[ast.expr]]:
+    """A text, and the values that it is filled with, as far as they can be told apart."""
+    if not isinstance(said, ast.BinOp) or not isinstance(said.op, ast.Mod) or not isinstance(said.left, ast.Constant):
+        return said, []
+    if isinstance(said.right, ast.Tuple):
+        return said.left, list(said.right.elts)
+    return (said.left, [said.right]) if str(said.left.value).count("%") == 1 else (said, [])
 
 
 def _is_for_people(text: str) -> bool:

@@ -24,15 +24,12 @@ def pruned(files: list[File], fixed: set[str]) -> None:
     """
     while _Live(files, fixed).sweep():
         pass
-    homes = {name: file for file in files for node in file.statements() for name in defined(node)}
-    for file in files:
-        file.taken = {}
-        asked = [(part.path, name) for part in file.parts for node in part.body for name in _asked(node)]
-        for path, name in sorted({*asked, *((file.path, name) for name in file.exports)}):
-            if name not in homes:
-                raise SourceError(f"{path} needs {name.replace(':', '.')}, which no board has")
-            if homes[name] is not file:
-                file.taken.setdefault(homes[name].entry, set()).add(name)
+    there = {name for file in files for node in file.statements() for name in defined(node)}
+    asked = {(part.path, name) for file in files for part in file.parts for node in part.body for name in _asked(node)}
+    asked |= {(file.path, name) for file in files for name in file.exports}
+    for path, name in sorted(asked):
+        if name not in there:
+            raise SourceError(f"{path} needs {name.replace(':', '.')}, which no board has")
 
 
 def defined(node: ast.stmt) -> set[str]:

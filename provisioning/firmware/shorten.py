@@ -63,7 +63,6 @@ def shortened(files: list[File], fixed: set[str]) -> dict[str, list[str]]:
 
     rename = _Rename(short_modules, short_attributes)
     for file in files:
-        file.taken = {entry: {short_modules[name] for name in names} for entry, names in file.taken.items()}
         for part in file.parts:
             part.body = [rename.visit(node) for node in part.body]
     stands_for: dict[str, set[str]] = {}

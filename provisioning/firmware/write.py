@@ -1,4 +1,4 @@
-"""The source of a joined file: what it takes from MicroPython and from other files, then its statements."""
+"""The source of a joined file: what it takes from MicroPython, then its statements."""
 
 import ast
 
@@ -10,7 +10,6 @@ def written(file: File, foreign: dict[str, str]) -> str:
     """The source of a shortened file; ``foreign`` has the imports of MicroPython's modules by what they bind."""
     asked = {node.id for node in walked(file.statements()) if isinstance(node, ast.Name)}
     lines = _imports({said for name, said in foreign.items() if name in asked})
-    lines += [f"from {entry} import {', '.join(sorted(names))}" for entry, names in sorted(file.taken.items())]
     return "\n".join([*lines, "".join(part.source for part in file.parts)])
 
 

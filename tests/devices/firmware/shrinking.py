@@ -23,7 +23,8 @@ def shrunk(
     (folder / "agent").mkdir(exist_ok=True)
     for name, source in modules.items():
         (folder / "agent" / f"{name}.py").write_text(source, encoding="utf-8")
-    files, foreign = joined(folder, [("agent.main", ("main",))])
+    file, foreign = joined(folder, "agent.main", ("main",))
+    files = [file]
     nodes = [node for file in files for one in file.statements() for node in ast.walk(one)]
     kept = set(fixed) | asked_by_text(nodes)
     names = bundle.shrunk(files, kept, {})

@@ -21,11 +21,13 @@ from provisioning.firmware.modules import NeedsError, kinds
 ROOT = Path(__file__).parents[3]
 MICROPYTHON = Path(sys.prefix) / "bin" / "micropython"
 MINI = {
-    "devices/firmware/start.py": "from agent.here import one\nimport machine\n\ndef main(slots):\n    return one()\n",
+    "devices/firmware/start.py": "from agent.here import one\nfrom devices.firmware.options import KINDS\nimport machine\n\n"
+    "def main(slots):\n    return one(), KINDS[slots]\n",
+    "devices/firmware/options.py": "KINDS = {}\n",
     "devices/firmware/slots.py": "class Slots:\n    pass\n",
     "devices/firmware/root/boot.py": "import machine\n",
     "devices/firmware/root/main.py": "import slots\n",
-    "devices/bell/__init__.py": "KIND = 'bell'\nSETTINGS = {}\n"
+    "devices/bell/__init__.py": "from devices.bell.patterns import PATTERNS as PATTERNS\nKIND = 'bell'\nSETTINGS = {}\n"
     "def make_logic():\n    from devices.bell.logic import Bell\n    return Bell\n"
     "def make_binding():\n    from devices.bell.linux import Binding\n    return Binding\n",
     "devices/bell/logic.py": "from devices.bell import deep\nclass Bell:\n    d = deep.D\n    def rung(self): return self.d\n",
@@ -189,17 +191,20 @@ def test_pictures_say_how_they_are_called(
 
 @pytest.mark.micropython
 @pytest.mark.skipif(not MICROPYTHON.exists(), reason="the MicroPython unix port is not installed")
-def test_the_panic_button_runs_and_it_and_the_mqtt_client_are_within_their_bounds(tmp_path: Path) -> None:
-    sizes, groups = make(ROOT, tmp_path / "bundle", ["panic-button"])
-    assert sum(sizes.values()) <= bundle.BOARD_BYTES == 65_536
+def test_all_kinds_run_from_one_bundle_and_it_and_the_mqtt_client_are_within_their_bounds(tmp_path: Path) -> None:
+    sizes, groups = make(ROOT, tmp_path / "bundle", ["panic-button", "sos-button"])
+    assert sum(sizes.values()) <= 67_000
     assert 4000 < groups["MQTT client"] <= bundle.MQTT_BYTES
+    names = json.loads((tmp_path / "bundle" / "names.json").read_text(encoding="utf-8"))
+    short = {long: name for name, stands_for in names.items() for long in stands_for}
     script = (
-        "import sys\nsys.path[:0] = ['flash', 'flash/a', '%s']\nimport slots\n"
-        "from devices.panic_button import make_logic, KIND, SETTINGS\n"
-        "from devices.panic_button.patterns import PATTERNS\n"
-        "logic = make_logic({'building': 'A'}, 0)\n"
-        "print(slots.Slots('flash').choose(), type(logic), KIND, 'lamp_pin' in SETTINGS, 'lamp' in PATTERNS)"
-    ) % (ROOT / "simulators" / "board" / "device")
+        f"import sys\nsys.path[:0] = ['flash', 'flash/a', {str(ROOT / 'simulators/board/device')!r}]\nimport slots\n"
+        f"from devices.firmware.start import {short['devices.firmware.options.KINDS']} as KINDS\n"
+        "print(slots.Slots('flash').choose(), sorted(KINDS))\n"
+        "for kind, given in (('panic-button', {'building': 'A'}), ('sos-button', {})):\n"
+        "    settings, patterns, make_logic = KINDS[kind]\n"
+        "    print(type(make_logic(given, 0)).__name__, sorted(settings), sorted(patterns))"
+    )
     done = subprocess.run(
         [str(MICROPYTHON), "-c", script],
         cwd=tmp_path / "bundle",
@@ -208,9 +213,26 @@ def test_the_panic_button_runs_and_it_and_the_mqtt_client_are_within_their_bound
         text=True,
         timeout=60,
     )
-    names = json.loads((tmp_path / "bundle" / "names.json").read_text(encoding="utf-8"))
-    short = next(name for name, stands_for in names.items() if "devices.panic_button.logic.PanicButton" in stands_for)
-    assert (done.stderr, done.stdout) == ("", f"a <class '{short}'> panic-button True True\n")
+    panic, sos = short["devices.panic_button.logic.PanicButton"], short["devices.sos_button.logic.SosButton"]
+    assert (done.stderr, done.stdout.splitlines()) == (
+        "",
+        [
+            "a ['panic-button', 'sos-button']",
+            f"{panic} {sorted(PANIC)} ['buzzer', 'haptic', 'lamp']",
+            f"{sos} {sorted(SOS)} ['lamp', 'relay', 'siren', 'strobe']",
+        ],
+    )
+
+
+def test_a_panic_button_with_a_secure_element_is_within_its_bound(tmp_path: Path) -> None:
+    sizes, _groups = make(ROOT, tmp_path / "bundle", ["panic-button"], secure_element=True)
+    assert sum(sizes.values()) <= bundle.BOARD_BYTES
+
+
+def test_a_package_that_lacks_what_a_board_asks_for_is_named(tree: Path, tmp_path: Path) -> None:
+    (tree / "devices/bell/__init__.py").write_text("SETTINGS = {}\nmake_logic = len\n", encoding="utf-8")
+    with pytest.raises(BundleError, match=r"devices/bell/__init__\.py needs PATTERNS, which it does not have"):
+        make(tree, tmp_path / "bundle", ["bell"])
 
 
 @pytest.mark.micropython

@@ -7,11 +7,8 @@ from pathlib import Path
 import pytest
 
 from devices.firmware import texts
-from provisioning.firmware import bundle
 from provisioning.firmware.bundle import compiled
-from provisioning.firmware.join import joined
 from provisioning.firmware.pack import CODES, pack
-from provisioning.firmware.write import written
 from tests.devices.firmware.shrinking import needs_micropython, said, shrunk
 
 WORDS = ["the", "broker", "board", "was", "not", "answered", "by", "its", "certificate", "network", "alarm", "journal"]
@@ -108,27 +105,39 @@ def test_what_is_packed_says_the_same_and_takes_less(tmp_path: Path) -> None:
     )
 
 
+TABLES = """
+T = ((1, 2), (300, 65535))
+U = ((1, 2), (3, 4))
+V = ((5, 6), (7, 8))
+W = ((9, 9), (9, 9)), ((0, 0),), (1, 2)
+"""
+ERRORS = """
+class Told(ValueError):
+    pass
+def failed(number, values):
+    if number == 0: raise Told("the broker was not answered by %s and %d boards" % ("its", values))
+    if number == 1: raise Told("the broker was not answered by %s" % values)
+    if number == 2: raise Told("the broker was not answered by 5 % of the boards")
+    if number == 3: raise ValueError("the broker was not answered by %d%% of the boards" % values)
+    if number == 4: raise Told("the broker was not answered by %s and %s boards" % values)
+    if number == 5: raise Told("the broker was not answered by", "the board was not answered")
+    raise Told("the broker was not answered by %r and %s" % ("the board was not answered", "x" + "the network was not answered"[:11]))
+"""
+
+
 @pytest.mark.micropython
 @needs_micropython
-def test_a_file_beside_the_first_unpacks_with_what_that_has(tmp_path: Path) -> None:
-    (tmp_path / "agent").mkdir()
-    kit = "T = ((1, 2), (300, 65535))\nU = ((1, 2), (3, 4))\nV = ((5, 6), (7, 8))\nW = ((9, 9), (9, 9)), ((0, 0),), (1, 2)\n"
+def test_tables_are_what_they_were_and_errors_say_what_they_said(tmp_path: Path) -> None:
     said_by = "".join(f"    print({text!r})\n" for text in sentences(5, 60))
-    (tmp_path / "agent" / "main.py").write_text("def main():\n    return 1\n")
-    (tmp_path / "agent" / "second.py").write_text(f"{kit}def second():\n    print(T, U, V, W)\n{said_by}")
-    files, foreign = joined(tmp_path, [("agent.main", ("main",)), ("agent.second", ("second",))])
-    bundle.shrunk(files, set(), {})
-    first, second = (written(file, foreign) for file in files)
-    assert "from agent.main import" in second
-    folder = tmp_path / "made" / "agent"
-    folder.mkdir(parents=True)
-    (folder / "main.py").write_text(first)
-    (folder / "second.py").write_text(second)
-    told = said(f"import sys\nsys.path.insert(0, {str(folder.parent)!r})\nfrom agent.second import second as main")
-    assert told.splitlines()[1:] == sentences(5, 60)
-    assert told.startswith(
-        "((1, 2), (300, 65535)) ((1, 2), (3, 4)) ((5, 6), (7, 8)) (((9, 9), (9, 9)), ((0, 0),), (1, 2))"
-    )
+    main = f"{TABLES}{ERRORS}def main():\n    print(T, U, V, W)\n{said_by}"
+    main += "    for number, value in enumerate((3, [4], 0, 7, (1, 2), 0, 0)):\n        try:\n            failed(number, value)\n"
+    main += "        except ValueError as error: print(error.args, isinstance(error, Told))\n"
+    _files, source, _names = shrunk(tmp_path, {"main": main})
+    unchanged = said(f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom agent.main import main")
+    assert "('the broker was not answered by 5 % of the boards',) True\n" in unchanged
+    assert "Traceback" not in unchanged
+    assert said(source) == unchanged
+    assert source.count("was not answered") == 0
 
 
 def test_few_texts_stay_as_they_are(tmp_path: Path) -> None:
