@@ -4,17 +4,14 @@ The server is the product's own process behind mutual TLS, the badge's side its 
 the connection. What is counted is what left the badge as chunks, and what lies at the center in the end.
 """
 
-import asyncio
 import contextlib
 import hashlib
 import os
 import pathlib
 import random
 import socket
-import threading
 import time
 from collections.abc import Mapping
-from typing import Self
 
 from agent.keys.chain import load_roots
 from agent.keys.credentials import chain_from_pem
@@ -31,8 +28,7 @@ from center.pipeline import Arrival, Pipeline
 from devices.video_badge.offload import CHUNK, Offloader, OffloadError
 from provisioning.authority.authority import Authority
 from provisioning.authority.identity import IdentityFiles, make_identity
-from simulators.network.proxy import Network
-from simulators.network.toxics import LimitData
+from simulators.network.cut import CutLine
 from simulators.site import HOST, dabyl
 
 CUTS = 100
@@ -52,7 +48,7 @@ def measure(context: Context) -> list[Figure]:
     server = Child(place.command(), dict(os.environ), "evidence server")
     try:
         place.reach()
-        with Line(place.port) as line:
+        with CutLine(place.port) as line:
             badge = Counting(place, line.port)
             begun = time.monotonic()
             badge.offload(line, cuts)
@@ -166,37 +162,6 @@ keep_free_mib = 1
         database.close()
 
 
-class Line:
-    """The simulated network before the server, on a loop of its own."""
-
-    def __init__(self, port: int) -> None:
-        self._network = Network(port)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self.port = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.port = asyncio.run_coroutine_threadsafe(self._network.start(), self._loop).result()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._network.stop(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def cut_after(self, size: int | None) -> None:
-        """Connections break after so many bytes to the server; None: no more."""
-
-        async def change() -> None:
-            self._network.clear()
-            if size is not None:
-                self._network.add("cut", LimitData(size), "upstream")
-
-        asyncio.run_coroutine_threadsafe(change(), self._loop).result()
-
-
 class Counting(Offloader):
     """The offloader, with an eye on the chunks that leave it."""
 
@@ -204,12 +169,12 @@ class Counting(Offloader):
         centers = {key.kid: verifier(key.public_der) for key in (FileKey.load(str(place.center.key)),)}
         badge = place.badge
         files = (str(badge.root), str(badge.chain), str(badge.key))
-        super().__init__((HOST, port), files, BADGE, place.spool, centers.get, _silent, _middle)
+        super().__init__((HOST, port), files, BADGE, str(place.spool), centers.get, _silent, _middle)
         self._spool_folder = place.spool
         self._seen: set[tuple[str, str]] = set()
         self.sent = self.repeated = self.most_repeated = self.cuts = 0
 
-    def offload(self, line: Line, cuts: int) -> None:
+    def offload(self, line: CutLine, cuts: int) -> None:
         """Pass after pass until nothing is left, with so many cuts."""
         draw = random.Random(SEED)
         for number in range(MOST_PASSES):

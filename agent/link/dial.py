@@ -11,6 +11,8 @@ import os
 import socket
 import ssl
 
+from agent.keys.errors import CredentialsError
+from agent.keys.validity import validity
 from agent.link.errors import LinkError
 
 TYPE_CHECKING = False
@@ -45,6 +47,23 @@ def context(ca: str, certificate: str, key: str) -> ssl.SSLContext:
     return tls
 
 
+def plain(host: str) -> "str | bytes":
+    """A name for resolver and OpenSSL: one in ASCII goes past Python's IDNA codec, which would take a running device 0.4 MB."""
+    return host.encode("ascii") if host.isascii() else host
+
+
+def end_ms(sock: ssl.SSLSocket) -> int:
+    """When the server's certificate ends, milliseconds since 1970 UTC.
+
+    Raises:
+        LinkError: it cannot be read.
+    """
+    try:
+        return validity(sock.getpeercert(binary_form=True) or b"")[1]
+    except CredentialsError:
+        raise LinkError("the server's certificate does not say when it ends", refused=True) from None
+
+
 async def dial(host: str, port: int, tls: ssl.SSLContext, floor_ms: int | None) -> ssl.SSLSocket:
     """A connected, verified, non-blocking TLS socket.
 
@@ -73,7 +92,7 @@ async def dial(host: str, port: int, tls: ssl.SSLContext, floor_ms: int | None) 
             raw.setblocking(False)
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.sock_connect(raw, address)
-            sock = tls.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False)
+            sock = tls.wrap_socket(raw, server_hostname=plain(host), do_handshake_on_connect=False)
         except OSError as error:
             last = error
             raw.close()
@@ -112,7 +131,7 @@ def _look_up(loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[Any]", hos
     """On its thread: ask the resolver, which blocks, and hand addresses or error to the loop."""
     found: Any
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(plain(host), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         found = error
     with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
@@ -164,7 +183,7 @@ def _judge(sock: ssl.SSLSocket, host: str, floor_ms: int | None) -> None:
     names: Any = certificate.get("subjectAltName", ())
     if not any(kind == "URI" and value.startswith(BROKER_ROLE) for kind, value in names):
         raise LinkError(f"{host}: the certificate is not a broker's (no name {BROKER_ROLE}…)", refused=True)
-    if floor_ms is not None and ssl.cert_time_to_seconds(str(certificate["notAfter"])) * 1000 < floor_ms:
+    if floor_ms is not None and end_ms(sock) < floor_ms:
         raise LinkError(
             f"{host}: the broker's certificate ended before the latest time this device knows", refused=True
         )

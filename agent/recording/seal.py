@@ -5,7 +5,6 @@ chunks of 16 KiB by Cobblestone-128 (C2SP chunked-encryption): a file that is cu
 header is bound to every chunk.
 """
 
-import pathlib
 import struct
 
 from cryptography.cobblestone import Cobblestone128Encryptor
@@ -42,7 +41,7 @@ class Custodian:
             KeysError: it cannot be read, or is no P-256 public key.
         """
         try:
-            with pathlib.Path(path).open(encoding="ascii") as file:
+            with open(path, encoding="ascii") as file:
                 found = pem.blocks(file.read(CUSTODIAN_FILE_MAX), 1)
         except OSError as error:
             raise KeysError(f"the custodian's key {path} cannot be read: {error.strerror}") from None

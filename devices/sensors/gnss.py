@@ -1,18 +1,17 @@
-"""A satellite receiver's position: NMEA sentences and u-blox UBX messages in one stream, parsed by pynmeagps and pyubx2.
+"""A satellite receiver's position: NMEA sentences and u-blox UBX messages in one stream.
 
 Source: NMEA 0183 (``$``, text, ``*``, exclusive or of the text in two hex digits, CR LF), u-blox, "Interface description", UBX frame
 structure (``B5 62``, class, id, length, payload, 8-bit Fletcher checksum). Positions are taken from RMC and NAV-PVT; all other genuine
-messages show that the receiver is well. Only what has its checksum right reaches the parsers. pyubx2, which takes 2 MB, is loaded with
-the first UBX message: most receivers send none.
+messages show that the receiver is well. Only what has its checksum right is parsed: RMC here, UBX by pyubx2, which takes 2 MB and is loaded
+with the first such message: most receivers send none.
 """
 
 import contextlib
 import datetime as dt
+import functools
+import operator
 import re
 from collections.abc import Callable
-
-from pynmeagps import GET as NMEA_GET
-from pynmeagps import VALNONE, NMEAMessage
 
 from devices.sensors.frames import MORE, NONE, FrameDecoder
 from devices.sensors.readings import Fix
@@ -26,7 +25,9 @@ _FIRST = re.compile(rb"[$\xb5]")
 _SYNC = b"\xb5\x62"
 _SENTENCE = re.compile(rb"\$([ -)+-~]{5,})\*([0-9A-Fa-f]{2})\r?\n")
 _MOMENT = re.compile(r"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d{1,6})?", re.ASCII)
-"""Date and time of RMC; pynmeagps spends a third of its time on them."""
+"""Date and time of RMC."""
+_DEGREES = re.compile(r"(\d{2,3})([0-5]\d(?:\.\d{1,9})?)", re.ASCII)
+"""Degrees and minutes."""
 _NAV_PVT = b"\x01\x07"
 _MM_S_PER_KNOT = 1852_000 / 3600
 _FIX_OK = 1
@@ -65,7 +66,8 @@ def encode_nmea(fix: Fix) -> bytes:
     knots = f"{fix.speed_mm_s / _MM_S_PER_KNOT:.4f}"
     time = f"{when:%H%M%S}.{fix.unix_ms % 1000 // 10:02}"
     fields = [time, "A", latitude, north, longitude, east, knots, "", f"{when:%d%m%y}", "", "", "A"]
-    return bytes(NMEAMessage("GN", "RMC", NMEA_GET, payload=fields).serialize())
+    text = ",".join(["GNRMC", *fields]).encode("ascii")
+    return b"$%s*%02X\r\n" % (text, functools.reduce(operator.xor, text))
 
 
 def encode_ubx(fix: Fix) -> bytes:
@@ -141,11 +143,8 @@ def _parsed(parse: Callable[[bytes, int], Fix | None], frame: bytes, at_ms: int)
 
 
 def _from_rmc(frame: bytes, at_ms: int) -> Fix | None:
-    text = frame[: frame.rindex(b"*")].decode()
-    time, *others = text.split(",")[1:10]
-    date = others.pop()
-    told = NMEAMessage(text[1:3], "RMC", NMEA_GET, payload=["", *others], checksum="", validate=VALNONE)
-    if told.status != "A":
+    time, status, latitude, north, longitude, east, knots, _course, date = _fields(frame)[1:10]
+    if status != "A":
         return None
     moment = _MOMENT.fullmatch(date + time)
     unix_ms = None
@@ -154,12 +153,25 @@ def _from_rmc(frame: bytes, at_ms: int) -> Fix | None:
         with contextlib.suppress(ValueError):
             whole = dt.datetime(2000 + year, month, day, hour, minute, second, tzinfo=dt.UTC)
             unix_ms = _unix_ms(whole) + round(float(moment[7] or 0) * 1000)
-    speed_mm_s = round(float(told.spd or 0) * _MM_S_PER_KNOT)
-    return Fix(at_ms, round(told.lat * 1e7), round(told.lon * 1e7), unix_ms, None, speed_mm_s)
+    speed_mm_s = round(float(knots or 0) * _MM_S_PER_KNOT)
+    latitude_e7 = _degrees_e7(latitude, {"N": 1, "S": -1}[north], 90)
+    return Fix(at_ms, latitude_e7, _degrees_e7(longitude, {"E": 1, "W": -1}[east], 180), unix_ms, None, speed_mm_s)
+
+
+def _fields(frame: bytes) -> list[str]:
+    return frame[: frame.rindex(b"*")].decode("ascii").split(",")
+
+
+def _degrees_e7(text: str, sign: int, most: int) -> int:
+    found = _DEGREES.fullmatch(text)
+    degrees = int(found[1]) + float(found[2]) / 60 if found else most + 1
+    if degrees > most:
+        raise ValueError(text)
+    return round(degrees * 1e7) * sign
 
 
 def _from_pvt(frame: bytes, at_ms: int) -> Fix | None:
-    from pyubx2 import UBXReader  # noqa: PLC0415  see the head of this module
+    from pyubx2 import VALNONE, UBXReader  # noqa: PLC0415  see the head of this module
 
     told = UBXReader.parse(frame, validate=VALNONE, parsebitfield=False)
     if not told.flags[0] & _FIX_OK or told.fixType not in _FIX_TYPES:

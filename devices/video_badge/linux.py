@@ -4,7 +4,6 @@ nothing: what the logic orders is handed on, what the threads report is handed i
 
 import contextlib
 import os
-import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -162,7 +161,7 @@ def _offloader(whole: Mapping[str, Any], device: str, tell: Callable[[str, str],
         return None
     centers = Centers.load(whole["centers"], "")
     files = (whole["evidence_ca"], whole["certificate"], whole["key"])
-    return Offloader((host, int(port)), files, device, pathlib.Path(whole["spool"]), centers.find, tell, _random)
+    return Offloader((host, int(port)), files, device, whole["spool"], centers.find, tell, _random)
 
 
 def _ring_bytes(whole: Mapping[str, Any]) -> int:

@@ -8,9 +8,7 @@ the alarm: chunks are small then, and far between.
 import base64
 import contextlib
 import hashlib
-import http.client
-import pathlib
-import re
+import os
 import ssl
 import threading
 import time
@@ -19,12 +17,14 @@ from typing import Any, BinaryIO
 
 from agent.clock import BUILT_MS
 from agent.keys.secret_file import sync_directory
-from agent.link.dial import NO_CHECK_TIME, context
+from agent.link.dial import NO_CHECK_TIME, context, end_ms
 from agent.link.errors import LinkError
 from agent.link.path import Path
 from agent.recording.manifest import Manifest, ManifestError
 from agent.wire import cose, event, evidence
 from agent.wire.errors import WireError
+from devices.video_badge.https import Connection, HttpError
+from devices.video_badge.spool import MANIFEST_MAX, SIGNED, beside, recordings, segments_in
 
 Tell = Callable[[str, str], None]
 
@@ -48,11 +48,8 @@ ASIDE_S = 3_600.0
 """A segment that the center will not take is offered again after so long. It is never deleted."""
 FORBIDDEN, FORBIDDEN_S = 403, 60.0
 """The center does not know this badge, or no longer: hammering does not mend it."""
-MAX_ANSWER = 65_536
 MAX_TURNS = 8
 """How often one segment is begun anew in one go."""
-_RECORDING = re.compile("[0-9a-f]{32}")
-_SEGMENT = re.compile(r"[0-9]{6}\.seg")
 
 
 class OffloadError(Exception):
@@ -74,13 +71,13 @@ class Segment:
         UntakenError: the manifest is damaged, or is not this file's.
     """
 
-    def __init__(self, path: pathlib.Path, envelope: bytes) -> None:
+    def __init__(self, path: str, envelope: bytes) -> None:
         self.path = path
         try:
             told = Manifest.of(event.decode(cose.parse(envelope).payload).data)
         except (WireError, ManifestError) as error:
             raise UntakenError(f"{path}: its manifest is damaged: {error}") from None
-        if (told.recording.hex(), f"{told.n:06d}.seg") != (path.parent.name, path.name):
+        if not path.endswith(f"/{told.recording.hex()}/{told.n:06d}.seg"):
             raise UntakenError(f"{path}: its manifest belongs to another segment")
         self.recording, self.n, self.size, self.sha256 = told.recording, told.n, told.size, told.sha256
 
@@ -125,7 +122,7 @@ class Offloader:
         server: "tuple[str, int]",
         files: "tuple[str, str, str]",
         device: str,
-        spool: pathlib.Path,
+        spool: str,
         centers: "Callable[[bytes], cose.Verify | None]",
         tell: "Tell",
         random: "Callable[[], int]",
@@ -141,9 +138,9 @@ class Offloader:
         self._random = random
         self._unix_s = unix_s
         self._path = Path(1, LEAST_MS, MOST_MS, random)
-        self._connection: http.client.HTTPSConnection | None = None
+        self._connection: Connection | None = None
         self._used_s = 0.0
-        self._aside: dict[pathlib.Path, float] = {}
+        self._aside: dict[str, float] = {}
         self._away = False
         self._alarm = threading.Event()
         self._stop = threading.Event()
@@ -180,7 +177,8 @@ class Offloader:
                 if self._stop.is_set():
                     break
                 try:
-                    segment = Segment(path, path.with_suffix(".cose").read_bytes())
+                    with open(beside(path, SIGNED), "rb") as file:
+                        segment = Segment(path, file.read(MANIFEST_MAX))
                     if self._give(segment):
                         kept += 1
                         self._aside.pop(path, None)
@@ -191,7 +189,7 @@ class Offloader:
                     self._tell("untaken", str(error))
                 except FileNotFoundError:
                     continue  # not signed yet, or the storage keeper was here
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, HttpError, LinkError) as error:
             self._hang_up()
             raise OffloadError(_reason(error)) from None
         except OffloadError:
@@ -212,15 +210,14 @@ class Offloader:
                 self._stop.wait(LOOK_S)
         self._hang_up()
 
-    def _waiting(self, now_s: float) -> "Iterator[pathlib.Path]":
+    def _waiting(self, now_s: float) -> Iterator[str]:
         """Segments that are signed, the oldest recording first, in their order."""
-        if not self._spool.is_dir():
+        if not os.path.isdir(self._spool):
             return
-        folders = [path for path in self._spool.iterdir() if _RECORDING.fullmatch(path.name)]
-        for folder in sorted(folders, key=lambda path: (path.stat().st_ctime, path.name)):
+        for folder in sorted(recordings(self._spool), key=lambda path: (os.stat(path).st_ctime, path)):
             with contextlib.suppress(FileNotFoundError):
-                for path in sorted(folder.iterdir()):
-                    if _SEGMENT.fullmatch(path.name) and self._aside.get(path, 0.0) <= now_s:
+                for path in segments_in(folder):
+                    if self._aside.get(path, 0.0) <= now_s:
                         yield path
 
     def _give(self, segment: Segment) -> bool:
@@ -241,12 +238,12 @@ class Offloader:
             self._expect(status, headers, 200, segment)
             self._settle(segment, body)
             return True
-        raise OffloadError(f"{segment.path.name} was sent {MAX_TURNS} times and did not arrive whole")
+        raise OffloadError(f"{segment.path} was sent {MAX_TURNS} times and did not arrive whole")
 
     def _send(self, segment: Segment, location: str) -> bool:
         """All that has not arrived yet; False if the upload is to be created anew."""
         offset = self._stands(segment, location)
-        with segment.path.open("rb") as file:
+        with open(segment.path, "rb") as file:
             while 0 <= offset < segment.size:
                 chunk = self._chunk(file, segment, offset)
                 digest = base64.b64encode(hashlib.sha256(chunk).digest()).decode("ascii")
@@ -298,14 +295,15 @@ class Offloader:
             raise OffloadError(f"what came as a receipt is none of the center's: {error}") from None
         if not segment.is_meant(receipt, self._device):
             raise OffloadError("the receipt is for something else")
-        segment.path.unlink()
-        segment.path.with_suffix(".cose").unlink(missing_ok=True)
-        sync_directory(str(segment.path.parent))
-        self._tell("kept", str(segment.path))
+        os.unlink(segment.path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside(segment.path, SIGNED))
+        sync_directory(os.path.dirname(segment.path))
+        self._tell("kept", segment.path)
 
     def _check_own(self, segment: Segment) -> None:
         """The server has found other bytes than were signed: is it this card that has changed them?"""
-        with segment.path.open("rb") as file:
+        with open(segment.path, "rb") as file:
             if hashlib.file_digest(file, "sha256").digest() != segment.sha256:
                 raise UntakenError(f"{segment.path}: it is not what was signed: it is damaged, and is kept")
 
@@ -335,15 +333,13 @@ class Offloader:
             self._hang_up()
         self._used_s = time.monotonic()
         connection = self._connection or self._dial()
-        connection.request(method, path, body, {"Tus-Resumable": "1.0.0", **headers})
-        answer = connection.getresponse()
-        told = answer.read(MAX_ANSWER)
-        if not answer.isclosed():
-            self._hang_up()  # it says more than anybody asked for
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, told
+        answer = connection.ask(method, path, {"Tus-Resumable": "1.0.0", **headers}, body)
+        if not connection.usable:
+            self._hang_up()
+        return answer
 
-    def _dial(self) -> http.client.HTTPSConnection:
-        host, port = self._server
+    def _dial(self) -> Connection:
+        host, _ = self._server
         try:
             tls = context(*self._files)  # anew each time: a certificate may have been renewed meanwhile
         except LinkError as error:
@@ -351,14 +347,11 @@ class Offloader:
         unset = self._unix_s() * 1000 < BUILT_MS
         if unset:
             tls.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
-        made = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=tls)
-        made.connect()
-        self._connection = made
-        certificate = made.sock.getpeercert() or {}
-        names: Any = certificate.get("subjectAltName", ())
+        self._connection = made = Connection(self._server, tls, TIMEOUT_S)
+        names: Any = (made.socket.getpeercert() or {}).get("subjectAltName", ())
         if not any(kind == "URI" and str(value).startswith(SERVER_ROLE) for kind, value in names):
             raise OffloadError(f"{host}: the certificate is not an evidence server's (no name {SERVER_ROLE}…)")
-        if unset and ssl.cert_time_to_seconds(str(certificate["notAfter"])) * 1000 < BUILT_MS:
+        if unset and end_ms(made.socket) < BUILT_MS:
             raise OffloadError(f"{host}: the certificate ended before this badge was built")
         return made
 
@@ -373,4 +366,6 @@ def _reason(error: Exception) -> str:
         return f"the evidence server's certificate is not believed: {error.verify_message}"
     if isinstance(error, OSError):
         return f"the evidence server is away: {error.strerror or error}"
-    return f"the evidence server does not speak HTTP: {type(error).__name__}"
+    if isinstance(error, LinkError):
+        return str(error)
+    return f"the evidence server does not speak HTTP: {error}"

@@ -351,7 +351,7 @@ class Recorder:
         try:
             left = recovered(path)
             if left is None:  # nothing of it can ever be read
-                path.unlink()
+                os.unlink(path)
                 recording.n -= 1
         except OSError as error:
             self._card_failed(error)

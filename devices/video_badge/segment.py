@@ -145,12 +145,13 @@ class Segment:
             samples.append(self._audio())
         if self._positions:
             samples.append(self._position())
-        plain = b"" if self._headed else self._muxer.header()
+        parts = [] if self._headed else [self._muxer.header()]
         self._headed = True
-        plain += self._muxer.fragment(samples)
+        parts.append(self._muxer.fragment(samples))
         self._digest.add(samples)
         if pad:
-            plain += padding(self._plain_size + len(plain))
+            parts.append(padding(self._plain_size + sum(map(len, parts))))
+        plain = b"".join(parts)
         self._plain_size += len(plain)
         self._plain_hash.update(plain)
         sealed = self._sealer.update(plain)

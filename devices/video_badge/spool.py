@@ -8,9 +8,9 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-import pathlib
 import re
 
+from agent.durable import replace_file
 from agent.keys.secret_file import sync_directory
 from agent.recording.manifest import RECOVERED, Manifest, ManifestError
 from agent.recording.seal import FIXED, HEADER_MAX, Header, HeaderError
@@ -51,12 +51,12 @@ class Spool:
     """The folder ``path``, which is made when it is needed, with room for ``quota`` bytes."""
 
     def __init__(self, path: str, quota: int) -> None:
-        self._path = pathlib.Path(path)
+        self._path = path
         self._quota = quota
 
-    def path(self, recording: bytes, n: int, suffix: str) -> pathlib.Path:
+    def path(self, recording: bytes, n: int, suffix: str) -> str:
         """The file of a segment."""
-        return self._path / recording.hex() / f"{n:06d}{suffix}"
+        return os.path.join(self._folder(recording), f"{n:06d}{suffix}")
 
     def create(self, recording: bytes, n: int) -> int:
         """A new file for a segment, its descriptor.
@@ -64,34 +64,33 @@ class Spool:
         Raises:
             OSError: it cannot be made, or is there already.
         """
-        path = self.path(recording, n, SEGMENT)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = self._folder(recording)
+        os.makedirs(folder, 0o700, exist_ok=True)
         if n == 1:
-            (path.parent / OPEN).touch(mode=0o600)
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            os.close(os.open(os.path.join(folder, OPEN), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return os.open(self.path(recording, n, SEGMENT), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
     def ended(self, recording: bytes) -> None:
         """The recording is over, and said so. Raises OSError."""
-        (self._path / recording.hex() / OPEN).unlink(missing_ok=True)
+        _remove(os.path.join(self._folder(recording), OPEN))
 
     def sync_names(self, recording: bytes, n: int) -> None:
         """Make the name of a segment durable, and with the first one that of its folder. Raises OSError."""
-        folder = self._path / recording.hex()
+        folder = self._folder(recording)
         for path in (folder, self._path) if n == 1 else (folder,):
-            sync_directory(os.fspath(path))
+            sync_directory(path)
 
     def keep_manifest(self, manifest: Manifest) -> None:
         """Keep an event's data until it is signed. Raises OSError."""
-        path = self.path(manifest.recording, manifest.n, UNSIGNED)
-        _write(path, cbor.dumps(manifest.data()))
+        replace_file(self.path(manifest.recording, manifest.n, UNSIGNED), cbor.dumps(manifest.data()))
 
     def keep_signed(self, envelope: bytes) -> None:
         """Keep a signed event beside its segment, if that is still there. Raises OSError."""
         manifest = signed_manifest(envelope)
-        if manifest is None or not self.path(manifest.recording, manifest.n, SEGMENT).exists():
+        if manifest is None or not os.path.exists(self.path(manifest.recording, manifest.n, SEGMENT)):
             return
-        _write(self.path(manifest.recording, manifest.n, SIGNED), envelope)
-        self.path(manifest.recording, manifest.n, UNSIGNED).unlink(missing_ok=True)
+        replace_file(self.path(manifest.recording, manifest.n, SIGNED), envelope)
+        _remove(self.path(manifest.recording, manifest.n, UNSIGNED))
 
     def room(self) -> tuple[int, int]:
         """Bytes that are taken, and bytes that are left, of the quota or on the disk, whichever are fewer.
@@ -101,12 +100,12 @@ class Spool:
         """
         used = 0
         for folder in self._recordings():
-            names = list(folder.iterdir())
-            for path in names:
+            names = os.listdir(folder)
+            for name in names:
                 with contextlib.suppress(FileNotFoundError):  # the center has just signed for it
-                    used += path.stat().st_size
+                    used += os.stat(os.path.join(folder, name)).st_size
             if not names:
-                folder.rmdir()
+                os.rmdir(folder)
         disk = os.statvfs(self._path)
         return used, max(0, min(self._quota - used, disk.f_bavail * disk.f_frsize))
 
@@ -118,22 +117,44 @@ class Spool:
         """
         return [self._left(folder, unix_s) for folder in self._recordings()]
 
-    def _left(self, folder: pathlib.Path, unix_s: float) -> "Left":
-        cut = (folder / OPEN).exists()
-        found = sorted(entry for entry in folder.iterdir() if _NAME.fullmatch(entry.name))
-        segments = [entry for entry in found if entry.suffix == SEGMENT and not _begun_only(entry)]
-        for entry in found:  # the power went while a segment was begun, or let go of
-            if entry.with_suffix(SEGMENT) not in segments:
-                entry.unlink(missing_ok=True)
-        age_s = min((abs(unix_s - _written_s(entry)) for entry in segments), default=RESUME_S)
+    def _left(self, folder: str, unix_s: float) -> "Left":
+        cut = os.path.exists(os.path.join(folder, OPEN))
+        names = sorted(name for name in os.listdir(folder) if _NAME.fullmatch(name))
+        found = [os.path.join(folder, name) for name in names]
+        segments = [path for path in found if path.endswith(SEGMENT) and not _begun_only(path)]
+        for path in found:  # the power went while a segment was begun, or let go of
+            if beside(path, SEGMENT) not in segments:
+                _remove(path)
+        age_s = min((abs(unix_s - _written_s(path)) for path in segments), default=RESUME_S)
         manifests = [one for one in map(_manifest_of, segments, range(len(segments), 0, -1)) if one is not None]
-        highest = int(segments[-1].stem) if segments else 0
-        return Left(bytes.fromhex(folder.name), manifests, highest, cut, resume=cut and age_s < RESUME_S)
+        highest = int(os.path.basename(beside(segments[-1], ""))) if segments else 0
+        name = bytes.fromhex(os.path.basename(folder))
+        return Left(name, manifests, highest, cut, resume=cut and age_s < RESUME_S)
 
-    def _recordings(self) -> list[pathlib.Path]:
-        if not self._path.is_dir():
-            self._path.mkdir(mode=0o700, parents=True)
-        return sorted(path for path in self._path.iterdir() if _RECORDING.fullmatch(path.name) and path.is_dir())
+    def _folder(self, recording: bytes) -> str:
+        return os.path.join(self._path, recording.hex())
+
+    def _recordings(self) -> list[str]:
+        if not os.path.isdir(self._path):
+            os.makedirs(self._path, 0o700)
+        return recordings(self._path)
+
+
+def recordings(spool: str) -> list[str]:
+    """The folders of the recordings in a spool. Raises OSError."""
+    folders = [os.path.join(spool, name) for name in sorted(os.listdir(spool)) if _RECORDING.fullmatch(name)]
+    return [folder for folder in folders if os.path.isdir(folder)]
+
+
+def segments_in(folder: str) -> list[str]:
+    """The files of a recording's segments, in their order. Raises OSError."""
+    names = sorted(name for name in os.listdir(folder) if name.endswith(SEGMENT) and _NAME.fullmatch(name))
+    return [os.path.join(folder, name) for name in names]
+
+
+def beside(path: str, suffix: str) -> str:
+    """The file of the same segment with another suffix."""
+    return os.path.splitext(path)[0] + suffix
 
 
 def signed_manifest(envelope: bytes) -> Manifest | None:
@@ -144,14 +165,14 @@ def signed_manifest(envelope: bytes) -> Manifest | None:
         return None
 
 
-def recovered(path: pathlib.Path) -> Manifest | None:
+def recovered(path: str) -> Manifest | None:
     """What can be said of a segment that was found without its manifest; None if not even its header is there.
 
     Raises:
         OSError: it cannot be read.
     """
     total = hashlib.sha256()
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         begin = file.read(HEADER_MAX)
         total.update(begin)
         size = len(begin)
@@ -167,33 +188,33 @@ def recovered(path: pathlib.Path) -> Manifest | None:
     )
 
 
-def _manifest_of(segment: pathlib.Path, from_the_end: int) -> Manifest | None:
+def _manifest_of(segment: str, from_the_end: int) -> Manifest | None:
     """What is to be told of a segment after a restart, None if nothing is."""
-    signed, unsigned = segment.with_suffix(SIGNED), segment.with_suffix(UNSIGNED)
+    signed, unsigned = beside(segment, SIGNED), beside(segment, UNSIGNED)
     known = None
     try:
-        if signed.exists():
+        if os.path.exists(signed):
             if from_the_end > TOLD_AGAIN:
                 return None
             known = signed_manifest(_read(signed))
-        elif unsigned.exists():
+        elif os.path.exists(unsigned):
             known = _unsigned_manifest(_read(unsigned))
         return known or recovered(segment)
     except FileNotFoundError:  # the center has just signed for it
         return None
 
 
-def _begun_only(path: pathlib.Path) -> bool:
+def _begun_only(path: str) -> bool:
     """Whether a segment's file has not even a whole header, so that nothing is in it."""
     try:
-        return path.stat().st_size < FIXED.size
+        return os.stat(path).st_size < FIXED.size
     except FileNotFoundError:  # the center has just signed for it
         return True
 
 
-def _written_s(path: pathlib.Path) -> float:
+def _written_s(path: str) -> float:
     try:
-        return path.stat().st_mtime
+        return os.stat(path).st_mtime
     except FileNotFoundError:
         return 0.0
 
@@ -205,18 +226,11 @@ def _unsigned_manifest(data: bytes) -> Manifest | None:
         return None
 
 
-def _read(path: pathlib.Path) -> bytes:
-    with path.open("rb") as file:
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
         return file.read(MANIFEST_MAX)
 
 
-def _write(path: pathlib.Path, data: bytes) -> None:
-    """A whole file or none, durable but for its name."""
-    fresh = path.with_suffix(path.suffix + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, data)
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)
-    fresh.replace(path)
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

@@ -1,18 +1,22 @@
 """The strings by which a test pulls at a camera in another process: a folder, named to it by the environment.
 
 ``faults`` says what is wrong now, its fields as numbers, and may change at any time; ``frames`` is what the camera wrote of each frame
-that it handed over, whatever becomes of the process that took it; ``footage``, if it is there, is delivered instead of the scene.
+that it handed over, whatever becomes of the process that took it; ``footage``, if it is there, is delivered instead of the scene. The
+camera's end loads no pathlib, because the agent's memory is measured.
 """
 
 import dataclasses
 import os
-import pathlib
 import struct
 import time
 from collections.abc import Mapping
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pathlib
+
 FOLDER = "DABYL_CAMERA"
-SITE = pathlib.Path(__file__).with_name("site")
+SITE = os.path.join(os.path.dirname(__file__), "site")
 _HANDED = struct.Struct("<Qq")
 
 
@@ -38,13 +42,13 @@ class Faults:
 class Control:
     """The tester's end. ``folder`` is made if it is not there."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: "pathlib.Path") -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
     def environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         """``environment`` for a program that is to find this camera when it imports ``picamera2``."""
-        path = os.pathsep.join(part for part in (os.fspath(SITE), environment.get("PYTHONPATH", "")) if part)
+        path = os.pathsep.join(part for part in (SITE, environment.get("PYTHONPATH", "")) if part)
         return {**environment, "PYTHONPATH": path, FOLDER: os.fspath(self.folder)}
 
     def set(self, faults: Faults) -> None:
@@ -67,9 +71,9 @@ class Strings:
     """The camera's end of a folder, or of none: then nothing is ever wrong."""
 
     def __init__(self, folder: str | None) -> None:
-        self._folder = None if folder is None else pathlib.Path(folder)
+        self._folder = folder
         self._frames = (
-            None if self._folder is None else os.open(self._folder / "frames", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            None if folder is None else os.open(os.path.join(folder, "frames"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         )
         self._seen_ns = 0
         self._faults = Faults()
@@ -79,21 +83,22 @@ class Strings:
         """Those that the environment names."""
         return cls(os.environ.get(FOLDER))
 
-    def footage(self) -> pathlib.Path | None:
+    def footage(self) -> str | None:
         """What it is to deliver instead of the scene, see ``simulators.camera.replay``."""
-        path = None if self._folder is None else self._folder / "footage"
-        return path if path is not None and path.exists() else None
+        path = "" if self._folder is None else os.path.join(self._folder, "footage")
+        return path if os.path.exists(path) else None
 
     def faults(self) -> Faults:
         """What is wrong now."""
         if self._folder is None:
             return self._faults
-        path = self._folder / "faults"
+        path = os.path.join(self._folder, "faults")
         try:
-            changed_ns = path.stat().st_mtime_ns
+            changed_ns = os.stat(path).st_mtime_ns
             if changed_ns != self._seen_ns:
                 self._seen_ns = changed_ns
-                absent, frozen, *others = map(int, path.read_bytes().split())
+                with open(path, "rb") as file:
+                    absent, frozen, *others = map(int, file.read().split())
                 self._faults = Faults(bool(absent), bool(frozen), *others)
         except FileNotFoundError:
             pass  # nothing is wrong yet

@@ -2,7 +2,6 @@
 costs. The footage begins with a key frame.
 """
 
-import pathlib
 import struct
 import threading
 import time
@@ -10,12 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 
 from simulators.camera.control import Strings
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pathlib
+
 _FRAME = struct.Struct("<?I")
 NAME = "footage"
 US = 1_000_000
 
 
-def write(folder: pathlib.Path, frames: Iterable[tuple[bytes, bool]]) -> None:
+def write(folder: "pathlib.Path", frames: Iterable[tuple[bytes, bool]]) -> None:
     """Let the camera with these strings deliver these frames: each with whether it is a key frame."""
     with (folder / NAME).open("wb") as file:
         for data, keyframe in frames:
@@ -27,9 +30,7 @@ class Replay:
 
     sound = None
 
-    def __init__(
-        self, path: pathlib.Path, fps: int, strings: Strings, video: Callable[[bytes, bool, int], None]
-    ) -> None:
+    def __init__(self, path: str, fps: int, strings: Strings, video: Callable[[bytes, bool, int], None]) -> None:
         self._path = path
         self._fps = fps
         self._strings = strings
@@ -55,7 +56,7 @@ class Replay:
             self._video(data, keyframe, number * US // self._fps)
 
     def _frames(self) -> Iterator[tuple[bytes, bool]]:
-        with self._path.open("rb") as file:
+        with open(self._path, "rb") as file:
             while True:
                 head = file.read(_FRAME.size)
                 if not head:

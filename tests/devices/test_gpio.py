@@ -12,7 +12,9 @@ import pytest
 from devices import gpio
 from simulators.gpio.hardware import Hardware
 
-LATER = "{'importlib.metadata', 'importlib_metadata', 'gpiozero.boards', 'gpiozero.internal_devices', 'gpiozero.input_devices'}"
+LATER = {"importlib.metadata", "importlib_metadata", "statistics"} | {
+    f"gpiozero.{name}" for name in ("boards", "internal_devices", "input_devices")
+}
 REST = f"print(sorted({LATER} & set(sys.modules)))\n"
 
 
@@ -44,6 +46,15 @@ def test_a_foreign_kind_still_finds_every_device_class() -> None:
         "print(Button.__name__, Device.pin_factory is factory, gpiozero.LED.__name__)\n"
     )
     assert run(code, GPIOZERO_PIN_FACTORY="mock") == "Button True LED\n"
+
+
+def test_a_median_is_had_by_whoever_asks_for_one() -> None:
+    code = (
+        "from devices.gpio import pin_factory\npin_factory()\n"
+        "from gpiozero import mixins\nprint(mixins.median([1, 5, 3]), 'statistics' in sys.modules)\n"
+        "import statistics\nprint(statistics.mean([1, 3]))\n"
+    )
+    assert run(code, GPIOZERO_PIN_FACTORY="mock") == "3 True\n2\n"
 
 
 def test_factories_of_other_packages_are_found_as_ever() -> None:

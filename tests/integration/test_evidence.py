@@ -54,7 +54,7 @@ def test_kill_9_loses_nothing_that_was_confirmed(site: Site, tmp_path: Path) -> 
     own = site.pki.directory / badge.name
     files = (str(site.pki.root), str(own.with_suffix(".pem")), str(own.with_suffix(".key")))
     offloader = Offloader(
-        ("127.0.0.1", site.port), files, badge.name, tmp_path, {key.kid: verifier(key.public_der)}.get, lambda *_: None, lambda: 500
+        ("127.0.0.1", site.port), files, badge.name, str(tmp_path), {key.kid: verifier(key.public_der)}.get, lambda *_: None, lambda: 500
     )  # fmt: skip
     draw, clock = random.Random(5), itertools.count(0, 10)
     for _ in range(KILLS):

@@ -169,8 +169,9 @@ class Muxer:
             raise StreamError(f"a fragment has 1 to {MAX_SAMPLES} samples, in {len(self._tracks)} tracks")
         self._sequence += 1
         moof = self._moof(samples, 0)
-        data = b"".join(sample.data for track in samples for sample in track)
-        return self._moof(samples, len(moof) + 8) + box(b"mdat", data)
+        data = [sample.data for track in samples for sample in track]
+        size = 8 + sum(map(len, data))
+        return b"".join((self._moof(samples, len(moof) + 8), size.to_bytes(4, "big"), b"mdat", *data))
 
     def _moof(self, samples: Sequence[Sequence[Sample]], offset: int) -> bytes:
         parts = [full_box(b"mfhd", 0, 0, struct.pack(">I", self._sequence))]

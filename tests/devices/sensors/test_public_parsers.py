@@ -190,9 +190,13 @@ def test_positions_are_those_of_pynmeagps_and_pyubx2() -> None:
             source.randint(0, 60_000),
         )
         ubx = pyubx2.UBXReader.parse(gnss.encode_ubx(fix))
-        nmea = pynmeagps.NMEAReader.parse(gnss.encode_nmea(fix))
+        line = gnss.encode_nmea(fix)
+        nmea = pynmeagps.NMEAReader.parse(line)
+        (ours,) = gnss.Decoder().feed(line, AT_MS)
         assert (round(ubx.lat * 1e7), round(ubx.lon * 1e7)) == (fix.latitude_e7, fix.longitude_e7)
         assert (round(nmea.lat * 1e7), round(nmea.lon * 1e7)) == (fix.latitude_e7, fix.longitude_e7)
+        assert (ours.latitude_e7, ours.longitude_e7) == (fix.latitude_e7, fix.longitude_e7)
+        assert abs(ours.speed_mm_s - nmea.spd * 1852_000 / 3600) < 1
         assert (ubx.hAcc, ubx.gSpeed) == (fix.accuracy_mm, fix.speed_mm_s)
 
 

@@ -1,6 +1,5 @@
 """A badge's spool, its offloader, and servers that lie, for the tests of offloading."""
 
-import asyncio
 import contextlib
 import http.server
 import random
@@ -8,12 +7,9 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Self
 
 from agent.keys.p256 import verifier
 from devices.video_badge.offload import Offloader, OffloadError
-from simulators.network.proxy import Network
-from simulators.network.toxics import LimitData
 from tests.center.evidence.site import Segment, Site
 from tests.center.scripted import Device, Message, Pki
 
@@ -72,7 +68,7 @@ class Spool:
             ("127.0.0.1", port or self.site.port),
             files,
             self.badge.name,
-            self.folder,
+            str(self.folder),
             table.get,
             lambda what, text: self.told.append((what, text)),
             lambda: draw.randrange(1000),
@@ -163,37 +159,3 @@ class Lying:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-
-
-class Cutting:
-    """The simulated network before a server, on a loop of its own; a connection is cut after so many bytes."""
-
-    def __init__(self, port: int) -> None:
-        self._network = Network(port)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self.port = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.port = asyncio.run_coroutine_threadsafe(self._network.start(), self._loop).result()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._network.stop(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def cut_after(self, size: int) -> None:
-        async def do() -> None:
-            self._network.clear()
-            self._network.add("cut", LimitData(size), "upstream")
-
-        asyncio.run_coroutine_threadsafe(do(), self._loop).result()
-
-    def mend(self) -> None:
-        async def do() -> None:
-            self._network.clear()
-
-        asyncio.run_coroutine_threadsafe(do(), self._loop).result()

@@ -17,9 +17,10 @@ from agent.wire import cose, evidence
 from agent.wire.evidence import Evidence
 from devices.video_badge import offload
 from devices.video_badge.offload import OffloadError
+from simulators.network.cut import CutLine
 from tests.center.evidence.site import Site, random_segment
 from tests.center.scripted import Device, Pki
-from tests.devices.video_badge.offloading import Cutting, Lying, Spool, all_arrived, answer, until_empty, wait_for
+from tests.devices.video_badge.offloading import Lying, Spool, all_arrived, answer, until_empty, wait_for
 
 _NUMBERS = itertools.count(1)
 
@@ -79,13 +80,13 @@ def test_it_goes_on_where_it_was_cut(serving: Site, spool: Spool) -> None:
     for n in (1, 2, 3):
         spool.put(random_segment(n, 3 * offload.CHUNK // 2, b"R" * 16))
     draw = random.Random(7)
-    with Cutting(serving.port) as line:
+    with CutLine(serving.port) as line:
         offloader = spool.offloader(line.port)
         for now in range(0, 120, 10):
             line.cut_after(draw.randrange(2_000, 2 * offload.CHUNK))
             with contextlib.suppress(OffloadError):
                 offloader.pass_over(now)
-        line.mend()
+        line.cut_after(None)
         until_empty(offloader, spool)
     assert spool.all_kept()
 
@@ -270,13 +271,13 @@ def test_its_thread_goes_on_by_itself_after_failures(
     monkeypatch.setattr(offload, "LEAST_MS", 20)
     monkeypatch.setattr(offload, "MOST_MS", 100)
     spool.put(random_segment())
-    with Cutting(serving.port) as line:
+    with CutLine(serving.port) as line:
         line.cut_after(0)
         offloader = spool.offloader(line.port)
         offloader.start()
         try:
             wait_for(lambda: [what for what, _ in spool.told] == ["away"])
-            line.mend()
+            line.cut_after(None)
             wait_for(lambda: not spool.files())
         finally:
             offloader.stop()

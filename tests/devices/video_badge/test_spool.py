@@ -23,7 +23,7 @@ def written(spool: Spool, n: int, data: bytes = b"x" * 100) -> pathlib.Path:
     descriptor = spool.create(RECORDING, n)
     os.write(descriptor, data)
     os.close(descriptor)
-    path = spool.path(RECORDING, n, ".seg")
+    path = pathlib.Path(spool.path(RECORDING, n, ".seg"))
     os.utime(path, (NOW_S, NOW_S))
     return path
 
@@ -126,4 +126,4 @@ def test_junk_in_the_folder_harms_nothing(spool: Spool, tmp_path: pathlib.Path) 
     [left] = spool.left_behind(NOW_S)
     assert left.manifests == [], "files without a header can never be read by anybody"
     assert spool.room()[0] >= 500
-    assert recovered(path) is None
+    assert recovered(str(path)) is None
