@@ -14,7 +14,7 @@ from devices.crosswalk import SETTINGS
 from devices.crosswalk.exploration import explore
 from devices.crosswalk.fusion import TUNING, WEIGHTS, Fusion
 from devices.crosswalk.patterns import BASES, OUTPUTS, PROOF, Beacon, cycle_ms
-from devices.crosswalk.wiring import example_toml, wiring_svg
+from devices.crosswalk.wiring import EXAMPLE, FAR_EXAMPLE, example_toml, far_svg, near_svg
 from devices.crosswalk.worlds import PEOPLE
 
 LAMP = "#e8920c"
@@ -231,16 +231,23 @@ def outputs_table() -> str:
 def tables() -> dict[str, str]:
     """The page's tables by their marks."""
     return {
-        "example": example_toml(),
+        "example": example_toml("# kind crosswalk", EXAMPLE),
         "weights": weights_table(),
         "outputs": outputs_table(),
         "settings": settings_table(SETTINGS),
+        "far example": example_toml("# /etc/dabyl/far-unit.toml", FAR_EXAMPLE),
     }
 
 
 def pictures() -> dict[str, str]:
     """The pictures by their names."""
-    return {"states": states_svg(), "beacon": beacon_svg(), "fusion": fusion_svg(), "wiring": wiring_svg()}
+    return {
+        "states": states_svg(),
+        "beacon": beacon_svg(),
+        "fusion": fusion_svg(),
+        "wiring": near_svg(),
+        "far-wiring": far_svg(),
+    }
 
 
 def main(folder: Path) -> None:

@@ -1,9 +1,12 @@
-"""The wiring picture of docs/devices/crosswalk.md, and the example configuration that it shows. Never loaded on a device."""
+"""The wiring pictures of docs/devices/crosswalk.md, and the example configurations that they show. Never loaded on a device."""
 
+from collections.abc import Mapping
+from typing import Any
 from xml.sax.saxutils import escape
 
 from devices.common.pictures import INK, QUIET, STYLE
-from devices.crosswalk import SETTINGS
+from devices.crosswalk import SETTINGS as NEAR_SETTINGS
+from devices.crosswalk import far_settings
 
 EXAMPLE: dict[str, object] = {
     "crossing_mm": 10500,
@@ -17,6 +20,14 @@ EXAMPLE: dict[str, object] = {
     "locator_pin": 22,
     "speech_pin": 25,
     "tamper_pin": 5,
+}
+FAR_EXAMPLE: dict[str, object] = {
+    "near_port": "/dev/serial/by-id/usb-radio",
+    "tracker_port": "/dev/serial/by-id/usb-tracker",
+    "io_port": "/dev/serial/by-id/usb-rs485",
+    "button_lamp_pin": 18,
+    "locator_pin": 22,
+    "speech_pin": 25,
 }
 
 # BCM number -> pin on the 40-pin header of a Raspberry Pi
@@ -39,6 +50,7 @@ PORTS = {
     "speed_port": ("Speed radar OPS243-A", "UART adapter, 19200 baud"),
     "charger_port": ("Solar charger", "VE.Direct to USB, isolated"),
     "farside_port": ("Radio modem, or a cable", "9600 baud, to the far unit"),
+    "near_port": ("Radio modem, or a cable", "9600 baud, to the controller"),
     "io_port": ("RS-485, 9600 baud", "1: relay module, 2: analog module 4 to 20 mA"),
 }
 POWER = (
@@ -52,22 +64,37 @@ BLUE, ORANGE = "#1f66b0", "#c0501a"
 ROW, TOP = 50, 84
 
 
-def wiring_svg() -> str:
+def near_svg() -> str:
+    """The near side's."""
+    return _wiring_svg("Wiring of the crosswalk", EXAMPLE, NEAR_SETTINGS)
+
+
+def far_svg() -> str:
+    """The far side's."""
+    return _wiring_svg("Wiring of the far side", FAR_EXAMPLE, far_settings.SETTINGS)
+
+
+def _wiring_svg(title: str, example: Mapping[str, object], settings: Mapping[str, tuple[Any, ...]]) -> str:
     """Header pins and ports with their parts, and below them the lamps' supply."""
-    rows = len(PINS) + len(PORTS)
+    wired = {
+        name: part
+        for name, part in (PINS | PORTS).items()
+        if example.get(name, settings.get(name, ("", -1))[1]) not in (-1, "")
+    }
+    rows = len(wired)
     foot = TOP + ROW * rows
     height = foot + 130
     lines = [
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1010 {height}' {STYLE} font-size='13'>",
-        "<title>Wiring of the crosswalk</title>",
+        f"<title>{title}</title>",
         f"<rect width='1010' height='{height}' fill='#ffffff'/>",
         f"<rect x='20' y='20' width='220' height='{foot - 40}' rx='8' fill='#2f6f4f'/>",
         "<text x='130' y='44' fill='#ffffff' text-anchor='middle' font-weight='bold'>Raspberry Pi</text>",
     ]
-    for number, (setting, (part, wire)) in enumerate((PINS | PORTS).items()):
+    for number, (setting, (part, wire)) in enumerate(wired.items()):
         middle = TOP + ROW * number
         if setting in PINS:
-            pin = EXAMPLE.get(setting, SETTINGS[setting][1])
+            pin = example.get(setting, settings[setting][1])
             assert isinstance(pin, int)
             head, below = f"GPIO{pin}", f"pin {HEADER[pin]}, {setting}"
         else:
@@ -104,9 +131,9 @@ def _arrow(tip: int, back: int, middle: int, colour: str) -> str:
     return f"<path d='M{tip} {middle} l{15 * back} -7 v14 Z' fill='{colour}'/>"
 
 
-def example_toml() -> str:
-    """The configuration that the picture shows, as it stands on the page."""
-    lines = ["```toml", "# kind crosswalk"]
-    for name, value in EXAMPLE.items():
+def example_toml(head: str, example: Mapping[str, object]) -> str:
+    """A configuration that a picture shows, as it stands on the page."""
+    lines = ["```toml", head]
+    for name, value in example.items():
         lines.append(f"{name} = {value}" if isinstance(value, int) else f'{name} = "{value}"')
     return "\n".join([*lines, "```", ""])

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from devices.common.pictures import filled
+from devices.crosswalk import far_settings
 from devices.crosswalk.patterns import BASES, OUTPUTS
 from devices.crosswalk.pictures import BEACONS, MEANINGS, STATES, WAYS, changes, pictures, tables
 from devices.crosswalk.settings import completed
-from devices.crosswalk.wiring import EXAMPLE
+from devices.crosswalk.wiring import EXAMPLE, FAR_EXAMPLE
 
 PROJECT = Path(__file__).parents[3]
 DOCS = PROJECT / "docs" / "devices"
@@ -77,7 +78,7 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
     assert fusion.TUNING.blind_calls == 20
 
 
-@pytest.mark.parametrize("name", ["states", "beacon", "fusion", "wiring"])
+@pytest.mark.parametrize("name", ["states", "beacon", "fusion", "wiring", "far-wiring"])
 def test_the_pictures_are_well_formed(name: str) -> None:
     drawn = ET.fromstring((DOCS / f"crosswalk-{name}.svg").read_text(encoding="utf-8"))  # noqa: S314 - our own text
     box = [int(side) for side in drawn.attrib["viewBox"].split()]
@@ -86,7 +87,8 @@ def test_the_pictures_are_well_formed(name: str) -> None:
         assert 0 <= float(node.attrib.get("y", 0)) + float(node.attrib.get("height", 0)) <= box[3]
 
 
-def test_the_example_is_a_configuration_that_is_taken() -> None:
-    example = tomllib.loads(page().split("```toml")[1].split("```")[0])
-    assert example == EXAMPLE
-    assert completed(example)["lit_max_s"] == 40
+def test_the_examples_are_configurations_that_are_taken() -> None:
+    near, far = (tomllib.loads(part.split("```")[0]) for part in page().split("```toml")[1:])
+    assert (near, far) == (EXAMPLE, FAR_EXAMPLE)
+    assert completed(near)["lit_max_s"] == 40
+    assert far_settings.completed(far)["near_port"] == FAR_EXAMPLE["near_port"]
