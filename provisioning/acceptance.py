@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from agent.keys.file import FileKey
 from provisioning.authority.state_files import replace_public
-from provisioning.errors import SetupError
+from provisioning.errors import Cause, SetupError
 from provisioning.inventory.record import PLACE_FIELDS, Device
 from provisioning.listener import Event
 
@@ -104,7 +104,7 @@ def write(folder: Path, record: Mapping[str, Any], pdf: bytes | None, key: FileK
         if pdf is not None:
             replace_public(folder / "acceptance.pdf", pdf)
     except OSError as error:
-        raise SetupError("disk", reason=f"{folder}: {error.strerror}") from None
+        raise SetupError("disk-file", file=folder, reason=Cause.of(error)) from None
 
 
 def encoded(record: Mapping[str, Any]) -> bytes:

@@ -6,11 +6,20 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from agent.keys.errors import KeysError
-from provisioning.authority.errors import AuthorityError, AuthorityStateError
+from provisioning.authority.errors import (
+    AuthorityAbsentError,
+    AuthorityDiskError,
+    AuthorityError,
+    AuthorityStateError,
+    KeyRevokedError,
+    KeyTakenError,
+    NameTakenError,
+    ValidityError,
+)
 from provisioning.cable.contents import Bundle
 from provisioning.cable.enrolment import Bench, Press, Progress, enrol
 from provisioning.cable.prompt import Prompt
-from provisioning.errors import ProvisionError, SetupError
+from provisioning.errors import Cause, ProvisionError, SetupError
 from provisioning.inventory.record import VERIFIED, Device
 
 TRIES = 2
@@ -56,6 +65,16 @@ class Outcome:
         return told
 
 
+KNOWN = {
+    AuthorityAbsentError: "authority-absent",
+    ValidityError: "authority-clock",
+    KeyTakenError: "key-taken",
+    KeyRevokedError: "key-revoked",
+    NameTakenError: "name-taken",
+}
+"""What the catalogue has a text of its own for."""
+
+
 class OtherError(ProvisionError):
     """An error of the authority or the keys, in the clothes of ours."""
 
@@ -64,6 +83,11 @@ def translated(error: AuthorityError | KeysError) -> ProvisionError:
     """The same as an error of the catalogue."""
     if isinstance(error, KeysError):
         return OtherError("keys", reason=str(error))
+    if isinstance(error, AuthorityDiskError):
+        return SetupError("disk-file", file=error.file, reason=Cause.of(error.error))
+    for kind, key in KNOWN.items():
+        if isinstance(error, kind):
+            return OtherError(key, **error.facts)
     if isinstance(error, AuthorityStateError):
         return OtherError("authority-files", reason=str(error))
     return OtherError("authority-refuses", reason=str(error))

@@ -11,7 +11,7 @@ from typing import Any
 
 from agent.config import checked, nearest
 from agent.errors import ConfigError
-from agent.keys.errors import KeysError
+from agent.keys.errors import KeysError, OpenToOthersError
 from agent.keys.secret_file import read_secret
 from provisioning.errors import InputError
 from provisioning.messages import LANGUAGES
@@ -70,6 +70,8 @@ def read(path: Path) -> Installation:
     try:
         document = tomllib.loads(read_secret(os.fspath(path), MAX_FILE, "the file").decode("utf-8"))
         return parsed(path, document)
+    except OpenToOthersError:
+        raise InputError("installation-open", file=path) from None
     except (KeysError, ConfigError) as error:
         raise InputError("installation", reason=str(error)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from agent.keys.certificate import read_pem
 from agent.keys.errors import KeysError
-from provisioning.errors import ContactError, SetupError
+from provisioning.errors import Cause, ContactError, SetupError
 
 TOPIC = "dabyl/verified/v1/+/+"
 CONNECT_S = 10.0
@@ -24,6 +24,8 @@ KEPT = 10_000
 _CLOCK = (9, 10)
 """OpenSSL's reasons for a certificate that is not valid yet, or not any more."""
 _BYTES_MAX = 65536
+_UNKNOWN_THERE = (134, 135)
+"""MQTT's reasons of a broker that does not know the name: bad user name, not authorized."""
 
 Event = dict[str, Any]
 
@@ -46,7 +48,7 @@ class Listener:
         self._events: list[Event] = []
         self._dropped = 0
         self._up = False
-        self._refused = ""
+        self._refused: Cause | None = None
         self._tls = _context(root_pem, certificate, key)
         client = Client(
             CallbackAPIVersion.VERSION2, client_id=_name(certificate), protocol=MQTTProtocolVersion.MQTTv311
@@ -64,11 +66,11 @@ class Listener:
         try:
             self._client.connect(*self._address, keepalive=20)
         except OSError as error:
-            raise ContactError("broker-away", broker=self._where, reason=_why(error)) from None
+            raise ContactError("broker-away", broker=self._where, reason=Cause.of(error)) from None
         self._client.loop_start()
         with self._changed:
             if not self._changed.wait_for(lambda: self._up or self._refused, CONNECT_S) or self._refused:
-                refused = self._refused or "no answer"
+                refused = self._refused or Cause("silent")
                 self.close()
                 raise ContactError("broker-refuses", broker=self._where, reason=refused)
         return self
@@ -125,23 +127,23 @@ class Listener:
                 raise SetupError("clock", now=time.strftime("%Y-%m-%d %H:%M"), reason=error.verify_message) from None
             raise ContactError("broker-foreign", broker=self._where, reason=error.verify_message) from None
         except OSError as error:
-            raise ContactError("broker-away", broker=self._where, reason=_why(error)) from None
+            raise ContactError("broker-away", broker=self._where, reason=Cause.of(error)) from None
 
     def _connected(self, client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            self._tell(refused=str(reason))
+            self._tell(refused=_refusal(reason))
         else:
             client.subscribe(TOPIC, 1)
 
     def _granted(self, _client: Client, _data: Any, _number: int, reasons: Any, _properties: Any) -> None:
         refused = any(reason.is_failure for reason in reasons)
-        self._tell(refused="it may not read verified events" if refused else "", up=not refused)
+        self._tell(refused=Cause("unread") if refused else None, up=not refused)
 
     def _lost(self, _client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure and not self._up:
-            self._tell(refused=str(reason))
+            self._tell(refused=_refusal(reason))
 
-    def _tell(self, *, refused: str, up: bool = False) -> None:
+    def _tell(self, *, refused: Cause | None, up: bool = False) -> None:
         with self._changed:
             self._refused, self._up = refused, up or self._up
             self._changed.notify_all()
@@ -161,12 +163,16 @@ class Listener:
             self._changed.notify_all()
 
 
+def _refusal(reason: Any) -> Cause:
+    return Cause("unknown-there" if reason.value in _UNKNOWN_THERE else "refusal", str(reason))
+
+
 def _context(root_pem: str, certificate: Path, key: Path) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=root_pem)
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
-        raise SetupError("listener-key", certificate=certificate, reason=_why(error)) from None
+        raise SetupError("listener-key", certificate=certificate, reason=Cause.of(error)) from None
     return context
 
 
@@ -178,7 +184,3 @@ def _name(certificate: Path) -> str:
     except (OSError, UnicodeDecodeError, KeysError) as error:
         raise SetupError("listener-key", certificate=certificate, reason=str(error)) from None
     return found[0].identity or ""
-
-
-def _why(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__

@@ -24,6 +24,10 @@ class SecretFileError(KeysError):
     """A file that holds a secret is missing, unreadable, open to others, of the wrong kind or too long."""
 
 
+class OpenToOthersError(SecretFileError):
+    """A file that holds a secret can be read by others."""
+
+
 class KeyFileError(KeysError):
     """A private key file does not hold an unencrypted P-256 key in PKCS#8 PEM."""
 

@@ -8,7 +8,7 @@ import contextlib
 import os
 import stat
 
-from agent.keys.errors import SecretFileError
+from agent.keys.errors import OpenToOthersError, SecretFileError
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -40,7 +40,7 @@ def read_secret(path: str, limit: int, what: str) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise SecretFileError(f"{what} {path} is not a regular file: name the file itself")
         if status.st_mode & _OTHERS:
-            raise SecretFileError(
+            raise OpenToOthersError(
                 f"{what} {path} is open to others (mode {stat.S_IMODE(status.st_mode):04o}): run `chmod 600 {path}`, "
                 "and replace the secret if somebody else may have read it"
             )

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from provisioning.authority.errors import AuthorityStateError
+from provisioning.authority.errors import AuthorityDiskError, AuthorityStateError
 
 Entry = dict[str, Any]
 
@@ -80,8 +80,10 @@ class AuditLog:
                 os.ftruncate(self._descriptor, self.end)
                 raise
         except OSError as error:
-            raise AuthorityStateError(
-                f"{self._path} cannot be written: {error.strerror}; check space, nothing was issued"
+            raise AuthorityDiskError(
+                f"{self._path} cannot be written: {error.strerror}; check space, nothing was issued",
+                file=self._path,
+                error=error,
             ) from None
         self.end += len(line)
 

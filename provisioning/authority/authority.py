@@ -22,7 +22,16 @@ from agent.keys.errors import ChainMalformedError, IdentityError
 from agent.keys.hsm import Pkcs11Key
 from provisioning.authority import profiles, state_files
 from provisioning.authority.audit import AuditLog
-from provisioning.authority.errors import AuthorityStateError, IssueError, PassphraseError, UnknownSerialError
+from provisioning.authority.errors import (
+    AuthorityStateError,
+    IssueError,
+    KeyRevokedError,
+    KeyTakenError,
+    NameTakenError,
+    PassphraseError,
+    UnknownSerialError,
+    ValidityError,
+)
 from provisioning.authority.register import Record, Register
 from provisioning.authority.requests import requested_key
 from provisioning.authority.token import TokenKey
@@ -180,7 +189,7 @@ class Authority:
         public_key = requested_key(csr_pem, identity)
         validity = profiles.Validity.of_days(now_ms, days)
         if validity.not_after_ms > self._issuing.not_after_ms or now_ms < self._issuing.not_before_ms:
-            raise IssueError(
+            raise ValidityError(
                 "the certificate would be valid when its authority is not: ask for fewer days, or check the clock"
             )
         leaf = profiles.leaf_certificate(
@@ -254,7 +263,7 @@ class Authority:
 
     def _write_list(self, log: AuditLog, revoked: Sequence[tuple[int, int]], now_ms: int) -> str:
         if not self._issuing.not_before_ms <= now_ms < self._issuing.not_after_ms:
-            raise IssueError("a revocation list cannot be made when its authority is not valid: check the clock")
+            raise ValidityError("a revocation list cannot be made when its authority is not valid: check the clock")
         number = 1 + self.register.lists
         listed = profiles.revocation_list(
             revoked, self._issuing.parsed, self._key, number, now_ms, self._issuing.not_after_ms
@@ -274,15 +283,21 @@ class Authority:
         for record in self.register.select("kid = ? OR identity = ?", kid, identity):
             if record.kid == kid:
                 if (record.role, record.identity) != (role, identity):
-                    raise IssueError(
-                        f"this key belongs to the {record.role} {record.identity} already: make a new key on the device"
+                    raise KeyTakenError(
+                        f"this key belongs to the {record.role} {record.identity} already: make a new key on the device",
+                        owner=record.identity,
                     )
                 if record.revoked_ms is not None:
-                    raise IssueError(
-                        f"this key's certificate {record.serial:x} was revoked: make a new key on the device"
+                    raise KeyRevokedError(
+                        f"this key's certificate {record.serial:x} was revoked: make a new key on the device",
+                        owner=record.identity,
                     )
             elif record.role != role:
-                raise IssueError(f"{identity} is the name of a {record.role} already: choose another")
+                raise NameTakenError(
+                    f"{identity} is the name of a {record.role} already: choose another",
+                    name=identity,
+                    role=record.role,
+                )
 
 
 def is_name(text: str) -> bool:

@@ -2,11 +2,28 @@
 
 
 class AuthorityError(Exception):
-    """Root of all errors of the authority."""
+    """Root of all errors of the authority. ``facts`` are what its text names, for texts in other languages."""
+
+    def __init__(self, said: str, **facts: object) -> None:
+        super().__init__(said)
+        self.facts = facts
 
 
 class AuthorityStateError(AuthorityError):
     """The authority's directory cannot be made, read or written, or its files contradict each other."""
+
+
+class AuthorityAbsentError(AuthorityStateError):
+    """There is no authority in the directory."""
+
+
+class AuthorityDiskError(AuthorityStateError):
+    """The operating system does not let the authority's files be written; nothing was issued."""
+
+    def __init__(self, said: str, file: object, error: OSError) -> None:
+        super().__init__(said)
+        self.file = file
+        self.error = error
 
 
 class PassphraseError(AuthorityError):
@@ -19,6 +36,22 @@ class RequestError(AuthorityError):
 
 class IssueError(AuthorityError):
     """The certificate asked for would break the authority's rules: names, validity, or a key that belongs to somebody else."""
+
+
+class ValidityError(IssueError):
+    """The certificate or list would be valid when its authority is not: the clock, or too many days."""
+
+
+class KeyTakenError(IssueError):
+    """The key has another role or identity already. ``facts``: ``owner``."""
+
+
+class KeyRevokedError(IssueError):
+    """A certificate of the key was revoked. ``facts``: ``owner``."""
+
+
+class NameTakenError(IssueError):
+    """The identity has another role already. ``facts``: ``name``, ``role``."""
 
 
 class UnknownSerialError(AuthorityError):

@@ -19,7 +19,12 @@ from cryptography.hazmat.primitives.serialization import (
 from agent.durable import PUBLIC, replace_file
 from agent.keys.errors import SecretFileError
 from agent.keys.secret_file import read_secret, write_secret
-from provisioning.authority.errors import AuthorityStateError, PassphraseError
+from provisioning.authority.errors import (
+    AuthorityAbsentError,
+    AuthorityDiskError,
+    AuthorityStateError,
+    PassphraseError,
+)
 
 _KEY_LIMIT = 8192
 
@@ -94,7 +99,9 @@ def replace_public(path: Path, contents: bytes) -> None:
     try:
         replace_file(str(path), contents, PUBLIC)
     except OSError as error:
-        raise AuthorityStateError(f"{path} cannot be written: {error.strerror}; check space and permissions") from None
+        raise AuthorityDiskError(
+            f"{path} cannot be written: {error.strerror}; check space and permissions", file=path, error=error
+        ) from None
 
 
 def read_public(path: Path, limit: int) -> str:
@@ -108,8 +115,9 @@ def read_public(path: Path, limit: int) -> str:
             contents = file.read(limit + 1)
         text = contents.decode("ascii")
     except FileNotFoundError:
-        raise AuthorityStateError(
-            f"{path} does not exist: this is no authority's directory, make one with `dabyl authority init`"
+        raise AuthorityAbsentError(
+            f"{path} does not exist: this is no authority's directory, make one with `dabyl authority init`",
+            folder=path.parent,
         ) from None
     except OSError as error:
         raise AuthorityStateError(f"{path} cannot be read: {error.strerror}") from None

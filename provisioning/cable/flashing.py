@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from provisioning.errors import CableError, SetupError
+from provisioning.errors import CableError, Cause, SetupError
 
 MAGIC = 0xE9
 """First byte of an image that Espressif's boot loaders take."""
@@ -30,11 +30,11 @@ def check_image(image: Path) -> None:
         with image.open("rb") as file:
             head = file.read(CHIP_AT + 2)
     except OSError as error:
-        raise SetupError("image", image=image, reason=error.strerror or "") from None
+        raise SetupError("image", image=image, reason=Cause.of(error)) from None
     if size > _IMAGE_MAX or len(head) < CHIP_AT + 2 or head[0] != MAGIC:
-        raise SetupError("image", image=image, reason="no image of Espressif's format")
+        raise SetupError("image", image=image, reason=Cause("no-image"))
     if int.from_bytes(head[CHIP_AT:], "little") != ESP32:
-        raise SetupError("image", image=image, reason="for another chip than the ESP32")
+        raise SetupError("image", image=image, reason=Cause("other-chip"))
 
 
 def flash(port: str, image: Path, *, attempts: int = ATTEMPTS, most_s: float = MOST_S) -> None:

@@ -18,7 +18,7 @@ from typing import Self
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-from provisioning.errors import CableError
+from provisioning.errors import CableError, Cause
 
 CHUNK = 3072
 """Bytes of a file sent at once: as base64, in the source of one statement, they take a board little memory."""
@@ -48,7 +48,9 @@ class Prompt:
         try:
             self._line = SerialTransport(port, timeout=silence_s)
         except (TransportError, OSError, termios.error) as error:
-            raise CableError("port-shut", port=port, reason=str(error)[:200]) from None
+            why = error.__context__ if isinstance(error, TransportError) else error
+            reason = Cause.of(why) if isinstance(why, OSError) else str(error)[:200]
+            raise CableError("port-shut", port=port, reason=reason) from None
         self._line.serial.write_timeout = WRITE_S
 
     def __enter__(self) -> Self:

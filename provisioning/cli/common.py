@@ -15,7 +15,7 @@ from agent.keys.errors import KeysError
 from agent.keys.secret_file import read_secret
 from provisioning.authority.errors import AuthorityError, PassphraseError
 from provisioning.batch import translated
-from provisioning.errors import ProvisionError, SetupError
+from provisioning.errors import Cause, ProvisionError, SetupError
 from provisioning.installation import language_in
 from provisioning.messages import LANGUAGES, chosen, text
 
@@ -47,7 +47,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         except OSError as error:
             if error.errno not in DISK:
                 raise
-            raise Told(SetupError("disk", reason=error.strerror), chosen(options["language"])) from None
+            raise Told(SetupError("disk", reason=Cause.of(error)), chosen(options["language"])) from None
         except ProvisionError as error:
             raise Told(error, chosen(options["language"])) from None
         except PassphraseError:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from agent.keys.names import DEVICE, URN
 from provisioning.authority.state_files import read_public
 from provisioning.cli.common import FILE, common, language_of
-from provisioning.errors import SetupError
+from provisioning.errors import Cause, SetupError
 from provisioning.installation import read
 from provisioning.inventory import claims
 from provisioning.inventory.inventory import Inventory
@@ -58,7 +58,7 @@ def labels(
         out.touch(0o600)  # a claim is a secret until it is used
         out.write_bytes(sheet(made, spoken))
     except OSError as error:
-        raise SetupError("disk", reason=f"{out}: {error.strerror}") from None
+        raise SetupError("disk-file", file=out, reason=Cause.of(error)) from None
     told = {"labels": len(made), "claims": sum(bool(label.claim) for label in made), "file": str(out)}
     click.echo(
         json.dumps(told, sort_keys=True)

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+from provisioning.errors import Cause
 from provisioning.inventory.errors import InventoryFileError
 
 WAIT_S = 10
@@ -152,7 +153,7 @@ def _prepare(path: Path, *, create: bool) -> None:
     except FileNotFoundError:
         raise InventoryFileError("file-absent", file=path) from None
     except OSError as error:
-        raise InventoryFileError("file-shut", file=path, reason=error.strerror) from None
+        raise InventoryFileError("file-shut", file=path, reason=Cause.of(error)) from None
     if not stat.S_ISREG(status.st_mode):
         raise InventoryFileError("file-irregular", file=path)
     if status.st_mode & 0o077:

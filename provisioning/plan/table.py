@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from provisioning.errors import InputError, SetupError
+from provisioning.errors import Cause, InputError, SetupError
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_ROWS = 100_000
@@ -27,13 +27,13 @@ def rows(file: Path) -> Iterator[Row]:
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputError("table-read", file=file, reason=error.strerror or "") from None
+        raise InputError("table-read", file=file, reason=Cause.of(error)) from None
     if len(content) > MAX_BYTES:
-        raise InputError("table-read", file=file, reason=f"longer than {MAX_BYTES} bytes")
+        raise InputError("table-read", file=file, reason=Cause("table-long"))
     found = _xlsx(content, file) if content.startswith(b"PK\x03\x04") else _csv(content, file)
     for number, cells in found:
         if number > MAX_ROWS:
-            raise InputError("table-read", file=file, reason=f"more than {MAX_ROWS} rows")
+            raise InputError("table-read", file=file, reason=Cause("table-rows"))
         if any(cells):
             yield number, cells[:MAX_COLUMNS]
 
@@ -43,7 +43,7 @@ def _csv(content: bytes, file: Path) -> Iterator[Row]:
     try:
         text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError("table-read", file=file, reason="not UTF-8") from None
+        raise InputError("table-read", file=file, reason=Cause("not-utf8")) from None
     first = text.lstrip("\r\n").partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count), strict=True)
     before = 0
@@ -65,13 +65,13 @@ def _xlsx(content: bytes, file: Path) -> Iterator[Row]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if sum(entry.file_size for entry in packed.infolist()) > 20 * MAX_BYTES:
-                raise InputError("table-read", file=file, reason="too large when unpacked")
+                raise InputError("table-read", file=file, reason=Cause("table-long"))
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         sheet = book.worksheets[0]
         for number, cells in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS, values_only=True), 1):
             yield number, [_text(cell) for cell in cells]
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, IndexError, OSError, SyntaxError) as error:
-        raise InputError("table-read", file=file, reason=f"no XLSX: {str(error)[:100]}") from None
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, IndexError, OSError, SyntaxError):
+        raise InputError("table-read", file=file, reason=Cause("no-xlsx")) from None
 
 
 def _text(cell: object) -> str:

@@ -1,5 +1,6 @@
 """The catalogue: every text in every language, with the same facts, and every text that the code asks for."""
 
+import errno
 import pathlib
 import re
 import string
@@ -53,9 +54,12 @@ def test_every_error_that_the_code_raises_has_a_text_and_every_text_is_asked_for
         for key in catalogue("en")
         if f'"{key}"' not in code
         and f'"{key.split(".", 1)[1]}"' not in code
-        and not key.startswith(("error.board-fault-", "step."))
+        and not key.startswith(("error.board-fault-", "step.", "cause.E"))
     ]
     assert unused == []
+    of_system = {key.removeprefix("cause.") for key in catalogue("en") if key.startswith("cause.E")}
+    assert of_system
+    assert of_system <= set(errno.errorcode.values())
 
 
 def test_a_text_says_what_to_do_next() -> None:
