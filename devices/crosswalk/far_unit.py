@@ -19,6 +19,7 @@ from devices.crosswalk.nonyield import Kerb
 from devices.crosswalk.patterns import BASES, OFF, name_of
 from devices.crosswalk.pedestrian_button import PedestrianButton
 from devices.crosswalk.settings import detectors
+from devices.sensors.contacts import motion
 from devices.sensors.readings import LampCurrent, Presence, Status, Targets
 
 TELLS_MS = 1000
@@ -87,7 +88,7 @@ class FarUnit:
         elif name == "order":
             self._obey(str(value), now_ms)
         elif name == "pir":
-            self._fusion.say(name, value != 0, now_ms)
+            self._fusion.say(name, motion(value == 0, now_ms).active, now_ms)
         elif name == "button":
             self._pressed(self._button.level(int(value != 0), at_ms)[0])
 

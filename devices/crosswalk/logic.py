@@ -25,6 +25,7 @@ from devices.crosswalk.machine import Crossing
 from devices.crosswalk.nonyield import Approach, Kerb, NonYield
 from devices.crosswalk.pedestrian_button import PedestrianButton
 from devices.crosswalk.settings import completed
+from devices.sensors.contacts import motion
 from devices.sensors.readings import Charge, Health, LampCurrent, Motion, Presence, Reading, Speed, Status, Targets
 
 NO_CELLS = {"battery_cells": 0, "battery_mah": 0, "battery_draw_ua": 0}
@@ -126,7 +127,7 @@ class Crosswalk:
         if name == "button":
             return self._pressed(self._button.level(value, now_ms), now_ms)
         if name == "pir":
-            return self._crossing.claim("pir", value != 0, now_ms)
+            return self._reading(motion(value == 0, now_ms), now_ms)
         if name == "farside":
             return self._crossing.far_says(value != 0, now_ms)
         if name == "far-pedestrian":

@@ -1,19 +1,17 @@
-"""What a plain contact or current says: passive infrared sensors and lamps, on input and analog modules.
+"""What a plain contact or current says: passive infrared sensors on a pin, contacts on input modules, lamps on analog ones.
 
-A PIR's output is a relay that is closed while all is quiet, so that a cut wire and a dead supply look like somebody, never like nobody;
-``normally_closed`` False is for those whose output closes on motion. A lamp's current comes through a transducer with a 4 to 20 mA output:
+A PIR's output is a relay that is closed while all is quiet, so that a cut wire and a dead supply look like somebody, never like nobody.
+A lamp's current comes through a transducer with a 4 to 20 mA output:
 4 mA is none, 20 mA its full range, and by NAMUR NE 43 less than 3.6 or more than 21 mA is a broken transducer or wire, of which there is no
 reading, so that its silence is the fault. A voltage is what a module set to a range in volts has in its input registers, in millivolts.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from devices.sensors.modbus import Answer
 from devices.sensors.readings import Contacts, LampCurrent, Motion, Reading, Voltages
 from devices.sensors.watch import Limits
 
-PIR_LIMITS = Limits(silent_ms=1_000, frozen_ms=600_000)
-"""People go on within ten minutes; a contact that shows somebody for longer is stuck."""
 LAMP_LIMITS = Limits(silent_ms=1_000)
 LOOP_ZERO_UA = 4_000
 LOOP_FULL_UA = 20_000
@@ -21,14 +19,9 @@ LOOP_LEAST_UA = 3_600
 LOOP_MOST_UA = 21_000
 
 
-def motion(level: bool, at_ms: int, *, normally_closed: bool = True) -> Motion:
-    """A PIR's reading at an input's level."""
-    return Motion(at_ms, level != normally_closed)
-
-
-def level(reading: Motion, *, normally_closed: bool = True) -> bool:
-    """The input's level at a PIR's reading."""
-    return reading.active != normally_closed
+def motion(closed: bool, at_ms: int) -> Motion:
+    """A PIR's reading by its contact."""
+    return Motion(at_ms, not closed)
 
 
 def lamp_current(lamp: str, loop_ua: int, full_ma: int, at_ms: int) -> LampCurrent | None:
@@ -55,21 +48,6 @@ def levels(name: str) -> Callable[[Answer], list[tuple[str, Reading]]]:
 def voltages(name: str) -> Callable[[Answer], list[tuple[str, Reading]]]:
     """For ``bus.Poll``: all input registers asked for, each in millivolts, as one reading of this name."""
     return lambda answer: [(name, Voltages(answer.at_ms, answer.registers))]
-
-
-def motions(
-    inputs: Mapping[int, str], *, normally_closed: bool = True
-) -> Callable[[Answer], list[tuple[str, Reading]]]:
-    """For ``bus.Poll``: readings of the PIRs with these names at these inputs, the first asked for being 0."""
-
-    def read(answer: Answer) -> list[tuple[str, Reading]]:
-        return [
-            (name, motion(answer.bits[index], answer.at_ms, normally_closed=normally_closed))
-            for index, name in inputs.items()
-            if index < len(answer.bits)
-        ]
-
-    return read
 
 
 def lamp_currents(lamps: Sequence[str], full_ma: int) -> Callable[[Answer], list[tuple[str, Reading]]]:

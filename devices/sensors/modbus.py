@@ -9,7 +9,6 @@ what it asked. A relay's pulse that the module times itself is function 5 at ``0
 import dataclasses
 import functools
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from pymodbus.exceptions import ModbusException
@@ -20,8 +19,6 @@ from pymodbus.pdu.bit_message import (
     ReadCoilsResponse,
     ReadDiscreteInputsRequest,
     ReadDiscreteInputsResponse,
-    WriteMultipleCoilsRequest,
-    WriteMultipleCoilsResponse,
     WriteSingleCoilRequest,
 )
 from pymodbus.pdu.register_message import ReadInputRegistersRequest, ReadInputRegistersResponse
@@ -34,10 +31,11 @@ READ_COILS = 1
 READ_INPUTS = 2
 READ_REGISTERS = 4
 SET_COIL = 5
-SET_COILS = 15
 PULSE_COILS = 0x0200
 PULSE_UNIT_MS = 100
 PULSE_MAX_MS = 0x7FFF * PULSE_UNIT_MS
+
+REQUEST_BYTES = 8
 
 _FAILED = 0x80
 _ANSWERS = FramerRTU(DecodePDU(is_server=False))
@@ -85,11 +83,6 @@ def read_registers(unit: int, first: int, count: int) -> Request:
 def set_coil(unit: int, coil: int, *, on: bool) -> Request:
     """Switch a relay, for good."""
     return _request(unit, WriteSingleCoilRequest(address=coil, bits=[on]), coil, 1, 8)
-
-
-def set_coils(unit: int, first: int, levels: Sequence[bool]) -> Request:
-    """Switch several relays at once, for good."""
-    return _request(unit, WriteMultipleCoilsRequest(address=first, bits=list(levels)), first, len(levels), 8)
 
 
 def pulse(unit: int, coil: int, duration_ms: int) -> Request:
@@ -167,11 +160,10 @@ class Listener:
         """Bytes so far that were no request to this unit."""
         return self._frames.skipped
 
-    def feed(self, data: bytes) -> list[tuple[Request, tuple[bool, ...]]]:
-        """Take bytes as they come; return the requests, and the levels that those of ``set_coils`` bring."""
-        found = []
-        for frame in self._frames.feed(data):
-            request = Request(
+    def feed(self, data: bytes) -> list[Request]:
+        """Take bytes as they come; return the requests."""
+        return [
+            Request(
                 frame[0],
                 frame[1],
                 int.from_bytes(frame[2:4], "big"),
@@ -180,9 +172,8 @@ class Listener:
                 b"",
                 0,
             )
-            levels = tuple(bool(frame[7 + i // 8] >> i % 8 & 1) for i in range(request.count if frame[1] == 15 else 0))
-            found.append((request, levels))
-        return found
+            for frame in self._frames.feed(data)
+        ]
 
 
 def encode(answer: Answer) -> bytes:
@@ -193,8 +184,6 @@ def encode(answer: Answer) -> bytes:
         pdu = ExceptionResponse(request.function, answer.failure)
     elif request.function == SET_COIL:
         return request.frame
-    elif request.function == SET_COILS:
-        pdu = WriteMultipleCoilsResponse(address=request.address, count=request.count)
     elif request.function == READ_REGISTERS:
         pdu = ReadInputRegistersResponse(registers=list(answer.registers))
     else:
@@ -215,8 +204,7 @@ def _request(unit: int, pdu: ModbusPDU, address: int, count: int, answer_bytes: 
         frame = _ANSWERS.buildFrame(pdu)
     except ModbusException as error:
         raise ValueError(str(error)) from None
-    echo = pdu.function_code in (SET_COIL, SET_COILS)
-    head = frame[:6] if echo else frame[:2] + bytes((answer_bytes - 5,))
+    head = frame[:6] if pdu.function_code == SET_COIL else frame[:2] + bytes((answer_bytes - 5,))
     return Request(unit, pdu.function_code, address, count, frame, head, answer_bytes)
 
 
@@ -242,21 +230,11 @@ def _measure_request(data: bytes, at: int) -> int:
     left = len(data) - at
     if left < 2:
         return MORE
-    function = data[at + 1]
-    if function in (READ_COILS, READ_INPUTS, READ_REGISTERS, SET_COIL):
-        length = 8
-    elif function == SET_COILS:
-        if left < 7:
-            return MORE
-        count = int.from_bytes(data[at + 4 : at + 6], "big")
-        if data[at + 6] != (count + 7) // 8:
-            return NONE
-        length = 9 + data[at + 6]
-    else:
+    if data[at + 1] not in (READ_COILS, READ_INPUTS, READ_REGISTERS, SET_COIL):
         return NONE
-    if left < length:
+    if left < REQUEST_BYTES:
         return MORE
-    return length if _crc_right(data[at : at + length]) else NONE
+    return REQUEST_BYTES if _crc_right(data[at : at + REQUEST_BYTES]) else NONE
 
 
 def _crc_right(frame: bytes) -> bool:

@@ -33,7 +33,7 @@ class Module:
         """Connect a zone to a channel, counted from 0."""
         self._wired[channel] = wiring
 
-    def answer(self, request: Request, _levels: Sequence[bool], now_ms: float) -> Answer | None:
+    def answer(self, request: Request, now_ms: float) -> Answer | None:
         """What it answers, None without a supply."""
         if not self.powered:
             return None

@@ -10,8 +10,8 @@ TURNAROUND_MS = 4.0
 """From the last bit of a request to the first one of its answer."""
 NO_SUCH_ADDRESS = 2
 
-Answering = Callable[[Request, Sequence[bool], float], Answer | None]
-"""What a unit does when it is asked: of the request, the levels that come with it, and the time. None: it has no supply."""
+Answering = Callable[[Request, float], Answer | None]
+"""What a unit does when it is asked: of the request and the time. None: it has no supply."""
 
 
 class Units:
@@ -40,8 +40,8 @@ class Units:
     def hear(self, data: bytes, now_ms: float) -> None:
         """A request, or a part of one."""
         for unit, listener in self._listeners.items():
-            for request, levels in listener.feed(data):
-                answer = self._units[unit](request, levels, now_ms)
+            for request in listener.feed(data):
+                answer = self._units[unit](request, now_ms)
                 if answer is not None:
                     self._reply += modbus.encode(answer)
                     self._reply_ms = now_ms + self._turnaround_ms

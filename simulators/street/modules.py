@@ -72,7 +72,7 @@ class RelayModule:
                 self._switched(relay, closed, at_ms)
         self._plan()
 
-    def answer(self, request: Request, levels: Sequence[bool], now_ms: float) -> Answer | None:
+    def answer(self, request: Request, now_ms: float) -> Answer | None:
         """Do what a request asks for."""
         if not self._powered:
             return None
@@ -82,9 +82,6 @@ class RelayModule:
             self._set(address - modbus.PULSE_COILS, now_ms + tenths * modbus.PULSE_UNIT_MS, now_ms)
         elif function == modbus.SET_COIL and address < COILS:
             self._set(address, math.inf if request.frame[4] else -math.inf, now_ms)
-        elif function == modbus.SET_COILS and address + request.count <= COILS:
-            for place, on in enumerate(levels):
-                self._set(address + place, math.inf if on else -math.inf, now_ms)
         elif function == modbus.READ_COILS and address + request.count <= COILS:
             return Answer(0, request, tuple(self._wanted()[address : address + request.count]))
         else:
@@ -124,8 +121,8 @@ class Bus(Units):
             modbus.BAUD,
             {
                 UNITS[RELAYS]: relays.answer,
-                UNITS[ANALOG]: lambda request, _levels, now_ms: held(request, registers(now_ms)),
-                UNITS[INPUTS]: lambda request, _levels, now_ms: _levels_of(request, inputs(now_ms)),
+                UNITS[ANALOG]: lambda request, now_ms: held(request, registers(now_ms)),
+                UNITS[INPUTS]: lambda request, now_ms: _levels_of(request, inputs(now_ms)),
             },
         )
         self.relays = relays

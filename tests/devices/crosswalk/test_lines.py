@@ -36,7 +36,7 @@ class Modules:
 
     def _hear(self, data: bytes) -> None:
         for listener in self._listeners:
-            for request, _levels in listener.feed(data):
+            for request in listener.feed(data):
                 self.asked.append((self.now, request))
                 if request.unit not in self.mute:
                     self._answers.append((self.now + ANSWERS_MS, modbus.encode(self._answer(request))))

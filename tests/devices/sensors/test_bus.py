@@ -9,7 +9,7 @@ import pytest
 
 from devices.sensors import contacts, modbus
 from devices.sensors.bus import GAP_MS, ORDERS_MAX, TIMEOUT_MS, Bus, Poll
-from devices.sensors.readings import Contacts, Health, LampCurrent, Motion, Reading, Status, Voltages
+from devices.sensors.readings import Contacts, Health, LampCurrent, Reading, Status, Voltages
 from devices.sensors.serial_line import Closed, Heard, Opened
 from devices.sensors.watch import Limits
 
@@ -33,7 +33,7 @@ class Module:
 
     def hear(self, data: bytes, now_ms: int) -> bytes:
         said = b""
-        for request, _levels in self.listener.feed(data) if self.powered else []:
+        for request in self.listener.feed(data) if self.powered else []:
             if request.function == modbus.SET_COIL and request.address >= modbus.PULSE_COILS:
                 tenths = int.from_bytes(request.frame[4:6], "big")
                 self.lit_until_ms[request.address - modbus.PULSE_COILS] = now_ms + tenths * 100
@@ -46,21 +46,21 @@ class Module:
 class Line:
     """A bus, its modules, a clock, and the time that bytes take at 9600 baud."""
 
-    def __init__(self, *modules: Module, pir: Limits = contacts.PIR_LIMITS) -> None:
+    def __init__(self, *modules: Module, doors: Limits = LIMITS) -> None:
         self.now = 0
         self.modules = modules
         self.sent: list[tuple[int, bytes]] = []
         self.coming: list[tuple[int, bytes]] = []
         self.said: list[tuple[str, Reading] | Status] = []
         polls = [
-            Poll(INPUTS, 50, contacts.motions({0: "pir-north", 3: "pir-south"})),
+            Poll(INPUTS, 50, contacts.levels("doors")),
             Poll(INPUTS, 500, contacts.levels("buttons")),
             Poll(LAMPS, 250, contacts.lamp_currents(["left", "right"], 5_000)),
         ]
         limits = {
             "inputs": LIMITS,
             "currents": LIMITS,
-            "pir-north": pir,
+            "doors": doors,
             "left": contacts.LAMP_LIMITS,
         }
         self.bus = Bus({1: "inputs", 2: "currents"}, limits, polls, self.send, 0)
@@ -100,9 +100,8 @@ def test_inputs_and_lamps_are_read_all_the_time_each_in_its_turn() -> None:
     line = Line(Module(1), Module(2)).open()
     line.pass_ms(10_000)
     assert line.changes == []
-    assert 150 <= len(line.readings("pir-north")) <= 200
+    assert 150 <= len(line.readings("doors")) <= 200
     assert 35 <= len(line.readings("left")) <= 40
-    assert all(isinstance(one, Motion) and not one.active for one in line.readings("pir-north"))
     buttons = line.readings("buttons")
     assert 18 <= len(buttons) <= 20
     assert isinstance(buttons[0], Contacts)
@@ -111,15 +110,16 @@ def test_inputs_and_lamps_are_read_all_the_time_each_in_its_turn() -> None:
     assert right == LampCurrent(right.at_ms, "right", 5_000)
 
 
-def test_somebody_is_seen_at_the_next_reading() -> None:
+def test_a_contact_that_opens_is_seen_at_the_next_reading() -> None:
     inputs = Module(1)
     line = Line(inputs, Module(2)).open()
     line.pass_ms(1_000)
     inputs.bits[3] = False  # its contact opens
     at = line.now
     line.pass_ms(200)
-    assert next(one.at_ms for one in line.readings("pir-south") if isinstance(one, Motion) and one.active) <= at + 110
-    assert not any(isinstance(one, Motion) and one.active for one in line.readings("pir-north"))
+    opened = [one for one in line.readings("doors") if isinstance(one, Contacts) and not all(one.active)]
+    assert opened[0].at_ms <= at + 110
+    assert opened[0].active == (True, True, True, False, True, True, True, True)
 
 
 def test_one_request_at_a_time_with_a_pause_between() -> None:
@@ -205,9 +205,9 @@ def test_a_unit_without_power_is_silent_alone_and_well_again_later() -> None:
     lamps.powered = False
     line.pass_ms(5_000)
     assert sorted(line.changes) == [("currents", Health.SILENT), ("left", Health.SILENT)]
-    before = len(line.readings("pir-north"))
+    before = len(line.readings("doors"))
     line.pass_ms(5_000)
-    assert len(line.readings("pir-north")) - before >= 40, "the others are asked all the same"
+    assert len(line.readings("doors")) - before >= 40, "the others are asked all the same"
     lamps.powered = True
     line.pass_ms(10_000)
     assert sorted(line.changes[2:]) == [("currents", Health.WELL), ("left", Health.WELL)]
@@ -248,13 +248,12 @@ def test_registers_are_voltages_where_a_module_is_set_so() -> None:
     assert contacts.voltages("volts")(answer) == [("volts", Voltages(7, (0, 4999)))]
 
 
-def test_a_pir_that_shows_somebody_for_ten_minutes_is_frozen() -> None:
+def test_contacts_that_never_change_are_frozen_where_they_should_change() -> None:
     inputs = Module(1)
     inputs.bits[0] = False
-    line = Line(inputs, Module(2), pir=Limits(silent_ms=1_000, frozen_ms=10_000)).open()
+    line = Line(inputs, Module(2), doors=Limits(silent_ms=1_000, frozen_ms=10_000)).open()
     line.pass_ms(12_000)
-    assert contacts.PIR_LIMITS.frozen_ms == 600_000
-    assert line.changes == [("pir-north", Health.FROZEN)]
+    assert line.changes == [("doors", Health.FROZEN)]
 
 
 def test_a_broken_transducer_is_silent_while_its_module_is_well() -> None:

@@ -11,14 +11,6 @@ from devices.sensors.readings import LampCurrent, Motion
 def test_a_cut_wire_looks_like_somebody() -> None:
     assert contacts.motion(False, 5) == Motion(5, True)
     assert contacts.motion(True, 5) == Motion(5, False)
-    assert contacts.motion(True, 5, normally_closed=False) == Motion(5, True)
-
-
-@pytest.mark.parametrize("normally_closed", [True, False])
-@pytest.mark.parametrize("active", [True, False])
-def test_levels_and_motions_are_each_others_opposite_way(active: bool, normally_closed: bool) -> None:
-    level = contacts.level(Motion(5, active), normally_closed=normally_closed)
-    assert contacts.motion(level, 5, normally_closed=normally_closed) == Motion(5, active)
 
 
 @pytest.mark.parametrize(

@@ -219,17 +219,15 @@ def test_a_relay_module_hears_what_its_master_says_and_answers_it() -> None:
         modbus.read_registers(3, 0, 4),
         modbus.set_coil(3, 1, on=True),
         modbus.pulse(3, 1, 900),
-        modbus.set_coils(3, 0, [True, False, True]),
     ]
     stream = b"".join(b"\x03\x07" + one.frame + modbus.set_coil(4, 0, on=True).frame for one in requests)
     heard = [one for byte in stream for one in listener.feed(bytes((byte,)))]
-    assert [(one.function, one.address, one.count) for one, _levels in heard] == [
+    assert [(one.function, one.address, one.count) for one in heard] == [
         (one.function, one.address, one.count) for one in requests
     ]
-    assert heard[-1][1] == (True, False, True)
-    said = [(), (True, False, True), (), (), (), ()]
-    registers = [(), (), (0, 1, 65_535, 4000), (), (), ()]
-    for (asked, _levels), request, bits, numbers in zip(heard, requests, said, registers, strict=True):
+    said = [(), (True, False, True), (), (), ()]
+    registers = [(), (), (0, 1, 65_535, 4000), (), ()]
+    for asked, request, bits, numbers in zip(heard, requests, said, registers, strict=True):
         answer = modbus.Answer(AT_MS, request, bits or ((False,) * 8 if request.function == 1 else ()), numbers)
         decoder = modbus.Decoder()
         decoder.expect(request)

@@ -48,7 +48,7 @@ def test_what_was_heard_late_belongs_to_its_own_question() -> None:
         module.wire(channel, Wiring(random.Random(channel)))
     told = []
     for at_ms in (10.0, 30.0, 50.0):
-        answer = module.answer(modbus.read_registers(1, 0, CHANNELS), (), at_ms)
+        answer = module.answer(modbus.read_registers(1, 0, CHANNELS), at_ms)
         assert answer is not None
         told.append(answer.registers)
     assert module.asked_for([0] * CHANNELS) is None
