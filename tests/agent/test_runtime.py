@@ -298,3 +298,30 @@ def test_a_logic_that_recalls_learns_what_unsettled_alarms_said_before_it_begins
         assert recalled == [(boot, seq, {"value": 7}, True), (boot, seq + 1, {"value": 7}, True)]
 
     play(scenario())
+
+
+def test_the_watchdog_is_fed_while_the_link_makes_progress_and_only_then(
+    play: Any, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        told: list[str] = []
+        behind_ms = 0
+
+        def behind(_link: Link) -> int:
+            told.append("looked")
+            return behind_ms
+
+        monkeypatch.setattr(Link, "behind_ms", property(behind))
+        async with start() as run:
+            monkeypatch.setattr(run.agent._service, "alive", lambda: told.append("fed"))
+            feeding = asyncio.create_task(run.agent._watchdog(0.001))
+            await run.until(lambda: told[:4] == ["looked", "fed"] * 2)
+            behind_ms = runtime.STUCK_MS
+            told.clear()
+            await run.until(lambda: told[:3] == ["looked"] * 3)
+            assert "fed" not in told
+            behind_ms = runtime.STUCK_MS - 1
+            await run.until(lambda: "fed" in told)
+            feeding.cancel()
+
+    play(scenario())

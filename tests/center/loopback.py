@@ -96,8 +96,9 @@ key = "{tap[1]}"
         return code
 
     def told(self) -> list[dict[str, object]]:
-        """The lines that the center has told."""
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        """The lines that the center has told; one that it is at is not whole."""
+        whole, _, _ = self.log.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``dabyl center …`` to its end."""
