@@ -68,7 +68,8 @@ class Bus:
         self._asked: Request | None = None
         self._poll: Poll | None = None
         self._free_ms = now_ms  # when the next request may go, or the asked unit has had its time
-        self._heard_ms = self._began_ms = now_ms - gap_ms  # the last bytes, and the first after which the line was not quiet
+        self._heard_ms = now_ms - gap_ms  # the last bytes
+        self._began_ms = now_ms - gap_ms  # the first bytes after which the line was not quiet until now
         self._open = False
 
     def ask(self, polls: Sequence[Poll], now_ms: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 from devices.crosswalk import KIND, make_logic
 from devices.crosswalk.patterns import OUTPUTS, beacon_patterns
 from devices.crosswalk.relay import PERIOD_MS
-from devices.sensors.readings import Health, LampCurrent, Motion, Presence, Speed
+from devices.sensors.readings import Health, LampCurrent, Motion, Presence
 from tests.devices.crosswalk.conftest import FLASHES, Make
 
 KERB = (200, 1500)
@@ -186,93 +186,6 @@ def test_nobody_is_told_that_lights_flash_which_do_not(make: Make) -> None:
     assert crossing.outputs["speech"] == "off"
 
 
-def test_a_broken_lamp_is_told_within_a_second_and_the_other_flashes_on(make: Make) -> None:
-    crossing = make()
-    crossing.press()
-    crossing.lamps((0, 0), (0, 800), 1000)
-    assert crossing.told("fault.lamp") == [{"input": "lamp-left", "state": "dead", "ma": 0}]
-    assert crossing.outputs["beacon"] == "ia-21"
-    crossing.lamps((0, 800), (0, 800), 5000)
-    assert crossing.told("fault.cleared") == [{"input": "lamp-left"}]
-
-
-def test_a_shorted_lamp_is_let_go(make: Make) -> None:
-    crossing = make()
-    crossing.press()
-    crossing.lamps((5000,), (0, 800), 200)
-    assert crossing.outputs["beacon"] == "ia-21-right"
-    crossing.lamps((0,), (0, 800), 20_000)
-    crossing.press()
-    assert crossing.outputs["beacon"] == "ia-21"
-
-
-def test_both_lamps_shorted_leave_it_dark_without_supply_until_the_next_call(make: Make) -> None:
-    crossing = make()
-    crossing.press()
-    crossing.lamps((5000,), (5000,), 200)
-    assert (crossing.outputs["beacon"], crossing.outputs["supply"]) == ("off", "off")
-    crossing.pass_ms(FLASHES)
-    crossing.press()
-    assert (crossing.outputs["beacon"], crossing.outputs["supply"]) == ("ia-21", "pulse")
-
-
-def test_without_any_sensor_the_button_works_and_it_is_told(make: Make) -> None:
-    crossing = make()
-    crossing.judge("tracker", Health.LOST)
-    assert crossing.told("fault.detection") == []
-    crossing.judge("pir", Health.FROZEN)
-    assert crossing.told("fault.detection") == [{"input": "detection", "state": "none"}]
-    crossing.press()
-    assert crossing.outputs["beacon"] == "ia-21"
-    crossing.judge("tracker", Health.WELL)
-    assert crossing.told("fault.cleared") == [{"input": "detection"}, {"input": "tracker"}]
-
-
-def test_a_sensor_that_sees_no_pedestrians_has_faults_too(make: Make) -> None:
-    crossing = make()
-    crossing.judge("speed", Health.BABBLING)
-    crossing.judge("speed", Health.BABBLING)
-    crossing.judge("speed", Health.SILENT)
-    crossing.judge("speed", Health.WELL)
-    assert [name for name, _data in crossing.events] == ["fault.sensor", "fault.sensor", "fault.cleared"]
-
-
-def test_the_far_side_flashes_with_this_one_and_its_loss_is_a_fault(make: Make) -> None:
-    crossing = make({"farside_port": "far"})
-    crossing.set("farside", 0)
-    crossing.set("far-button", 1)
-    crossing.set("far-button", 1)
-    assert (crossing.outputs["beacon"], crossing.outputs["farside"]) == ("ia-21", "ia-21")
-    assert [data["by"] for data in crossing.told("crossing.started")] == ["far-button"]
-    crossing.set("farside", 1)
-    crossing.pass_ms(3000)
-    assert crossing.told("fault.farside") == [{"input": "farside", "state": "lost"}]
-    crossing.pass_ms(60_000)
-    crossing.press()
-    assert crossing.outputs["beacon"] == "ia-21", "this side goes on"
-    crossing.set("farside", 1)
-    assert crossing.told("fault.cleared") == [{"input": "farside"}]
-
-
-def test_somebody_on_the_far_side_lights_both_and_is_forgotten_with_the_link(make: Make) -> None:
-    crossing = make({"farside_port": "far"})
-    crossing.set("farside", 0)
-    crossing.set("far-pedestrian", 1)
-    assert crossing.outputs["beacon"] == "ia-21"
-    crossing.pass_ms(60_000)
-    assert crossing.outputs["beacon"] == "off", "the link was lost: its last word cannot stand for ever"
-    assert [name for name, _data in crossing.events].count("fault.farside") == 1
-
-
-def test_a_stuck_button_is_one_call_and_one_fault(make: Make) -> None:
-    crossing = make()
-    crossing.set("button", 1)
-    crossing.pass_ms(120_000)
-    assert crossing.told("fault.stuck") == [{"input": "button", "held_s": 30}]
-    assert len(crossing.told("crossing.started")) == 1
-    assert crossing.outputs["beacon"] == "off"
-
-
 def test_no_test_swallows_a_press(make: Make) -> None:
     crossing = make()
     result, effects = crossing.logic.command("user-test", {"seconds": 60}, crossing.now)
@@ -330,101 +243,6 @@ def test_tamper_supply_and_battery_are_told_as_by_any_kind(make: Make) -> None:
         crossing.charge(0, 11_900)
     assert [name for name, _data in crossing.events] == ["tamper.opened", "supply.lost", "battery.low"]
     assert crossing.told("battery.low") == [{"mv": 11_900}]
-
-
-def test_a_vehicle_that_does_not_give_way_is_observed(make: Make) -> None:
-    crossing = make()
-    crossing.pir(1)
-    crossing.look(KERB, for_ms=2000)
-    for mm_s in [14_000] * 20:
-        crossing.set("speed", Speed(crossing.now, mm_s, True))
-        crossing.look(KERB)
-    crossing.look(KERB, for_ms=1000)
-    (violation,) = crossing.told("violation.observed")
-    assert violation["beacon"] == "flashing"
-    assert violation["speed"] == "indicative"
-    assert "pedestrian" not in violation
-
-
-@pytest.mark.parametrize(
-    ("places", "observed"),
-    [
-        ([[KERB]], True),
-        ([[]], True),  # stands still: lost by the tracker, taken to be where he was
-        ([[BEHIND]], False),  # walks away from the road
-        ([[BEHIND], []], False),
-        ([[BEHIND, KERB]], True),  # another is still there
-        ([[BEHIND], [KERB]], True),
-    ],
-)
-def test_only_who_is_at_the_kerb_is_not_given_way_to(
-    make: Make, places: list[list[tuple[int, int]]], observed: bool
-) -> None:
-    crossing = make()
-    crossing.pir(1)
-    crossing.look(KERB, for_ms=3000)
-    for place in places:
-        crossing.look(*place)
-    for _ in range(20):
-        crossing.set("speed", Speed(crossing.now, 14_000, True))
-        crossing.look(*places[-1])
-    crossing.look(KERB, for_ms=1000)
-    assert bool(crossing.told("violation.observed")) == observed
-
-
-@pytest.mark.parametrize(("echo", "observed"), [(10, 1), (90, 0)])
-def test_a_vehicle_that_another_hides_is_not_accused(make: Make, echo: int, observed: int) -> None:
-    crossing = make()
-    crossing.pir(1)
-    crossing.look(KERB, for_ms=3000)
-    for _ in range(20):
-        crossing.set("speed", Speed(crossing.now, 14_000, True, 50))
-        crossing.look(KERB)
-    crossing.set("speed", Speed(crossing.now, 9000, False, echo))
-    crossing.look(KERB, for_ms=1000)
-    assert len(crossing.told("violation.observed")) == observed
-
-
-def test_who_waits_on_the_far_side_is_to_be_given_way_while_the_link_holds(make: Make) -> None:
-    crossing = make({"farside_port": "far"})
-    for waits, there, observed in (
-        (1, 1, 1),
-        (0, 1, 1),
-        (1, 0, 1),
-    ):  # who has crossed and leaves, and a lost link, accuse nobody
-        for _ in range(20):
-            if there:
-                crossing.set("farside", 1)
-            crossing.set("far-pedestrian", 1)
-            crossing.set("far-waiting", waits)
-            crossing.pass_ms(100)
-        for _ in range(20):
-            if there:
-                crossing.set("farside", 1)
-            crossing.set("speed", Speed(crossing.now, 14_000, True))
-            crossing.pass_ms(100)
-        crossing.pass_ms(1000)
-        assert len(crossing.told("violation.observed")) == observed
-
-
-def test_without_a_tracker_whoever_is_there_is_to_be_given_way(make: Make) -> None:
-    crossing = make({"tracker_port": ""})
-    crossing.pir(1)
-    crossing.pass_ms(3000)
-    crossing.drive([14_000] * 20)
-    crossing.pass_ms(1000)
-    assert len(crossing.told("violation.observed")) == 1
-
-
-def test_a_vehicle_that_goes_away_is_none_of_its_business(make: Make) -> None:
-    crossing = make()
-    crossing.pir(1)
-    crossing.look(KERB, for_ms=2000)
-    for _ in range(20):
-        crossing.set("speed", Speed(crossing.now, 14_000, False))
-        crossing.look(KERB)
-    crossing.look(KERB, for_ms=1000)
-    assert crossing.told("violation.observed") == []
 
 
 def test_what_it_does_not_know_changes_nothing(make: Make) -> None:
