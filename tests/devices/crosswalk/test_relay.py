@@ -2,7 +2,7 @@
 
 import pytest
 
-from devices.crosswalk.relay import PROOF_AFTER_MS, PROOF_MS, PULSE_MS
+from devices.crosswalk.relay import PROOF_AFTER_MS, PROOF_MS, PULSE_MS, SupplyRelay
 from tests.devices.crosswalk.conftest import FLASHES, Driver, Make
 
 WELDED = {"input": "relay", "state": "welded"}
@@ -21,6 +21,16 @@ def proof(crossing: Driver, left_ma: int, right_ma: int) -> None:
     for _ in range((PROOF_AFTER_MS + PROOF_MS) // 50 + 2):
         driven = crossing.outputs["beacon"] == "proof"
         crossing.lamps((left_ma * driven,), (right_ma * driven,), 50)
+
+
+def test_any_one_pulse_may_be_lost_and_the_lamps_stay_lit_and_without_pulses_they_are_dark_within_a_second() -> None:
+    relay = SupplyRelay()
+    pulses = [now_ms for now_ms in range(0, 10_000, 10) if relay.hold(True, now_ms) == ["pulse"]]
+    assert len(pulses) > 10
+    assert all(later - sooner < PULSE_MS for sooner, later in zip(pulses, pulses[2:], strict=False))
+    assert PULSE_MS < 1000
+    assert relay.hold(False, 10_000) == ["off"]
+    assert relay.hold(False, 10_010) == []
 
 
 def test_the_drivers_are_on_for_a_moment_when_the_relay_must_have_opened(make: Make) -> None:
