@@ -58,18 +58,20 @@ class _Trial:
         await scene.end_agent(signal.SIGKILL)
         handed = [one for one, _at_ns in scene.camera.handed()]
         handed = handed[max(n for n, one in enumerate(handed) if one == 0) :]  # the camera counts anew at each start
-        shown = await asyncio.to_thread(self._shown)
+        recording = max(scene.events("recording.started"), key=lambda event: (event["dabylboot"], event["dabylseq"]))["data"][
+            "recording"
+        ]
+        shown = await asyncio.to_thread(self._shown, recording)
         if not shown or shown[0] not in handed:
             raise BenchmarkError("after a kill there is no recording")
         due = handed[handed.index(shown[0]) :]
         self.lost.append(len(due) - len(shown))
         self.holes += shown != due[: len(shown)]
 
-    def _shown(self) -> list[int]:
-        """The numbers of the pictures of the newest recording."""
-        folder = max((one for one in self._scene.spool.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
+    def _shown(self, recording: str) -> list[int]:
+        """The numbers of the pictures of a recording."""
         shown: list[int] = []
-        for path in sorted(folder.glob("*.seg")):
+        for path in sorted((self._scene.spool / recording).glob("*.seg")):
             assert isinstance(self._custodian, EllipticCurvePrivateKey)
             data = path.read_bytes()
             if len(data) < FIXED.size:

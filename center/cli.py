@@ -99,8 +99,8 @@ def tap(
     dabyl center tap --type 'alarm.*' | jq .subject
     dabyl center tap --broker localhost:8883 --ca ca.pem --cert me.pem --key me.key --count 1
     """
-    from center.link import Link  # noqa: PLC0415  the other commands need no MQTT
-    from center.start import common_name  # noqa: PLC0415  as above
+    from center.identity import common_name  # noqa: PLC0415  the other commands need neither certificates
+    from center.link import Link  # noqa: PLC0415  nor MQTT
     from center.tap import SUBSCRIPTIONS, follow  # noqa: PLC0415  as above
 
     access = _tap_access(config_path, broker, ca, cert, key)

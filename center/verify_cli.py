@@ -24,9 +24,9 @@ from center.capture import Captured, messages
 from center.command_line import carry_out
 from center.continuity import BootVerdict, Entry, entry_of, examine
 from center.errors import ConfigurationError, RefusedError
+from center.identity import trusted_roots
 from center.keytable import KeyTable
 from center.service import load_crls
-from center.start import trusted_roots
 from center.verify import verify_event, verify_presence
 
 MAX_FILES = 10_000

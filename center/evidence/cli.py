@@ -22,8 +22,8 @@ from center.evidence.recording import Recording, folders, load
 from center.evidence.timeline import Verdict
 from center.evidence.trust import Trust
 from center.evidence.verify import verify_folder
+from center.identity import trusted_roots
 from center.service import load_crls
-from center.start import trusted_roots
 
 _KEY_IN_FOLDER = "custodian.key.pem"
 

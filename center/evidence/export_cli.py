@@ -22,8 +22,8 @@ from center.evidence.export import as_json as as_map
 from center.evidence.export import export as write
 from center.evidence.recording import folders, load
 from center.evidence.trust import Trust
+from center.identity import common_name, trusted_roots
 from center.service import load_crls
-from center.start import common_name, trusted_roots
 
 _CODES = "\b\nExit codes: 0 done, 1 something is not proven, 2 usage or a file that cannot be used."
 _MAX_DOCUMENT = 65_536

@@ -13,10 +13,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agent.keys.certificate import Certificate
 from agent.keys.chain import verify_chain
-from agent.keys.credentials import check_leaf, load_chain
+from agent.keys.credentials import load_chain
 from agent.keys.errors import KeysError
-from agent.keys.file import FileKey
-from agent.keys.names import CENTER, EVIDENCE
+from agent.keys.names import EVIDENCE
 from agent.keys.revocation import RevocationList
 from center.config import Configuration, EvidenceServer
 from center.database import Database
@@ -27,9 +26,9 @@ from center.evidence.door import Door
 from center.evidence.manifests import Manifests
 from center.evidence.receipts import Receipts
 from center.evidence.store import Limits, Store
+from center.identity import own_key, trusted_roots
 from center.report import Report
 from center.service import load_crls
-from center.start import trusted_roots
 from center.watched import Watched
 
 CONNECTIONS = 512
@@ -88,7 +87,7 @@ class EvidenceService:
         roots = trusted_roots(configuration.roots)
         self._lists = load_crls(configuration.crls)
         self._crls = Watched(configuration.crls, load_crls)
-        signer, chain = _signer(configuration, roots, self._lists)
+        signer, chain = own_key(configuration, roots, self._lists, now_ms())
         self._tls = tls_context(self._access, configuration, roots, self._lists)
         self._certificate = Watched(
             [self._access.certificate, self._access.key],
@@ -219,19 +218,6 @@ def check_files(configuration: Configuration) -> None:
     if configuration.evidence is not None:
         roots, crls = trusted_roots(configuration.roots), load_crls(configuration.crls)
         tls_context(configuration.evidence, configuration, roots, crls)
-
-
-def _signer(
-    configuration: Configuration, roots: Sequence[Certificate], crls: Sequence[RevocationList]
-) -> tuple[FileKey, list[bytes]]:
-    try:
-        signer = FileKey.load(str(configuration.key))
-        chain = load_chain(str(configuration.certificate))
-        check_leaf(chain, signer.public_der, str(configuration.certificate))
-        verify_chain(chain, roots, now_ms(), crls, role=CENTER, identity=configuration.id)
-    except KeysError as error:
-        raise ConfigurationError(f"[center] certificate and key: {error}") from None
-    return signer, chain
 
 
 def serve(configuration: Configuration, log: str, stopped: Callable[[], bool]) -> None:

@@ -1,8 +1,10 @@
 """One segment in the making: pictures, sound and positions in, the bytes of its encrypted file out, and at the end its contents.
 
 Pictures are held back for a fragment of 200 ms at most, and signed with it; then they are in the file, whatever happens to the process.
+What was made of them is let go of at each step, so that at most two copies of a fragment are in memory.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 
@@ -103,7 +105,7 @@ class Segment:
                 return b""
             self._count_missing(item.at_us)
             self._last_us = item.at_us
-            self._pictures.append((item, units))
+            self._pictures.append((dataclasses.replace(item, data=b""), units))
             span = self._ticks(item.at_us) + self._interval - self._ticks(self._pictures[0][0].at_us)
             return self._fragment(pad=True) if span >= FRAGMENT_TICKS else b""
         waiting: list[Sound] | list[Sentence] = self._sounds if isinstance(item, Sound) else self._sentences
@@ -147,11 +149,12 @@ class Segment:
             samples.append(self._position())
         parts = [] if self._headed else [self._muxer.header()]
         self._headed = True
-        parts.append(self._muxer.fragment(samples))
+        parts += self._muxer.fragment(samples)
         self._digest.add(samples)
         if pad:
             parts.append(padding(self._plain_size + sum(map(len, parts))))
         plain = b"".join(parts)
+        del samples, parts
         self._plain_size += len(plain)
         self._plain_hash.update(plain)
         sealed = self._sealer.update(plain)
@@ -171,8 +174,10 @@ class Segment:
         times[0] = max(times[0], self._ends[0])
         times.append(times[-1] + self._interval)
         samples = []
-        for n, (one, _units) in enumerate(pictures):
+        for n, (one, units) in enumerate(pictures):
             data = nal.joined([unit for unit in signed[n] if nal.kind(unit) not in HIDDEN])
+            units.clear()
+            signed[n].clear()
             times[n + 1] = max(times[n + 1], times[n] + 1)
             samples.append(Sample(data, times[n], times[n + 1] - times[n], one.keyframe))
         self._ends[0] = times[-1]

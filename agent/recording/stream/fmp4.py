@@ -159,8 +159,8 @@ class Muxer:
         )
         return box(b"ftyp", brands) + box(b"moov", movie + tracks + box(b"mvex", extends))
 
-    def fragment(self, samples: Sequence[Sequence[Sample]]) -> bytes:
-        """A fragment: for each track its samples, in order, without overlap; a track may have none.
+    def fragment(self, samples: Sequence[Sequence[Sample]]) -> list[bytes]:
+        """The parts of a fragment: for each track its samples, in order, without overlap; a track may have none.
 
         Raises:
             StreamError: another number of tracks, no or too many samples, or times that do not rise.
@@ -171,7 +171,7 @@ class Muxer:
         moof = self._moof(samples, 0)
         data = [sample.data for track in samples for sample in track]
         size = 8 + sum(map(len, data))
-        return b"".join((self._moof(samples, len(moof) + 8), size.to_bytes(4, "big"), b"mdat", *data))
+        return [self._moof(samples, len(moof) + 8), size.to_bytes(4, "big"), b"mdat", *data]
 
     def _moof(self, samples: Sequence[Sequence[Sample]], offset: int) -> bytes:
         parts = [full_box(b"mfhd", 0, 0, struct.pack(">I", self._sequence))]

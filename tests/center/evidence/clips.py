@@ -64,7 +64,7 @@ def mp4(units: Sequence[Unit], sounds: Sequence[Sound] = (), *, ticks: int = TIC
         some = sounds[begin * len(sounds) // len(units) : (begin + 6) * len(sounds) // len(units)]
         first = begin * len(sounds) // len(units)
         heard = [Sample(sound.data, (first + number) * 1024, 1024) for number, sound in enumerate(some)]
-        out += muxer.fragment([pictures, heard] if sounds else [pictures])
+        out += b"".join(muxer.fragment([pictures, heard] if sounds else [pictures]))
     return out
 
 

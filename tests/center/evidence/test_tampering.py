@@ -396,7 +396,7 @@ def test_parameter_sets_among_the_pictures(units: list[Unit]) -> None:
     def parameters(*before: bytes) -> bytes:
         muxer = Muxer([Video(parts[nal.SPS], parts[nal.PPS])])
         sample = Sample(nal.joined([*before, picture]), 0, clips.TICKS)
-        return read_clip(io.BytesIO(muxer.header() + muxer.fragment([[sample]]))).parameters
+        return read_clip(io.BytesIO(b"".join([muxer.header(), *muxer.fragment([[sample]])]))).parameters
 
     assert parameters() == parameters(parts[nal.SPS], parts[nal.PPS])
     assert parameters() != parameters(other_size(parts[nal.SPS]))

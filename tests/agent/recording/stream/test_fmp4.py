@@ -33,7 +33,7 @@ def fragments(units: list[bytes]) -> list[bytes]:
         pictures = [sample(unit, begin + number) for number, unit in enumerate(units[begin : begin + 6])]
         sound = [Sample(bytes((number,)) * 20, (begin + number) * 1600, 1600) for number in range(6)]
         place = [Sample(b"$GNRMC,%d" % begin, begin * TICKS, 6 * TICKS)] if begin % 12 == 0 else []
-        out.append(muxer.fragment([pictures, sound, place]))
+        out.append(b"".join(muxer.fragment([pictures, sound, place])))
     return out
 
 
@@ -81,8 +81,12 @@ def test_cut_anywhere_the_whole_fragments_play(units: list[bytes]) -> None:
 
 def test_between_fragments_time_may_pass(units: list[bytes]) -> None:
     muxer = Muxer([video(units)])
-    contents = (
-        muxer.header() + muxer.fragment([[sample(units[0], 0)]]) + muxer.fragment([[sample(units[1], 0, 90_000)]])
+    contents = b"".join(
+        [
+            muxer.header(),
+            *muxer.fragment([[sample(units[0], 0)]]),
+            *muxer.fragment([[sample(units[1], 0, 90_000)]]),
+        ]
     )
     assert [at for at, _, _ in packets(contents)["video"]] == [0, 90_000]
 
