@@ -213,4 +213,4 @@ def test_a_sync_that_fails_is_told_and_the_chain_stays_whole(
     made = recorded(desk, film)
     assert [one.n for one in made] == [1, 2, 3, 4]
     assert [one.prev for one in made] == [FIRST_PREV, *(manifest.digest(one.data()) for one in made[:-1])]
-    assert desk.all(Card)[0].trouble == "Input/output error"
+    assert "Input/output error" in [one.trouble for one in desk.all(Card)]
