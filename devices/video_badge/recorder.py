@@ -84,6 +84,7 @@ class Recorder:
         self._recording: Recording | None = None
         self._trouble: str | None = None
         self._lock = threading.Lock()
+        self._telling = threading.Lock()  # two threads tell of the card: what is told last is what is so
         self._card = Worker("badge card", self._card_failed)
         self._thread = threading.Thread(target=self._run, name="badge recorder", daemon=True)
 
@@ -385,14 +386,16 @@ class Recorder:
         self._card_trouble(error.strerror or str(error))
 
     def _card_trouble(self, why: str) -> None:
-        if why != self._trouble:
-            self._trouble = why
-            self._report(Card(why))
+        with self._telling:
+            if why != self._trouble:
+                self._trouble = why
+                self._report(Card(why))
 
     def _card_well(self) -> None:
-        if self._trouble is not None:
-            self._trouble = None
-            self._report(Card(None))
+        with self._telling:
+            if self._trouble is not None:
+                self._trouble = None
+                self._report(Card(None))
 
 
 def _synced(descriptor: int) -> None:

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import subprocess
+import threading
 
 import pytest
 
@@ -213,4 +214,22 @@ def test_a_sync_that_fails_is_told_and_the_chain_stays_whole(
     made = recorded(desk, film)
     assert [one.n for one in made] == [1, 2, 3, 4]
     assert [one.prev for one in made] == [FIRST_PREV, *(manifest.digest(one.data()) for one in made[:-1])]
-    assert "Input/output error" in [one.trouble for one in desk.all(Card)]
+    assert desk.all(Card)[0].trouble == "Input/output error"
+
+
+def test_what_two_threads_tell_of_the_card_comes_in_the_order_in_which_it_was_so(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    other = threading.Thread(target=desk.recorder._card_well)
+
+    def slowly(report: object) -> None:
+        if report == Card("Input/output error"):
+            other.start()
+            other.join(0.1)  # it must wait for its turn
+        told.append(report)
+
+    monkeypatch.setattr(desk.recorder, "_report", slowly)
+    desk.recorder._card_failed(OSError(5, "Input/output error"))
+    other.join()
+    assert told == [Card("Input/output error"), Card(None)]
