@@ -21,6 +21,11 @@ from simulators.street.weather import WEATHERS
 from simulators.street.world import Plan
 
 FRAMES = 12
+NEAR_M = 6.0
+"""A watched street begins when somebody is so near to the crossing, ..."""
+LEAD_MS = 120_000
+"""... or after so long."""
+LEAP_MS = 200
 STEP_MS = 5_000
 UNWATCHED_S = 600.0
 EPILOG = """\b
@@ -42,7 +47,7 @@ Exit codes
 
 
 @click.command(name="street", epilog=EPILOG)
-@click.option("--watch", is_flag=True, help="Draw the crossing live; Ctrl-C ends it.")
+@click.option("--watch", is_flag=True, help="Draw the crossing live, from when somebody comes; Ctrl-C ends it.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of all randomness.")
 @click.option("--weather", type=click.Choice(list(WEATHERS)), default="clear", show_default=True)
 @click.option("--night", is_flag=True, help="Begin at nine in the evening instead of noon.")
@@ -113,11 +118,14 @@ class _Watcher:
 
 def _watched(watcher: _Watcher, console: Console, until_s: float, speed: float) -> None:
     run = watcher.run
+    while run.now_ms < LEAD_MS and not any(abs(one.x_m) < NEAR_M for one in run.world.pedestrians):
+        run.until(run.now_ms + LEAP_MS)
+    lead_s = run.now_ms / 1000
     began = time.monotonic()
     with Live(console=console, screen=True, auto_refresh=False) as live:
-        while not until_s or run.now_ms < until_s * 1000:
+        while not until_s or run.now_ms < (lead_s + until_s) * 1000:
             run.flashed = {name for name, lamp in run.rig.lamps.items() if lamp.lit}
-            run.until(round((time.monotonic() - began) * speed * 1000))
+            run.until(round((lead_s + (time.monotonic() - began) * speed) * 1000))
             moment = Moment(frozenset(run.flashed), list(watcher.events), speed)
             live.update(Picture(run, moment), refresh=True)
             time.sleep(1 / FRAMES)

@@ -20,7 +20,6 @@ ROWS = (11, 17)
 """Of the street, least and most."""
 BELOW = 11
 """Lines that are not the street: frame, beliefs and account, legend."""
-LINES = 24
 ROAD, STRIPE, PAVEMENT, PAD = "on grey23", "grey85 on grey50", "on grey7", "on grey15"
 PEOPLE = {"adult": "●", "child": "•", "elder": "○", "wheelchair": "&"}
 BELIEFS = {True: ("somebody", "bold yellow"), False: ("nobody", "green"), None: ("does not count", "red")}
@@ -30,7 +29,8 @@ STATES = {
     "held": "LIT: somebody is there",
     "ending": "LIT: the time to cross runs",
 }
-LEGEND = "● adult  • child  ○ elder  & wheelchair   ✕ targets of the radars   ◆ beacon"
+LEGEND = "● adult  • child  ○ elder  & wheelchair  ▶ vehicle  ✕ seen by a radar  ◆ lit"
+SIDES = "far side", "near side: the controller"
 EVENTS = 3
 Put = Callable[[float, float, str, str], None]
 
@@ -59,7 +59,7 @@ class Picture:
         plan = run.world.plan
         title = f"{plan.weather}, {clock}, seed {plan.seed} · {minutes}:{seconds:02} at {self._moment.speed:g}x"
         yield Panel(
-            Group(*self._street(options.max_width - 4, (options.height or LINES) - BELOW)),
+            Group(*self._street(options.max_width - 4, options.size.height - BELOW)),
             title=title,
             border_style="dim",
             padding=(0, 1),
@@ -98,10 +98,11 @@ class Picture:
                 mark = ("▶" if vehicle.lane == 0 else "◀") if part == 0 else "█"
                 style = "bright_cyan" if vehicle.gives_way else "cyan"
                 put(vehicle.x_m + back * part / scale, vehicle.y_m(length_m), mark, style)
+        self._radars(put)
         for one in run.world.pedestrians:
             put(one.x_m, one.y_m, PEOPLE[one.kind], "bold bright_white")
-        self._radars(put)
         self._beacons(put)
+        _name_sides(cells)
         return [Text.assemble(*row, no_wrap=True) for row in cells]
 
     def _ground(self, y_m: float, column: int, scale: float) -> str:
@@ -145,7 +146,7 @@ class Picture:
             table.add_row("far side", Text(said, style=style))
         speed = run.rig.speed.said if "speed" in run.rig.ports else None
         if speed is not None:
-            table.add_row("speed", f"{speed.mm_s * 3.6 / 1000:.0f} km/h {'towards' if speed.towards else 'away'}")
+            table.add_row("vehicle", f"{speed.mm_s * 3.6 / 1000:.0f} km/h {'towards' if speed.towards else 'away'}")
         currents = " ".join(f"{name} {lamp.ma(run.now_ms):.0f} mA" for name, lamp in run.rig.lamps.items())
         table.add_row("lamps", currents)
         for name, fault in run.faults.items():
@@ -167,15 +168,24 @@ class Picture:
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True)
         latency = told["detection_to_lamp_ms"]
-        table.add_row("crossed", f"{told['pedestrians']}, {told['asked']} of them asked")
         missed = Text(f"missed {told['missed']}", style="bold red" if told["missed"] else "green")
         false = Text(f"false {told['false_calls']}", style="bold red" if told["false_calls"] else "green")
-        table.add_row("calls", Text(" · ").join([Text(f"{told['activations']}"), false, missed]))
+        table.add_row("people", f"{told['pedestrians']} crossed, {told['asked']} needed light")
+        table.add_row("lit", Text(" · ").join([Text(f"{told['activations']} times"), false, missed]))
         table.add_row(
-            "light",
+            "delay",
             "" if latency["p50"] is None else f"{latency['p50']:.0f} ms after detection, p99 {latency['p99']:.0f}",
         )
-        table.add_row("vehicles", f"{told['violations_true']} did not give way, {told['violations_reported']} reported")
+        table.add_row("cars", f"{told['violations_true']} did not give way, {told['violations_reported']} reported")
         for at_ms, kind, what in self._moment.events[-EVENTS:]:
             table.add_row(Text(f"{at_ms // 60000}:{at_ms // 1000 % 60:02}", style="dim"), Text(f"{kind} {what}"))
         return table
+
+
+def _name_sides(cells: list[list[tuple[str, str]]]) -> None:
+    """Which side is which, on the pavement where there is nobody."""
+    for row, words in ((cells[0], SIDES[0]), (cells[-1], SIDES[1])):
+        for column, letter in enumerate(words):
+            mark, ground = row[column]
+            if mark == " ":
+                row[column] = (letter, f"grey50 {ground}")

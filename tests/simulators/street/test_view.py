@@ -8,7 +8,7 @@ from rich.console import Console
 
 from simulators.board.cli import main
 from simulators.street.run import Run, settings_for
-from simulators.street.view import Moment, Picture
+from simulators.street.view import BELOW, ROWS, Moment, Picture
 from simulators.street.world import Plan
 
 PLAN = Plan(7, groups_h=600, vehicles_h=400)
@@ -34,8 +34,11 @@ def drawn(run: Run, width: int, height: int, *, colour: bool = False) -> str:
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
 def test_it_fits(run: Run, width: int, height: int) -> None:
     lines = drawn(run, width, height).splitlines()
+    street = sum(line.startswith("│") for line in lines)
+    assert street == min(max(height - BELOW, ROWS[0]), ROWS[1])
     assert len(lines) <= height
     assert max(map(len, lines)) <= width
+    assert "…" not in "".join(lines)
 
 
 def test_it_shows_the_street_and_what_is_believed(run: Run) -> None:
@@ -43,7 +46,17 @@ def test_it_shows_the_street_and_what_is_believed(run: Run) -> None:
     assert "●" in shown
     assert shown.count("◆") >= 1 + shown.count("◆ beacon")
     assert "◇" in shown
-    for words in ("tracker", "pir", "far side", "presence", "silent", "1:01", "crossing.started detection", "seed 7"):
+    for words in (
+        "near side: the controller",
+        "tracker",
+        "pir",
+        "far side",
+        "presence",
+        "silent",
+        "1:01",
+        "crossing.started detection",
+        "seed 7",
+    ):
         assert words in shown
 
 
