@@ -25,7 +25,6 @@ class Key:
 
     kid: bytes
     device: str
-    role: str
     check: Callable[[bytes, bytes], bool]
     not_after_ms: int
     chain: tuple[bytes, ...]
@@ -129,7 +128,7 @@ class KeyTable:
         leaf = read(chain[0], "the kept certificate")
         if leaf.identity is not None and leaf.role == DEVICE and leaf.public_der:
             check = p256.verifier(leaf.public_der)
-            self._keep(Key(leaf.kid, leaf.identity, DEVICE, check, leaf.not_after_ms, tuple(chain), revoked))
+            self._keep(Key(leaf.kid, leaf.identity, check, leaf.not_after_ms, tuple(chain), revoked))
 
     def _keep(self, key: Key) -> None:
         known = self._keys.get(key.kid)
@@ -149,7 +148,7 @@ class KeyTable:
 
 
 def _key(who: VerifiedIdentity, chain: Sequence[bytes]) -> Key:
-    return Key(who.kid, who.identity, who.role, p256.verifier(who.public_der), who.not_after_ms, tuple(chain))
+    return Key(who.kid, who.identity, p256.verifier(who.public_der), who.not_after_ms, tuple(chain))
 
 
 def _reason(error: errors.KeysError) -> str:

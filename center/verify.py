@@ -56,7 +56,7 @@ def verify_event(topic: str, message: bytes, keys: KeyTable, now_ms: int) -> Ver
     """The event in ``message``, as it arrived on ``topic`` at ``now_ms``.
 
     Raises:
-        RefusedError: malformed, oversized, unknown-key, forged, misaddressed, revoked, expired or role.
+        RefusedError: malformed, oversized, unknown-key, forged, misaddressed, revoked or expired.
     """
     try:
         device, leaf = topics.split(topic)
@@ -132,8 +132,6 @@ def _only(key: Key) -> "Callable[[bytes], cose.Verify | None]":
 def _usable(key: Key | None, now_ms: int) -> Key:
     if key is None:
         raise RefusedError(UNKNOWN_KEY, "no key known with this identifier")
-    if key.role != "device":
-        raise RefusedError("role", f"the key of {key.device} has the role {key.role}, a device's is needed")
     if key.revoked:
         raise RefusedError("revoked", f"the key of {key.device} was revoked")
     if now_ms > key.not_after_ms:
