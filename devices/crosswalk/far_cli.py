@@ -80,7 +80,13 @@ def _run(path: str, form: str) -> int:
         return 2
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: loop.stop())
-    loop.run()
+    try:
+        loop.run()
+    except Exception as error:  # noqa: BLE001  whatever it is, a sentence for a person and a new start by the service manager
+        from agent.start import described  # noqa: PLC0415  only then
+
+        log.error("the far unit failed, which is a defect; please report it", error=described(error))  # noqa: TRY400  as above
+        return 1
     return 0
 
 

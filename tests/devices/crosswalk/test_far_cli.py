@@ -1,10 +1,14 @@
 """``dabyl far-unit``: what is wrong with its command line or its configuration is said in a sentence."""
 
 import pathlib
+import signal
 
 import pytest
+from gpiozero import Device
+from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from devices.crosswalk import far_cli, far_settings
+from devices.crosswalk.far_unit import FarUnit
 from devices.crosswalk.settings import completed
 
 
@@ -56,6 +60,37 @@ def test_what_is_wrong_is_explained(
 def test_a_wrong_command_line_is_explained(capsys: pytest.CaptureFixture[str], argv: list[str], told: str) -> None:
     assert far_cli.main(argv) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_machine_without_pins_is_explained(
+    config: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Device, "pin_factory", None)
+    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "nonsense")
+    config.write_text("", encoding="utf-8")
+    assert far_cli.main(["run", "--config", str(config)]) == 5
+    assert "no GPIO on this machine" in capsys.readouterr().err
+
+
+def test_a_defect_is_one_sentence_and_dark(
+    config: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_unit: FarUnit, _now_ms: int) -> list[tuple[str, object]]:
+        raise RuntimeError("what nobody thought of")
+
+    pins = MockFactory(pin_class=MockPWMPin)
+    monkeypatch.setattr(Device, "pin_factory", pins)
+    monkeypatch.setattr(FarUnit, "tick", fails)
+    monkeypatch.setattr(signal, "signal", lambda _number, _handler: None)
+    ports = "".join(f'{name}_port = "{config.parent / name}"\n' for name in ("near", "tracker", "io"))
+    config.write_text(ports, encoding="utf-8")
+    assert far_cli.main(["run", "--config", str(config)]) == 1
+    said = capsys.readouterr().err
+    assert "a defect" in said
+    assert "what nobody thought of" in said
+    assert "Traceback" not in said
+    assert pins.pin("GPIO23").function == "input", "given back"
+    pins.reset()
 
 
 def test_it_helps(capsys: pytest.CaptureFixture[str]) -> None:
