@@ -3,83 +3,29 @@
 Run as ``scenarios.py <project folder>``: the two interpreters must print the same bytes.
 """
 
-# ruff: noqa: E402, T201 - the path comes before the imports; printing is what it is for
+# ruff: noqa: T201 - the path comes before the imports; printing is what it is for
 
 import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 sys.path.insert(0, sys.argv[1])
 
-from agent.effects import EMIT
 from devices.common.settings import SettingsError
 from devices.panic_button import make_logic
 from devices.panic_button.gestures import FASTEST_MS, shortest_ms
 from devices.panic_button.patterns import PATTERNS, once_ms
+from tests.devices.scripted_run import Random, Run
 
 NOON = 1_700_000_000_000
 
 
-def told(value: object) -> str:
-    """A value as text, maps in key order: MicroPython's are unordered."""
-    if isinstance(value, dict):
-        return "{" + ", ".join([str(key) + ": " + told(value[key]) for key in sorted(value)]) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join([told(item) for item in value]) + "]"
-    return "'" + value + "'" if isinstance(value, str) else repr(value)  # the two differ in what repr escapes
-
-
-class Random:
-    """A small linear congruential generator (constants of Numerical Recipes), the same everywhere."""
-
-    def __init__(self, seed: int) -> None:
-        self.state = seed
-
-    def below(self, limit: int) -> int:
-        self.state = (self.state * 1664525 + 1013904223) % 4294967296
-        return (self.state >> 8) % limit
-
-
-class Run:
-    """One button, its clock, and the numbers of its events."""
-
-    def __init__(self, settings: "dict[str, object]") -> None:
-        self.now = 1000
-        self.seq = 0
-        self.button = make_logic(settings, self.now)
-        self.take("start", self.button.started([(3, 9, 1)], self.now))
-
-    def take(self, why: str, effects: "list[Any]") -> None:
-        print(self.now, why, told(effects))
-        for effect in effects:
-            if effect[0] == EMIT:
-                self.seq += 1
-                self.take("sealed", self.button.sealed(effect[1], 4, self.seq, self.now))
-
-    def wait(self, duration_ms: int) -> None:
-        end = self.now + duration_ms
-        while True:
-            due = self.button.next_tick_ms(self.now)
-            if due is None or due > end:
-                break
-            self.now = due
-            self.take("tick", self.button.tick(self.now))
-        self.now = end
-
-    def set(self, name: str, value: int) -> None:
-        self.take(name, self.button.input(name, value, self.now))
+class Scripted(Run):
+    """With presses and drills."""
 
     def press(self, held_ms: int, gap_ms: int) -> None:
         self.set("button", 1)
         self.wait(held_ms)
         self.set("button", 0)
         self.wait(gap_ms)
-
-    def order(self, name: str, args: "dict[str, object]") -> None:
-        result, effects = self.button.command(name, args, self.now)
-        self.take(name + " " + told(result), effects)
 
     def drill(self, duration_ms: int) -> None:
         for seq in range(max(0, self.seq - 20), self.seq + 1):
@@ -128,9 +74,9 @@ def main() -> None:
         {"building": "A", "gestures": [{"level": "staff", "hold_ms": 5000}, {"level": "lockdown", "hold_ms": 5000}]},
         {"building": "A", "gestures": [{"level": "staff", "presses": 9, "within_ms": 900}]},
     ]
-    for settings in wrong:
+    for refused in wrong:
         try:
-            make_logic(settings, 0)
+            make_logic(refused, 0)
         except SettingsError as error:
             print(error)
     for name in sorted(PATTERNS):
@@ -142,19 +88,18 @@ def main() -> None:
         )
     for seed in range(6):
         random = Random(seed)
-        run = Run(
-            {
-                "building": "№5 мектеп",
-                "room": "" if seed % 2 else "212",
-                "beacons": [{"id": 1, "room": "101"}, {"id": 2, "building": "Gym", "floor": "0"}],
-                "tamper_pin": 5,
-                "supply_pin": 6,
-                "audible": seed % 2 == 0,
-                "alarm_window_s": 60,
-                "battery_cells": 1,
-                "stuck_s": 6,
-            }
-        )
+        settings = {
+            "building": "№5 мектеп",
+            "room": "" if seed % 2 else "212",
+            "beacons": [{"id": 1, "room": "101"}, {"id": 2, "building": "Gym", "floor": "0"}],
+            "tamper_pin": 5,
+            "supply_pin": 6,
+            "audible": seed % 2 == 0,
+            "alarm_window_s": 60,
+            "battery_cells": 1,
+            "stuck_s": 6,
+        }
+        run = Scripted(make_logic(settings, 1000), 1000)
         for _ in range(40):
             run.press(40, 40)
         for _ in range(200):
