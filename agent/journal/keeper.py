@@ -1,9 +1,11 @@
 """Keeps the journal's promises beside an asyncio loop: group commit, with the waiting done on one bare thread.
 
 Only `Journal.carry_out` runs on the thread; everything else, callbacks included, runs in the loop, so a disk that hangs
-for minutes blocks neither the loop nor `append`. All events appended while one sync runs share the next. After trouble
-it tries again after 1 s, doubling up to 60 s. The thread never keeps the process alive. Imports only `_thread`: the
-`threading` module would cost a megabyte on a device.
+for minutes blocks neither the loop nor `append`. All events appended while one sync runs share the next. On a quick disk
+the next one waits some milliseconds for more of them, unless there is an alarm among them: hundreds of syncs a second
+cost a burst a quarter of its processor time, and wear out a card. After trouble it tries again after 1 s, doubling up to
+60 s. The thread never keeps the process alive. Imports only `_thread`: the `threading` module would cost a megabyte on a
+device.
 """
 
 import _thread
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 60.0
+GATHER_S = 0.01
+"""From the start of a sync to the start of the next, at least, for what came meanwhile and is no alarm."""
 
 
 class Keeper:
@@ -47,6 +51,9 @@ class Keeper:
         self._has_thread = False
         self._token: tuple[str, bool] | None = None
         self._scheduled = False
+        self._began = 0.0
+        self._asked = False  # something came since the last sync began
+        self._urgent = False  # an alarm, too
         self._timer: TimerHandle | None = None
         self._retry_s = FIRST_RETRY_S
         self._idle: Future[None] | None = None
@@ -61,9 +68,11 @@ class Keeper:
         """Something was appended, noted or settled: make it durable soon.
 
         Args:
-            urgent: do not wait for the next retry after trouble.
+            urgent: an alarm: wait neither for company, nor for the next retry after trouble.
         """
-        if self._stopped or self._scheduled:
+        self._asked = True
+        self._urgent = self._urgent or urgent
+        if self._stopped or self._scheduled or self._token is not None:
             return
         if self._timer is not None:
             if not urgent:
@@ -104,6 +113,8 @@ class Keeper:
         token = self._journal.begin_sync()
         if token is not None:
             self._token = token
+            self._began = self._loop.time()
+            self._asked = self._urgent = False
             if not self._has_thread:
                 self._has_thread = True
                 _thread.start_new_thread(self._work, ())
@@ -143,12 +154,24 @@ class Keeper:
         if journal.kept_position > before and self._on_kept is not None:
             self._on_kept(journal.kept_position)
         if error is None:
-            self._start()
+            self._go_on()
         elif self._stopped:
             self._settle_idle()
         else:
             self._retry_later()
         self._tell_trouble()
+
+    def _go_on(self) -> None:
+        """The next sync, at once or after a while, if anything waits for it."""
+        gather_s = self._began + GATHER_S - self._loop.time()
+        if self._asked and not self._urgent and not self._stopped and gather_s > 0:
+            self._timer = self._loop.call_later(gather_s, self._gathered)
+        else:
+            self._start()
+
+    def _gathered(self) -> None:
+        self._timer = None
+        self._start()
 
     def _retry_later(self) -> None:
         if self._timer is None and not self._stopped:

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from errno import EIO
 from pathlib import Path
 from random import Random
@@ -18,6 +18,7 @@ from simulators.storage import SimulatedDisk
 
 Open = Callable[..., Journal]
 Append = Callable[..., int]
+Busy = Callable[[], Awaitable[tuple[Journal, "GatedDisk", Keeper]]]
 ROOT = Path(__file__).parents[3]
 
 
@@ -91,6 +92,113 @@ def test_a_hanging_disk_blocks_neither_the_loop_nor_appending(opened: Open, appe
         assert not await keeper.stop(timeout_s=0.01)
         disk.gate.set()
         await until(lambda: journal.kept_position == 99)
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What gathers before a sync gathers for ever."""
+    monkeypatch.setattr(keeper_module, "GATHER_S", 3600.0)
+
+
+@pytest.fixture
+def busy(opened: Open, append: Append) -> Busy:
+    """A keeper in the middle of the sync of an alarm; opening the disk's gate ends it."""
+
+    async def made() -> tuple[Journal, GatedDisk, Keeper]:
+        disk = GatedDisk()
+        journal = opened(disk)
+        keeper = Keeper(journal, asyncio.get_running_loop())
+        disk.gated = True
+        disk.gate.clear()
+        append(journal, 0, 1, 1)
+        keeper.wake(urgent=True)
+        await until(disk.entered.is_set)
+        return journal, disk, keeper
+
+    return made
+
+
+@pytest.mark.usefixtures("endless")
+def test_what_came_during_a_sync_gathers_until_an_alarm_comes(busy: Busy, append: Append) -> None:
+    async def scenario() -> None:
+        journal, disk, keeper = await busy()
+        append(journal, 2, 1, 2)
+        keeper.wake()
+        disk.gate.set()
+        await until(lambda: journal.kept_position == 1)
+        append(journal, 2, 1, 3)
+        keeper.wake()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not keeper.is_syncing
+        append(journal, 0, 1, 4)
+        keeper.wake(urgent=True)
+        await until(lambda: journal.kept_position == 4)
+        assert len(disk.threads) == 2
+        assert await keeper.stop()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("endless")
+def test_an_alarm_that_came_during_a_sync_is_in_the_next_at_once(busy: Busy, append: Append) -> None:
+    async def scenario() -> None:
+        journal, disk, keeper = await busy()
+        append(journal, 0, 1, 2)
+        keeper.wake(urgent=True)
+        append(journal, 2, 1, 3)
+        keeper.wake()
+        disk.gate.set()
+        await until(lambda: journal.kept_position == 3)
+        assert await keeper.stop()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("endless")
+def test_what_comes_after_a_sync_gathers_for_nothing(busy: Busy, append: Append) -> None:
+    async def scenario() -> None:
+        journal, disk, keeper = await busy()
+        disk.gate.set()
+        await until(lambda: journal.kept_position == 1)
+        for seq in (2, 3):
+            append(journal, 2, 1, seq)
+            keeper.wake()
+            await until(lambda: journal.kept_position == seq)  # noqa: B023  awaited within this turn
+        assert await keeper.stop()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("endless")
+@pytest.mark.parametrize("in_sync", [True, False])
+def test_what_gathers_is_kept_before_a_stop(in_sync: bool, busy: Busy, append: Append) -> None:
+    async def scenario() -> None:
+        journal, disk, keeper = await busy()
+        append(journal, 2, 1, 2)
+        keeper.wake()
+        if not in_sync:
+            disk.gate.set()
+            await until(lambda: journal.kept_position == 1)
+        stopping = asyncio.create_task(keeper.stop())
+        await asyncio.sleep(0)
+        disk.gate.set()
+        assert await stopping
+        assert journal.kept_position == 2
+
+    asyncio.run(scenario())
+
+
+def test_what_gathers_is_kept_though_nothing_more_comes(busy: Busy, append: Append) -> None:
+    async def scenario() -> None:
+        journal, disk, keeper = await busy()
+        append(journal, 2, 1, 2)
+        keeper.wake()
+        disk.gate.set()
+        await until(lambda: journal.kept_position == 2)
+        assert await keeper.stop()
 
     asyncio.run(scenario())
 
