@@ -14,6 +14,29 @@ if TYPE_CHECKING:
 Meanings = Mapping[str, tuple[str, str]]
 """Lamp pattern -> (what the person in front of it understands, what an installer or officer reads)."""
 
+CALLED: Meanings = {
+    "offline": ("a short blink now and then", "in service, no connection; a press is kept and sent later"),
+    "sending": ("blinks: your call is on its way", "connected; an open alarm has no receipt of the center yet"),
+    "sending-no-link": ("blinks fast: looking for a connection", "no connection; an open alarm has no receipt yet"),
+    "received": ("lit with short gaps: your call has arrived", "signed receipt: stored at the center"),
+    "acknowledged": ("lit: somebody has your call", "signed receipt: an operator acknowledged"),
+    "dispatched": ("lit with a double dip: help is coming", "signed receipt: a unit is dispatched"),
+    "pressed": (
+        "flickers for a second: this press was felt",
+        "further press counted; the receipt shown before still stands",
+    ),
+    "closed": ("dims up and down for 5 s: the call is over", "signed receipt: closed, no other alarm open"),
+}
+"""How far a call has come: the same on every button."""
+TRIED: Meanings = {
+    "test-armed": ("double blink: test", "user test armed: the next single press is a test, the one after it an alarm"),
+    "test-passed": ("swells fast for 3 s: test done", "user test passed, signed and sent"),
+    "identify": ("triple blink", "this is the device that the command named"),
+    "fault": ("two short blinks, long dark", "button stuck, battery low, or events cannot be kept; see the events"),
+    "tamper": ("three short blinks, long dark", "enclosure open, or the tamper wire cut"),
+}
+"""Tests and faults: the same on every button."""
+
 SPAN_MS = 6000
 INK = "#1d2733"
 QUIET = "#5b6875"

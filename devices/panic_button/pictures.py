@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from devices.common.pictures import INK, QUIET, STYLE, asked_folder, filled, lamp_svg, lamp_table, settings_table
+from devices.common.pictures import (
+    CALLED,
+    INK,
+    QUIET,
+    STYLE,
+    TRIED,
+    asked_folder,
+    filled,
+    lamp_svg,
+    lamp_table,
+    settings_table,
+)
 from devices.panic_button import GESTURES, LEVELS, SETTINGS
 from devices.panic_button.patterns import PATTERNS, TOUCH
 
@@ -17,23 +28,9 @@ HOLDER = "its holder"
 # lamp pattern -> (what its holder understands, what an installer or officer reads)
 MEANINGS = {
     "idle": ("dark: nothing to say", "in service, broker connected, no alarm open"),
-    "offline": ("a short blink now and then", "in service, no connection; a press is kept and sent later"),
-    "sending": ("blinks: your call is on its way", "connected; an open alarm has no receipt of the center yet"),
-    "sending-no-link": ("blinks fast: looking for a connection", "no connection; an open alarm has no receipt yet"),
-    "received": ("lit with short gaps: your call has arrived", "signed receipt: stored at the center"),
-    "acknowledged": ("lit: somebody has your call", "signed receipt: an operator acknowledged"),
-    "dispatched": ("lit with a double dip: help is coming", "signed receipt: a unit is dispatched"),
-    "pressed": (
-        "flickers for a second: this press was felt",
-        "further press counted; the receipt shown before still stands",
-    ),
-    "closed": ("dims up and down for 5 s: the call is over", "signed receipt: closed, no other alarm open"),
+    **CALLED,
     "drill": ("short, long: this is a drill", "a drill is on: every event is marked as one"),
-    "test-armed": ("double blink: test", "user test armed: the next single press is a test, the one after it an alarm"),
-    "test-passed": ("swells fast for 3 s: test done", "user test passed, signed and sent"),
-    "identify": ("triple blink", "this is the device that the command named"),
-    "fault": ("two short blinks, long dark", "button stuck, battery low, or events cannot be kept; see the events"),
-    "tamper": ("three short blinks, long dark", "enclosure open, or the tamper wire cut"),
+    **TRIED,
 }
 
 # pattern of motor and buzzer -> what its holder understands
