@@ -16,7 +16,7 @@ from provisioning.cable.console import CONNECTED, JOINED, Console
 from provisioning.cable.contents import CERTIFICATE, FOLDER, MAIN, MANIFEST
 from provisioning.cable.enrolment import Bench
 from provisioning.cable.prompt import Prompt
-from provisioning.errors import CableError, ContactError, ProvisionError
+from provisioning.errors import CableError, Cause, ContactError, ProvisionError
 from provisioning.listener import Event
 from provisioning.messages import text
 
@@ -57,7 +57,7 @@ def by_cable(bench: Bench, name: str | None, prompt: Prompt, seconds: float) -> 
         facts = board.facts()
         device = name or facts.device
         check = "firmware"
-        _firmware(prompt, board)
+        _firmware(prompt, board, facts, device)
         check = "identity"
         _identity(bench, device, facts, prompt)
         began = bench.listener.now
@@ -111,26 +111,27 @@ def _where(error: ProvisionError, check: str) -> str:
     return AFTER_WIFI.get(error.key, check)
 
 
-def _firmware(prompt: Prompt, board: Board) -> None:
+def _firmware(prompt: Prompt, board: Board, facts: Facts, device: str) -> None:
     """Every file of the copy in use as its manifest says.
 
     Raises:
         CableError: it is not.
     """
     there = board.digests()
+    called = device or Cause("some-name")
     if MAIN not in there:
-        raise CableError("doctor-firmware", files=MAIN)
+        raise CableError("doctor-firmware" if facts.device else "doctor-nobody", files=MAIN, device=called)
     try:
         said = json.loads(prompt.run(f"with open({MANIFEST!r}) as f:\n print(f.read())"))["files"]
         wrong = [name for name, facts in said.items() if there.get(f"{FOLDER}/{name}") != facts["sha256"]]
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise CableError("doctor-firmware", files=MANIFEST) from None
+        raise CableError("doctor-firmware", files=MANIFEST, device=called) from None
     except CableError as error:
         if error.key != "board-refuses":
             raise
-        raise CableError("doctor-firmware", files=MANIFEST) from None
+        raise CableError("doctor-firmware", files=MANIFEST, device=called) from None
     if wrong:
-        raise CableError("doctor-firmware", files=", ".join(wrong[:5]))
+        raise CableError("doctor-firmware", files=", ".join(wrong[:5]), device=called)
 
 
 def _identity(bench: Bench, device: str, facts: Facts, prompt: Prompt) -> None:
@@ -140,7 +141,7 @@ def _identity(bench: Bench, device: str, facts: Facts, prompt: Prompt) -> None:
         CableError: it is not.
     """
     if not facts.device:
-        raise CableError("doctor-nobody")
+        raise CableError("doctor-nobody", device=device or Cause("some-name"))
     if facts.device != device:
         raise CableError("board-is-other", other=facts.device, device=device)
     try:

@@ -12,6 +12,8 @@ STARTED = "started"
 JOINED = "joined"
 CONNECTED = "connected"
 _WAY = {"started": STARTED, "wifi joined": JOINED, "connected": CONNECTED}
+NOT_AUTHORIZED = "0x87"
+"""MQTT's reason for a message that its sender may not write."""
 _CLOCK = ("not yet valid", "validity starts in the future", "has expired", "is expired")
 
 
@@ -28,12 +30,13 @@ class Console:
         self.reached = ""
         self.trouble = ""
         self.facts: dict[str, str] = {}
+        self._broker = ""
         self.lines: deque[str] = deque(maxlen=KEPT)
 
     @property
     def hopeless(self) -> bool:
-        """Whether the board says itself that it cannot work: waiting changes nothing."""
-        return self.trouble.startswith("board-fault-")
+        """Whether waiting changes nothing: the board says itself that it cannot work, or the broker that it may not."""
+        return self.trouble.startswith("board-fault-") or self.trouble == "device-acl"
 
     def take(self, lines: Iterable[str]) -> None:
         """Hear lines."""
@@ -52,6 +55,7 @@ class Console:
         said = rest.split("=", 1)[0].rpartition(" ")[0].strip() if facts else rest.strip()
         if said in _WAY:
             self.reached, self.trouble, self.facts = _WAY[said], "", {}
+            self._broker = facts.get("broker", "")
         elif said == "this board cannot work":
             self._is(f"board-fault-{facts.get('fault', 'hardware')}", facts)
         elif said in {"wifi not joined", "wifi left"}:
@@ -60,6 +64,8 @@ class Console:
         elif said in {"no connection", "connection lost"}:
             self.reached = JOINED
             self._is(broker_trouble(facts.get("reason", "")), facts)
+        elif said == "the broker refused a message" and facts.get("code") == NOT_AUTHORIZED:
+            self._is("device-acl", {"reason": said, "broker": self._broker})
 
     def _is(self, key: str, facts: dict[str, str]) -> None:
         self.trouble = key

@@ -14,7 +14,7 @@ from agent.keys.file import FileKey
 from provisioning.acceptance import PASSED, RESULTS, Entry, digest, document, write
 from provisioning.acceptance_pdf import pdf
 from provisioning.bench import opened
-from provisioning.cli.common import common, is_terminal, language_of, passphrase
+from provisioning.cli.common import agreed, common, is_terminal, language_of, passphrase, typed
 from provisioning.errors import InputError
 from provisioning.inventory.inventory import Inventory
 from provisioning.inventory.record import ENROLLED, Device
@@ -80,9 +80,11 @@ class Person:
 
     def __init__(self, language: str) -> None:
         self._language = language
+        self._left: set[str] = set()
 
     def left(self, entries: list[Entry]) -> None:
         """List what is left."""
+        self._left = {entry.name for entry in entries}
         click.echo("\n" + self._text("left", count=len(entries)), err=True)
         for entry in entries[:20]:
             click.echo(f"  {entry.name}  {', '.join(str(value) for value in _words(entry))}", err=True)
@@ -90,16 +92,21 @@ class Person:
     def seen(self, entry: Entry) -> tuple[bool, str]:
         """Tell of the press, and ask what the terminal cannot see."""
         click.echo("\n" + self._text("seen", name=entry.name, place=", ".join(_words(entry)) or "—"), err=True)
-        lamp = click.prompt(self._text("lamp-asked"), type=click.Choice(["y", "n"]), default="y", err=True) == "y"
+        lamp = agreed(self._language, self._text("lamp-asked"), default=True)
         photo = click.prompt(self._text("photo-asked"), default="", show_default=False, err=True)
         return lamp, photo
 
     def waiting(self) -> str | None:
         """Ask what to do."""
-        answer: str = click.prompt(
-            self._text("waiting"), default="", show_default=False, prompt_suffix="\n> ", err=True
-        )
-        return None if answer.strip() == "q" else answer.strip()
+        while True:
+            answer = typed(
+                click.prompt(self._text("waiting"), default="", show_default=False, prompt_suffix="\n> ", err=True)
+            )
+            if answer == "q":
+                return None
+            if not answer or answer in self._left:
+                return answer
+            click.echo("! " + self._text("not-left", name=answer), err=True)
 
     def _text(self, key: str, **facts: object) -> str:
         return text(self._language, f"acceptance.{key}", **facts)

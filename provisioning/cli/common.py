@@ -21,6 +21,8 @@ from provisioning.messages import LANGUAGES, chosen, text
 
 COPIES = ("copy", "install")
 """Steps that show on a terminal how much has gone over."""
+CYRILLIC_KEYS = {"й": "q", "ы": "s", "а": "f"}  # noqa: RUF001
+"""The letters at the keys that are asked for, on a Russian or Kazakh keyboard."""
 STOPPED = 130
 """Exit code after Ctrl-C."""
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
@@ -92,6 +94,25 @@ def passphrase(file: Path | None) -> str | None:
 def asked_passphrase(language: str) -> str | None:
     """The same from the keyboard, unseen."""
     return getpass.getpass(text(language, "guide.passphrase") + " ") or None
+
+
+def typed(answer: str) -> str:
+    """What a person has typed, where a letter alone means its key, whatever the keyboard's layout is just now."""
+    letter, blank, rest = answer.strip().partition(" ")
+    return CYRILLIC_KEYS.get(letter.lower(), letter) + blank + rest
+
+
+def agreed(language: str, question: str, *, default: bool) -> bool:
+    """Whether the person says yes, in a word of the language or in English; asked again for anything else."""
+    words = {True: text(language, "guide.yes").split(), False: text(language, "guide.no").split()}
+    letters = "/".join(words[answer][0][0].upper() if answer is default else words[answer][0][0] for answer in words)
+    while True:
+        said = str(click.prompt(f"{question} ({letters})", default="", show_default=False, err=True)).strip().lower()
+        if not said:
+            return default
+        for answer, known in words.items():
+            if any(word.startswith(said) for word in known):
+                return answer
 
 
 class Told(click.ClickException):

@@ -16,7 +16,7 @@ from provisioning.cable.enrolment import Bench, enrol
 from provisioning.cable.flashing import flash
 from provisioning.cable.ports import boards
 from provisioning.cable.prompt import Prompt
-from provisioning.cli.common import STOPPED, Telling, Told, asked_passphrase
+from provisioning.cli.common import STOPPED, Telling, Told, asked_passphrase, typed
 from provisioning.cli.person import Person
 from provisioning.errors import ProvisionError, SetupError
 from provisioning.firmware.modules import kinds
@@ -136,9 +136,9 @@ def _answer(language: str) -> str:
     Raises:
         click.Abort: end.
     """
-    answer: str = click.prompt(
-        text(language, "guide.again"), default="", show_default=False, prompt_suffix="\n> ", err=True
-    ).strip()
+    answer = typed(
+        click.prompt(text(language, "guide.again"), default="", show_default=False, prompt_suffix="\n> ", err=True)
+    )
     if answer == "q":
         raise click.Abort
     return answer

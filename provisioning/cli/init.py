@@ -15,7 +15,7 @@ from provisioning import new_installation as work
 from provisioning.authority.authority import Authority
 from provisioning.authority.errors import PassphraseError
 from provisioning.authority.state_files import replace_public
-from provisioning.cli.common import FILE, asked_passphrase, common, is_terminal, passphrase
+from provisioning.cli.common import FILE, agreed, asked_passphrase, common, is_terminal, passphrase
 from provisioning.cli.guide import asked_language
 from provisioning.errors import ProvisionError, SetupError
 from provisioning.messages import text, wished
@@ -137,11 +137,7 @@ class Asker:
 
     def agrees(self, key: str, **facts: object) -> bool:
         """Whether a person says yes; where there is none, no."""
-        if not is_terminal():
-            return False
-        question = text(self._language, f"init.{key}", **facts)
-        said = str(click.prompt(question, default="n", show_default=False, err=True)).strip().lower()
-        return any(word.startswith(said) for word in text(self._language, "init.yes").split())
+        return is_terminal() and agreed(self._language, text(self._language, f"init.{key}", **facts), default=False)
 
     def new_passphrase(self) -> str | None:
         """A passphrase, typed twice alike; None without one."""

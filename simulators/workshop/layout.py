@@ -23,7 +23,7 @@ LINK = {"keepalive_s": 20, "retry_min_ms": 250, "retry_max_ms": 3000}
 
 
 class Layout:
-    """The folder of a workshop. ``broker`` is not started yet, and lets these devices in."""
+    """The folder of a workshop. ``broker`` is not started yet, and lets these devices in (``identities``)."""
 
     def __init__(self, folder: pathlib.Path, devices: Iterable[str]) -> None:
         if not folder.exists():
@@ -32,14 +32,14 @@ class Layout:
             _make(half)
             half.rename(folder)
         self.folder = folder
-        identities = Identities.of(devices=tuple(devices), centers=(CENTER,), consumers=(LISTENER,))
+        self.identities = Identities.of(devices=tuple(devices), centers=(CENTER,), consumers=(LISTENER,))
         certificates = Certificates(
             folder / "authority/root.pem",
             folder / "broker-1/chain.pem",
             folder / "broker-1/key.pem",
             folder / "authority/crl.pem",
         )
-        self.broker: Mosquitto | Nats = embedded(folder / "broker", certificates, identities)
+        self.broker: Mosquitto | Nats = embedded(folder / "broker", certificates, self.identities)
         self.installation = folder / INSTALLATION
         self.center = folder / "center.toml"
         _replace(self.installation, _installation(self.broker.port))

@@ -35,13 +35,18 @@ def trouble(findings: list[Finding]) -> tuple[str, str]:
 
 def test_the_first_thing_that_does_not_work_is_named(works: Works) -> None:
     works.plan(NAME)
-    assert trouble(examined(works)) == ("firmware", "doctor-firmware")  # a blank board
+    assert trouble(examined(works)) == ("firmware", "doctor-nobody")  # a blank board
     works.enrol(NAME)
     assert all(one.state == "fine" for one in examined(works, None))
     assert trouble(examined(works, "sos-12")) == ("identity", "board-is-other")
     with Prompt(works.plug(NAME), silence_s=SILENCE_S) as prompt:
         works.loop.loop.call_soon_threadsafe(works.workshop.board.radio.down)
         assert trouble(doctor.by_cable(works.bench, NAME, prompt, 4)[1])[0] == "wifi"
+    works.layout.broker.revoke(NAME)
+    try:
+        assert trouble(examined(works)) == ("acl", "device-acl")
+    finally:
+        works.layout.broker.reload(works.layout.identities)
     works.bench.authority.revoke(works.good(NAME)[0], works.bench.now_ms())
     assert trouble(examined(works)) == ("identity", "doctor-revoked")
     damaged = "with open('/a/devices/firmware/start.mpy','ab') as f:\n f.write('x')"

@@ -30,7 +30,7 @@ def test_a_line_names_the_cause_and_its_text_has_all_that_it_names(line: str, tr
     console = Console()
     console.take([line])
     assert console.trouble == trouble
-    assert console.hopeless == trouble.startswith("board-fault-")
+    assert console.hopeless == (trouble.startswith("board-fault-") or trouble == "device-acl")
     assert text("kk", f"error.{trouble}", device="sos-1", **console.facts)
 
 
@@ -47,3 +47,13 @@ def test_what_works_in_the_end_is_no_trouble() -> None:
     assert (console.reached, console.trouble) == ("joined", "")
     console.take(["  999 info connected broker=b:1 session=1"])
     assert (console.reached, console.trouble) == ("connected", "")
+
+
+def test_a_broker_that_lets_a_device_in_and_not_write_is_named() -> None:
+    console = Console()
+    console.take(["  999 info connected broker=b:1 session=1", " 1001 warning the broker refused a message code=0x97"])
+    assert console.trouble == "", "a quota, say"
+    console.take([" 1002 warning the broker refused a message code=0x87"])
+    assert (console.reached, console.trouble, console.facts["broker"]) == ("connected", "device-acl", "b:1")
+    console.take(["  999 info connected broker=b:1 session=1"])
+    assert console.trouble == ""

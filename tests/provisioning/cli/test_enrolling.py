@@ -162,7 +162,7 @@ def test_a_person_is_led_past_a_wrong_board_in_russian(
         hands.press(DEVICES[1])
         terminal.until("sos-2: басуды орталық тексерді. Орны: Школа № 5, 212")
         terminal.until("Шамы")
-        terminal.type("y\n")
+        terminal.type("и\n")
         terminal.until("Фотосурет")
         terminal.type("212.jpg\n")
         terminal.until("өтті 1, өтпеді 0, тексерілмеді 0")
