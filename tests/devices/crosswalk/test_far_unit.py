@@ -57,11 +57,11 @@ class Driven:
             self.take("tracker", Targets(self.now, targets))
             self.pass_ms(100)
 
-    def lamps(self, *mas: int, for_ms: int) -> None:
+    def lamps(self, *mas: int, for_ms: int, order: str = "ia-21") -> None:
         """Both lamps have these currents in turn, a sample every 50 ms, and orders keep coming if it is lit."""
         for number in range(for_ms // 50):
             if self.unit.lit:
-                self.take("order", "ia-21")
+                self.take("order", order)
             for lamp in ("left", "right"):
                 self.take("lamps", LampCurrent(self.now, lamp, mas[number % len(mas)]))
             self.pass_ms(50)
@@ -202,6 +202,13 @@ def test_its_lamps_are_judged_by_their_currents(far: Driven) -> None:
     assert far.told[-1][1] == WELL._replace(well=False), "dark, whatever it drives"
     far.lamps(0, 700, for_ms=5000)
     assert far.told[-1][1] == WELL._replace(flashing=True)
+
+
+@pytest.mark.parametrize(("order", "faults"), [("ia-21-night", 0), ("ia-21", 2)])
+def test_dimmed_lamps_draw_less_at_night_and_only_then(far: Driven, order: str, faults: int) -> None:
+    far.take("order", order)
+    far.lamps(0, 200, for_ms=2000, order=order)
+    assert len(far.unit.faults) == faults
 
 
 def test_a_relay_that_has_welded_is_found_out_in_the_dark(far: Driven) -> None:
