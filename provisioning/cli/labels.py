@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from agent.durable import replace_file
 from agent.keys.names import DEVICE, URN
 from provisioning.authority.state_files import read_public
 from provisioning.cli.common import FILE, common, language_of
@@ -55,8 +57,7 @@ def labels(
         root = _root(found.authority) if server else b""
         made = [_label(inventory, device, server, root) for device in devices]
     try:
-        out.touch(0o600)  # a claim is a secret until it is used
-        out.write_bytes(sheet(made, spoken))
+        replace_file(os.fspath(out), sheet(made, spoken))  # mode 0600: a claim is a secret until it is used
     except OSError as error:
         raise SetupError("disk-file", file=out, reason=Cause.of(error)) from None
     told = {"labels": len(made), "claims": sum(bool(label.claim) for label in made), "file": str(out)}

@@ -30,7 +30,10 @@ def rows(file: Path) -> Iterator[Row]:
         raise InputError("table-read", file=file, reason=Cause.of(error)) from None
     if len(content) > MAX_BYTES:
         raise InputError("table-read", file=file, reason=Cause("table-long"))
-    found = _xlsx(content, file) if content.startswith(b"PK\x03\x04") else _csv(content, file)
+    zipped = content.startswith(b"PK\x03\x04")
+    if file.suffix.lower() == ".xlsx" and not zipped:
+        raise InputError("table-read", file=file, reason=Cause("no-xlsx"))
+    found = _xlsx(content, file) if zipped else _csv(content, file)
     for number, cells in found:
         if number > MAX_ROWS:
             raise InputError("table-read", file=file, reason=Cause("table-rows"))

@@ -180,6 +180,30 @@ def test_a_password_that_no_wifi_has_is_refused_and_not_told(
     assert password not in shown
 
 
+def test_a_sheet_of_labels_is_closed_to_others_and_whole_or_as_it_was(
+    office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert office.init() == 0
+    table = office.folder / "devices.csv"
+    table.write_text("name;kind;room\nsos-1;sos-button;212\n")
+    assert main(["plan", str(table), "--inventory", str(office.file.parent / "inventory.db")]) == 0
+    out = office.folder / "labels.pdf"
+    command = ["labels", "--installation", str(office.file), "--out", str(out)]
+    assert main(command) == 0
+    sheet = out.read_bytes()
+    assert sheet.startswith(b"%PDF")
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+
+    def full(_descriptor: int, _data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        assert main([*command, "--language", "ru"]) == 2
+    assert "нет места" in capsys.readouterr().err
+    assert out.read_bytes() == sheet
+
+
 def test_without_a_terminal_what_is_missing_is_named(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "--installation", str(office.file), "--name", "A"]) == 2
     assert "--center is missing" in capsys.readouterr().err

@@ -108,6 +108,13 @@ def test_what_is_no_table_is_refused(tmp_path: pathlib.Path, content: bytes) -> 
         read(table(tmp_path, content), KINDS)
 
 
+def test_an_xlsx_that_is_none_is_told_so(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "devices.xlsx"
+    file.write_bytes(GOOD.encode())
+    with pytest.raises(InputError, match="it is no XLSX"):
+        read(file, KINDS)
+
+
 def test_rubbish_ends_in_devices_or_in_our_errors(tmp_path: pathlib.Path) -> None:
     seeded = random.Random(6)
     good = GOOD.encode()
