@@ -58,9 +58,7 @@ class _Trial:
         await scene.end_agent(signal.SIGKILL)
         handed = [one for one, _at_ns in scene.camera.handed()]
         handed = handed[max(n for n, one in enumerate(handed) if one == 0) :]  # the camera counts anew at each start
-        recording = max(scene.events("recording.started"), key=lambda event: (event["dabylboot"], event["dabylseq"]))["data"][
-            "recording"
-        ]
+        recording = scene.events("recording.started")[-1]["data"]["recording"]
         shown = await asyncio.to_thread(self._shown, recording)
         if not shown or shown[0] not in handed:
             raise BenchmarkError("after a kill there is no recording")

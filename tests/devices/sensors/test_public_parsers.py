@@ -15,6 +15,8 @@ import pyubx2
 import vedirect_m8.exceptions
 import vedirect_m8.vedirect
 from aio_ld2410.protocol import Report
+from hypothesis import given
+from hypothesis import strategies as st
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu import DecodePDU
 
@@ -198,6 +200,30 @@ def test_positions_are_those_of_pynmeagps_and_pyubx2() -> None:
         assert (ours.latitude_e7, ours.longitude_e7) == (fix.latitude_e7, fix.longitude_e7)
         assert abs(ours.speed_mm_s - nmea.spd * 1852_000 / 3600) < 1
         assert (ubx.hAcc, ubx.gSpeed) == (fix.accuracy_mm, fix.speed_mm_s)
+
+
+@st.composite
+def angles(draw: st.DrawFn, most: int, digits: int) -> str:
+    decimals = draw(st.text("0123456789", min_size=1, max_size=7))  # pynmeagps 1.1.8 takes no angle without
+    return f"{draw(st.integers(0, most)):0{digits}}{draw(st.integers(0, 59)):02}.{decimals}"
+
+
+@given(
+    angles(89, 2), st.sampled_from("NS"), angles(179, 3), st.sampled_from("EW"),
+    st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3})?|", fullmatch=True), st.sampled_from("AV"), st.sampled_from(["GP", "GN", "GL", "GA"]),
+)  # fmt: skip
+def test_every_place_and_speed_is_that_of_pynmeagps(
+    latitude: str, north: str, longitude: str, east: str, knots: str, status: str, talker: str
+) -> None:
+    fields = ["081530", status, latitude, north, longitude, east, knots, "12.5", "221126", "", "", "A"]
+    line = bytes(pynmeagps.NMEAMessage(talker, "RMC", pynmeagps.GET, payload=fields).serialize())
+    theirs = pynmeagps.NMEAReader.parse(line)
+    ours = gnss.Decoder().feed(line, AT_MS)
+    assert bool(ours) == (theirs.status == "A")
+    for fix in ours:
+        assert abs(fix.latitude_e7 - theirs.lat * 1e7) <= 1
+        assert abs(fix.longitude_e7 - theirs.lon * 1e7) <= 1
+        assert abs(fix.speed_mm_s - float(theirs.spd or 0) * 1852_000 / 3600) <= 0.5001
 
 
 @pytest.mark.parametrize("time", ["081530", "081530.0", "081530.25", "081530.999", "235959.123456", "000000.00"])
