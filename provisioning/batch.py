@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from agent.keys.errors import KeysError
+from agent.keys.errors import KeysError, SecretUnwrittenError
 from provisioning.authority.errors import (
     AuthorityAbsentError,
     AuthorityDiskError,
@@ -81,6 +81,8 @@ class OtherError(ProvisionError):
 
 def translated(error: AuthorityError | KeysError) -> ProvisionError:
     """The same as an error of the catalogue."""
+    if isinstance(error, SecretUnwrittenError):
+        return SetupError("disk-file", file=error.path, reason=Cause.of(error.error))
     if isinstance(error, KeysError):
         return OtherError("keys", reason=str(error))
     if isinstance(error, AuthorityDiskError):

@@ -28,6 +28,15 @@ class OpenToOthersError(SecretFileError):
     """A file that holds a secret can be read by others."""
 
 
+class SecretUnwrittenError(SecretFileError):
+    """A file that is to hold a secret cannot be written: ``path``, and what the system says, ``error``."""
+
+    def __init__(self, said: str, path: str, error: OSError) -> None:
+        super().__init__(said)
+        self.path = path
+        self.error = error
+
+
 class KeyFileError(KeysError):
     """A private key file does not hold an unencrypted P-256 key in PKCS#8 PEM."""
 

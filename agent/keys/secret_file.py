@@ -8,7 +8,7 @@ import contextlib
 import os
 import stat
 
-from agent.keys.errors import OpenToOthersError, SecretFileError
+from agent.keys.errors import OpenToOthersError, SecretFileError, SecretUnwrittenError
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -76,7 +76,7 @@ def write_secret(path: str, contents: bytes, what: str) -> None:
             f"{what} {path} exists already and is not overwritten: move it away, or choose another path"
         ) from None
     except OSError as error:
-        raise SecretFileError(f"{what} {path} cannot be created: {error.strerror}") from None
+        raise SecretUnwrittenError(f"{what} {path} cannot be created: {error.strerror}", path, error) from None
     try:
         try:
             os.fchmod(descriptor, 0o600)  # the umask may have taken the owner's own bits
@@ -90,8 +90,8 @@ def write_secret(path: str, contents: bytes, what: str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(path)
-        raise SecretFileError(
-            f"{what} {path} cannot be written: {error.strerror}; check space and mount options"
+        raise SecretUnwrittenError(
+            f"{what} {path} cannot be written: {error.strerror}; check space and mount options", path, error
         ) from None
 
 

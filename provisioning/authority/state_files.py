@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from agent.durable import PUBLIC, replace_file
-from agent.keys.errors import SecretFileError
+from agent.keys.errors import SecretFileError, SecretUnwrittenError
 from agent.keys.secret_file import read_secret, write_secret
 from provisioning.authority.errors import (
     AuthorityAbsentError,
@@ -59,6 +59,8 @@ def save_key(path: Path, key: EllipticCurvePrivateKey, passphrase: str | None) -
     contents = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
     try:
         write_secret(str(path), contents, "the authority's key")
+    except SecretUnwrittenError as error:
+        raise AuthorityDiskError(str(error), path, error.error) from None
     except SecretFileError as error:
         raise AuthorityStateError(str(error)) from None
 

@@ -13,6 +13,7 @@ from provisioning.inventory.errors import InventoryFileError
 
 WAIT_S = 10
 """How long a transaction waits for another process's."""
+CAUSES = {sqlite3.SQLITE_FULL: "ENOSPC", sqlite3.SQLITE_READONLY: "EROFS", sqlite3.SQLITE_IOERR: "EIO"}
 _APPLICATION = 0x6461_6269  # "dabi"
 _VERSION = 1
 _TABLES = """
@@ -136,7 +137,7 @@ class Database:
             key = "file-damaged"
         else:
             key = "file-trouble"
-        return InventoryFileError(key, file=self.path, reason=str(error)[:200])
+        return InventoryFileError(key, file=self.path, reason=Cause(CAUSES.get(code, "other"), str(error)[:200]))
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> Any:

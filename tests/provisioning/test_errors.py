@@ -5,7 +5,9 @@ import os
 import pathlib
 import re
 import socket
+import sqlite3
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,9 @@ from provisioning.authority.authority import Authority
 from provisioning.authority.errors import AuthorityError
 from provisioning.batch import translated
 from provisioning.errors import Cause, SetupError
+from provisioning.inventory.errors import InventoryFileError
+from provisioning.inventory.inventory import Inventory
+from provisioning.inventory.record import Device, Place
 
 NOW_MS = 1_790_000_000_000
 COMMANDS = re.compile(r"dabyl provision \w+( --\w+| \w+-\d)*|--\w+|[\w/.-]*/[\w/.-]+|Wi-Fi|\w+-\d\b|center")
@@ -51,6 +56,11 @@ class Office:
         self.authority.issue("center", self.request("sos-1", "k"), "sos-1", NOW_MS, 5)
         self.authority.issue_device(self.request("sos-1", "k2"), "sos-1", NOW_MS)
 
+    def new_key(self) -> None:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(os, "fsync", _full)
+            Authority.create(self.folder / "new", "Test", NOW_MS)
+
     def disk(self) -> None:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(os, "fsync", _full)
@@ -70,6 +80,7 @@ def _full(_descriptor: int) -> None:
         (Office.revoked, "key-revoked"),
         (Office.name, "name-taken"),
         (Office.disk, "disk-file"),
+        (Office.new_key, "disk-file"),
     ],
 )
 def test_what_the_authority_refuses_is_told_in_the_persons_language(
@@ -85,6 +96,25 @@ def test_what_the_authority_refuses_is_told_in_the_persons_language(
     for language in ("ru", "kk"):
         told = COMMANDS.sub("", problem.told(language))
         assert not re.search(r"[A-Za-z]{2,}", told), told
+
+
+def test_a_full_disk_below_the_inventory_is_told_in_the_persons_language(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+
+    def small(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*args, **options)
+        connection.execute("PRAGMA max_page_count = 20")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", small)
+    with Inventory(tmp_path / "inventory.db") as inventory:
+        devices = [Device(f"sos-{number}", "sos-button", place=Place(room="x" * 60)) for number in range(300)]
+        with pytest.raises(InventoryFileError) as caught:
+            inventory.plan(devices, 0)
+        assert "орын қалмады" in caught.value.told("kk")
+        assert inventory.devices() == []
 
 
 def test_what_the_system_refuses_is_told_in_the_persons_language_or_as_it_said_it() -> None:
