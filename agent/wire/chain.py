@@ -4,7 +4,7 @@
 last event that the device still knew, so the chain runs on across boots.
 """
 
-import hashlib
+from hashlib import sha256
 
 LINK_LENGTH = 16
 ZERO = b"\x00" * 16
@@ -16,7 +16,7 @@ destroyed, read-only or full disk). Regular boots count 1, 2, 3 … below."""
 
 def link(payload: bytes) -> bytes:
     """What the next event carries as ``prev``: the first 16 bytes of SHA-256 over this event's payload."""
-    return hashlib.sha256(payload).digest()[:LINK_LENGTH]
+    return sha256(payload).digest()[:LINK_LENGTH]
 
 
 class Chain:

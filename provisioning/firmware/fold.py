@@ -2,7 +2,7 @@
 """What is known when the firmware is built: constants stand where their names stood, and branches that are never taken are gone.
 
 A constant is a name of a module, an attribute of one class (``tracing = False``), or a name of a function, that is set once: to a number, a
-text, bytes or None.
+text, bytes or None; or one of MicroPython's that is the same on every board.
 """
 
 import ast
@@ -18,6 +18,8 @@ INLINED = (int, str, bytes, type(None))
 MOST_BITS = 512
 WIDE_BITS = 128
 """A number that is wider stays where it is named: each place that has it looks it up, and the file has it once."""
+ERRORS = {"ENOENT": 2, "EIO": 5}
+"""Numbers of errors that are the same wherever MicroPython runs; others are not."""
 _ARITHMETIC: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Add: lambda a, b: a + b,
     ast.Sub: lambda a, b: a - b,
@@ -114,6 +116,8 @@ class _Fold(Rewriter):
         inner: ast.AST = node
         while isinstance(inner, ast.Attribute):
             inner = inner.value
+        if node.attr in ERRORS and isinstance(node.value, ast.Name) and node.value.id == "errno":
+            return ast.Constant(ERRORS[node.attr])
         if node.attr in self._attributes and isinstance(inner, ast.Name):
             return self._attributes[node.attr]
         return self.generic_visit(node)

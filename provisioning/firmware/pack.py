@@ -4,7 +4,9 @@
 They are those with a blank or a dot in them, in a function. No code looks for those in a hurry: they are for the console and for errors, or
 name events and files. All of them are one constant, in which each has a number, those that stand in most places first. An error that is
 raised is made from the number of its text, and what stands in it.
-Tables of pairs of numbers, such as a lamp's patterns, are packed too: the compiler writes constant numbers as decimal text.
+Tables of pairs of numbers, such as a lamp's patterns, are packed too: the compiler writes constant numbers as decimal text. Rows that stand
+in several places of tables, such as those of settings, are one object. Wide numbers become bytes, and numbers are read out of bytes in one
+place.
 """
 
 import ast
@@ -21,6 +23,8 @@ from provisioning.firmware.scopes import Meanings, bound
 TEXT = f"{texts.__name__}:TEXTS"
 OF_TEXTS = {f"{texts.__name__}:{name}" for name in ("TEXTS", "Texts", "_unpack")}
 TABLE = f"{texts.__name__}:table"
+NUMBER = f"{texts.__name__}:number"
+ROW = f"{texts.__name__}:row"
 CODES = [*range(1, 10), *range(11, 32), *range(127, 256)]
 """What is not printed, without 0, which ends a text."""
 NUMBERS = [*range(-16, 48), *range(-64, -16), *range(48, 1000)]
@@ -30,8 +34,12 @@ PLAIN_BYTES, ASKING_BYTES = 2, 3
 LEAST = 11
 """Characters; what is shorter is a name to the compiler."""
 LEAST_PAIRS = 2
-LEAST_TABLES = 4
+LEAST_TABLES = LEAST_READ = 4
 """Fewer are not worth the function that unpacks them."""
+MOST_BITS = 128
+"""A wider number is made of its bytes."""
+LEAST_ROWS = 3
+"""Fewer that are alike are not worth a name."""
 SELDOM = 4
 """A pair that stands in fewer places is not worth its code."""
 AT_ONCE = 6
@@ -42,7 +50,7 @@ _BETWEEN = 256
 
 def packed(files: list[File]) -> None:
     """Rewrite joined and pruned files, all that are loaded together."""
-    find = _Packed({})
+    find = _Packed({}, None)
     for node in (node for file in files for node in file.statements()):
         find.visit(node)
     short, pairs = pack(list(find.seen))
@@ -54,12 +62,16 @@ def packed(files: list[File]) -> None:
     numbers = dict(zip(chosen, NUMBERS, strict=False))
     held = {number: short[text] for text, number in numbers.items()}
     for file in files:
-        put = _Packed(numbers, tables=find.tables >= LEAST_TABLES)
+        put = _Packed(numbers, find)
         for part in file.parts:
             part.body = [put.visit(node) for node in part.body]
         find.asked |= put.asked
     whole = b"".join(held.get(number, b"") + b"\0" for number in range(-64, max(held, default=-65) + 1))
-    files[0].parts.insert(0, Part("devices/firmware/texts.py", _unpacking(pairs, whole, find.asked)))
+    rows = [
+        ast.Assign([ast.Name(f"{ROW}{place}", ast.Store())], ast.parse(row, mode="eval").body, lineno=0)
+        for place, row in enumerate(find.often())
+    ]
+    files[0].parts.insert(0, Part("devices/firmware/texts.py", [*_unpacking(pairs, whole, find.asked), *rows]))
 
 
 def pack(whole: list[str]) -> tuple[dict[str, bytes], bytes]:
@@ -93,6 +105,7 @@ def _unpacking(pairs: bytes, whole: bytes, asked: set[str]) -> list[ast.stmt]:
     parts = {
         TEXT: [node for node in body if defined(node) & OF_TEXTS],
         TABLE: [node for node in body if TABLE in defined(node)],
+        NUMBER: [node for node in body if NUMBER in defined(node)],
     }
     return [node for name, nodes in parts.items() if name in asked for node in nodes]
 
@@ -100,14 +113,22 @@ def _unpacking(pairs: bytes, whole: bytes, asked: set[str]) -> list[ast.stmt]:
 class _Packed(Rewriter):
     """Finds texts in functions and tables anywhere, and puts what they are packed as in their place."""
 
-    def __init__(self, numbers: dict[str, int], *, tables: bool = False) -> None:
+    def __init__(self, numbers: dict[str, int], found: "_Packed | None") -> None:
         super().__init__()
         self.seen: Counter[str] = Counter()
         self.tables = 0
+        self.read = 0
+        self.rows: Counter[str] = Counter()
         self.asked: set[str] = set()
         self._numbers = numbers
-        self._tables = tables
+        self._tables = found is not None and found.tables >= LEAST_TABLES
+        self._reads = found is not None and found.read >= LEAST_READ
+        self._named = found.often() if found else []
         self._inside = False
+
+    def often(self) -> list[str]:
+        """Rows that get a name."""
+        return [row for row, count in self.rows.items() if count >= LEAST_ROWS]
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         return self._function(node)
@@ -115,15 +136,28 @@ class _Packed(Rewriter):
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         return self._function(node)
 
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
         text = node.value
+        if type(text) is int and text.bit_length() > MOST_BITS:
+            data = _bytes(text.to_bytes((text.bit_length() + 7) // 8, "big"))
+            return self.visit_Call(_read(data))
         if not self._inside or not isinstance(text, str) or not _is_for_people(text):
             return node
         self.seen[text] += 1
         if text not in self._numbers:
             return node
         self.asked.add(TEXT)
-        return ast.Subscript(ast.Name(TEXT), ast.Constant(self._numbers[text]))
+        return ast.Subscript(ast.Name(TEXT, ast.Load()), ast.Constant(self._numbers[text]))
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(ast.Attribute(ast.Name("int"), "from_bytes"), [data, ast.Constant("big")], []):
+                self.read += 1
+                if self._reads:
+                    self.asked.add(NUMBER)
+                    return ast.Call(ast.Name(NUMBER, ast.Load()), [data], [])
+        return node
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         call = node.exc
@@ -139,11 +173,15 @@ class _Packed(Rewriter):
             return self.generic_visit(node)
         self.asked.add(TEXT)
         number = ast.Constant(self._numbers[text.value])
-        node.exc = ast.Call(ast.Name(TEXT), [number, call.func, *map(self.visit, values)], [])
+        node.exc = ast.Call(ast.Name(TEXT, ast.Load()), [number, call.func, *map(self.visit, values)], [])
         return node
 
     def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
         numbers = [number for pair in node.elts for number in _numbers(pair)]
+        if _is_row(node) and not self._inside:
+            row = ast.unparse(node)
+            self.rows[row] += 1
+            return ast.Name(f"{ROW}{self._named.index(row)}", ast.Load()) if row in self._named else node
         if len(node.elts) < LEAST_PAIRS or len(numbers) < 2 * len(node.elts):
             return self.generic_visit(node)
         self.tables += 1
@@ -151,7 +189,7 @@ class _Packed(Rewriter):
         if not self._tables:
             return node
         self.asked.add(TABLE)
-        return ast.Call(ast.Name(TABLE), [ast.Constant(data)], [])
+        return ast.Call(ast.Name(TABLE, ast.Load()), [ast.Constant(data)], [])
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         return node
@@ -165,6 +203,25 @@ class _Packed(Rewriter):
         self.generic_visit(node)
         self._inside = before
         return node
+
+
+def _read(data: ast.expr) -> ast.Call:
+    """The number that bytes are, as a module says it."""
+    asked = ast.Attribute(ast.Name("int", ast.Load()), "from_bytes", ast.Load())
+    return ast.Call(asked, [data, ast.Constant("big")], [])
+
+
+def _bytes(data: bytes) -> ast.expr:
+    """These bytes, repeated if they are all the same."""
+    if data.count(data[0]) < len(data):
+        return ast.Constant(data)
+    return ast.BinOp(ast.Constant(data[:1]), ast.Mult(), ast.Constant(len(data)))
+
+
+def _is_row(node: ast.Tuple) -> bool:
+    """Whether it is of constants and MicroPython's own types: the compiler makes such a one anew wherever it stands."""
+    names = [one for one in node.elts if isinstance(one, ast.Name) and ":" not in one.id]
+    return bool(names) and len(names) + sum(isinstance(one, ast.Constant) for one in node.elts) == len(node.elts)
 
 
 def _in_parts(said: ast.expr) -> tuple[ast.expr, list[ast.expr]]:

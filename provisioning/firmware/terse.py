@@ -3,15 +3,12 @@
 
 * A class without functions is made by ``type``: a class statement costs a function and two names.
 * A tuple that is only gone through is a list: the compiler keeps a constant tuple as an object, with its numbers as decimal text.
-* A number of more than 128 bits is made of its bytes, for the same reason.
 """
 
 import ast
 
 from provisioning.firmware.join import File
 from provisioning.firmware.nodes import Rewriter
-
-MOST_BITS = 128
 
 
 def tersed(files: list[File]) -> None:
@@ -47,13 +44,6 @@ class _Terse(Rewriter):
         if isinstance(node.ops[-1], ast.In | ast.NotIn):
             node.comparators[-1] = _listed(node.comparators[-1])
         return self.generic_visit(node)
-
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        value = node.value
-        if type(value) is not int or value.bit_length() <= MOST_BITS:
-            return node
-        data = value.to_bytes((value.bit_length() + 7) // 8, "big")
-        return ast.Call(ast.Attribute(ast.Name("int"), "from_bytes"), [ast.Constant(data), ast.Constant("big")], [])
 
 
 def _listed(value: ast.expr) -> ast.expr:

@@ -5,7 +5,8 @@ from collections import Counter
 
 from provisioning.firmware.join import File
 from provisioning.firmware.micropython import ATTRIBUTES
-from provisioning.firmware.nodes import walk, walked
+from provisioning.firmware.nodes import parts, walk, walked
+from provisioning.firmware.scopes import FUNCTIONS
 
 
 def returned(files: list[File], fixed: set[str]) -> None:
@@ -24,6 +25,7 @@ def returned(files: list[File], fixed: set[str]) -> None:
             continue
         if node.name[:2] == "__" or asked[node.name] != dropped[node.name] or _gives(node):
             continue
+        _return_early(node)
         _return_last(node.body)
 
 
@@ -46,3 +48,14 @@ def _return_last(body: list[ast.stmt]) -> None:
     elif isinstance(last, ast.If) and last.orelse:
         _return_last(last.body)
         _return_last(last.orelse)
+
+
+def _return_early(node: ast.AST) -> None:
+    """As above, where a call is followed by a return of nothing."""
+    for inner in parts(node):
+        if not isinstance(inner, FUNCTIONS):
+            _return_early(inner)
+    for block in (getattr(node, "body", None), getattr(node, "orelse", None)):
+        match block:
+            case [*_, ast.Expr(value), ast.Return(None | ast.Constant(None))] if _called(value):
+                block[-2:] = [ast.Return(value)]

@@ -110,6 +110,9 @@ T = ((1, 2), (300, 65535))
 U = ((1, 2), (3, 4))
 V = ((5, 6), (7, 8))
 W = ((9, 9), (9, 9)), ((0, 0),), (1, 2)
+R = {"a": (int, 1, None), "b": (int, 1, None), "c": (bool, 1, None), "d": (int, 1, None), "e": (int, 2, None), "f": (int, 1)}
+X = ((1 << 256) - 1, 0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296, (1 << 200) + 1, 1 << 128)
+Y = [int.from_bytes(x, "big") for x in (b"", b"\\x01\\x02")] + [int.from_bytes(b"\\x01\\x02", "little"), int.from_bytes(b"ab", "big")]
 """
 ERRORS = """
 class Told(ValueError):
@@ -129,7 +132,7 @@ def failed(number, values):
 @needs_micropython
 def test_tables_are_what_they_were_and_errors_say_what_they_said(tmp_path: Path) -> None:
     said_by = "".join(f"    print({text!r})\n" for text in sentences(5, 60))
-    main = f"{TABLES}{ERRORS}def main():\n    print(T, U, V, W)\n{said_by}"
+    main = f"{TABLES}{ERRORS}def main():\n    print(T, U, V, W)\n    print(R, X, Y)\n{said_by}"
     main += "    for number, value in enumerate((3, [4], 0, 7, (1, 2), 0, 0)):\n        try:\n            failed(number, value)\n"
     main += "        except ValueError as error: print(error.args, isinstance(error, Told))\n"
     _files, source, _names = shrunk(tmp_path, {"main": main})
@@ -138,6 +141,9 @@ def test_tables_are_what_they_were_and_errors_say_what_they_said(tmp_path: Path)
     assert "Traceback" not in unchanged
     assert said(source) == unchanged
     assert source.count("was not answered") == 0
+    assert source.count("(int, 1, None)") == 1
+    assert source.count("int.from_bytes(") == 2  # the other way round, and in one place
+    assert "b'\\xff' * 32" in source
 
 
 def test_few_texts_stay_as_they_are(tmp_path: Path) -> None:

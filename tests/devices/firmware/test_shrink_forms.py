@@ -8,6 +8,18 @@ import pytest
 from tests.devices.firmware.shrinking import needs_micropython, said, shrunk
 
 LOOPS = """
+import errno
+def early(x):
+    for n in range(x):
+        if n == 2:
+            print("early", n)
+            return
+    def inner(y):
+        if y:
+            print("inner")
+            return
+        return 5
+    print(inner(0), inner(1), errno.ENOENT, errno.EIO, errno.ECONNRESET > 5, x)
 class Base:
     def __init__(self, n):
         self.n = n
@@ -76,6 +88,8 @@ def main():
     print(n, total, sorted(names.items()), plain.items, plain.asked())
     plain.silent()
     print([plain.silent() for _ in (1, 2)])
+    kit.early(1)
+    kit.early(4)
     kit.unread(0)
     kit.unread(1)
     handed = []
@@ -97,3 +111,7 @@ def test_loops_beginnings_results_and_names_that_are_there_change_nothing(tmp_pa
     assert re.search(r"for \w+ in range\((a|5)\):\n +if \w+ != 2:\n", source)  # a list is made by a loop
     assert re.search(r"\n    \w+ = 'a text of some length'\n", source)  # it is the class's
     assert "return print('unread', " in source
+    assert "return print('early', " in source
+    assert "return print('inner')" not in source
+    assert "errno.ECONNRESET" in source
+    assert "errno.E" not in source.replace("errno.ECONNRESET", "")
