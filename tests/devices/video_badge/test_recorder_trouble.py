@@ -1,9 +1,11 @@
 """The recorder when something is wrong: the encoder, the card, its room, a restart in the middle, a defect."""
 
+import contextlib
 import os
 import pathlib
 import subprocess
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -80,30 +82,35 @@ def test_a_full_spool_ends_the_recording_and_overwrites_nothing(small_desk: Desk
     assert len(list(desk.folder.rglob("*.seg"))) == len(made)
 
 
+@contextlib.contextmanager
+def desk_with_card(folder: pathlib.Path, size: str) -> Iterator[Desk]:
+    """A desk that records onto a disk of its own."""
+    folder.mkdir()
+    with small_disk(folder, size):
+        desk = Desk(folder, 2, 10**9)
+        desk.recorder.start("button")
+        try:
+            yield desk
+        finally:
+            desk.recorder.close()
+
+
 def test_a_disk_that_is_really_full_ends_the_recording_and_all_that_is_on_it_plays(
     tmp_path: pathlib.Path, film: list[Item]
 ) -> None:
-    folder = tmp_path / "spool"
-    folder.mkdir()
-    with small_disk(folder, "500k"):
-        desk = Desk(folder, 2, 10**9)
-        desk.recorder.start("button")
+    with desk_with_card(tmp_path / "spool", "500k") as desk:
         desk.take(film)
         desk.until(lambda: bool(desk.all(Ended)))
-        desk.recorder.close()
         assert desk.all(Ended)[0].by == "storage"
         assert len(desk.manifests()) >= 2
-        assert {len(played(opened(folder, one, desk.custodian)).numbers) for one in desk.manifests()} == {60}
+        assert {len(played(opened(desk.folder, one, desk.custodian)).numbers) for one in desk.manifests()} == {60}
 
 
 def test_a_card_that_goes_read_only_is_told_and_the_recording_goes_on_when_it_is_well(
     tmp_path: pathlib.Path, film: list[Item]
 ) -> None:
     folder = tmp_path / "spool"
-    folder.mkdir()
-    with small_disk(folder, "8m"):
-        desk = Desk(folder, 2, 10**9)
-        desk.recorder.start("button")
+    with desk_with_card(folder, "8m") as desk:
         desk.take(film[: before(film, 2.5)])
         desk.until(lambda: len(desk.all(Stored)) == 1)
         # Forced, as a kernel does it that finds the card's file system damaged: the file that is open cannot be written either.
@@ -117,7 +124,6 @@ def test_a_card_that_goes_read_only_is_told_and_the_recording_goes_on_when_it_is
         desk.take(film[before(film, 5.5) :])
         desk.recorder.stop("press")
         desk.until(lambda: bool(desk.all(Ended)))
-        desk.recorder.close()
     assert desk.all(Card)[-1].trouble is None
     assert desk.manifests()[-1].last
 
