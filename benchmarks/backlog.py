@@ -125,7 +125,7 @@ def _drain(device: Device, watcher: Watcher, events: int, at_most_s: float | Non
         if at_most_s is None:
             _until_stalled(watcher, agent, events)
         else:
-            time.sleep(at_most_s)
+            time.sleep(at_most_s)  # a rate over so long is the figure
         peak_mb = peak_rss_kb(agent.pid) / 1000
         messages = watcher.messages[mark:]
         agent.stop()
@@ -147,7 +147,7 @@ def _until_stalled(watcher: Watcher, agent: Child, events: int) -> None:
     before, since_s = -1, time.monotonic()
     deadline = since_s + DRAIN_S
     while agent.running and time.monotonic() - since_s < STALL_S and time.monotonic() < deadline:
-        time.sleep(0.5)
+        time.sleep(0.5)  # to look is to hold up the subscriber's reader: seldom
         now = watcher.mark()
         if now != before:
             if now >= events and _arrived(watcher) >= events:

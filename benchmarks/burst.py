@@ -87,7 +87,7 @@ def _until_quiet(watcher: Watcher, topic: str, mark: int) -> list[Message]:
     before = -1
     deadline = time.monotonic() + TIMEOUT_S
     while True:
-        time.sleep(QUIET_S)
+        time.sleep(QUIET_S)  # quiet is that nothing comes for so long
         messages = watcher.since(mark, topic)
         if (messages and len(messages) == before) or time.monotonic() > deadline:
             return messages

@@ -92,7 +92,7 @@ def _waited(
         context.say(f"{len(left)} of {len(found)} not yet {what}")
         for one, _ailments in pairs:
             one.press()
-        time.sleep(PRESS_EVERY_S)
+        time.sleep(PRESS_EVERY_S)  # how often people press is part of the scene
         for name, ailment in list(left):
             if _is(what, ailment, faults(watcher.messages, name)):
                 left.remove((name, ailment))
@@ -104,7 +104,7 @@ def _break(one: Crossing, ailments: Sequence[Ailment]) -> None:
     for what, how, _state in ailments:
         if how == "frozen":
             one.street.break_it(what, "haunted")
-            time.sleep(SEEN_S)
+            time.sleep(SEEN_S)  # it freezes on what it has seen for so long
         one.street.break_it(what, how)
 
 

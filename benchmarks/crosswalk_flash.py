@@ -85,7 +85,7 @@ def _flash(context: Context, made: Sequence[Crossing], for_s: float) -> None:
         context.say(f"the beacons flash for {left_s:.0f} s more")
         for one in made:
             one.press()
-        time.sleep(min(PRESS_EVERY_S, left_s))
+        time.sleep(min(PRESS_EVERY_S, left_s))  # the beacon flashes for a given time, and presses keep it flashing
 
 
 def _figure(name: str, errors: list[float], more: dict[str, Detail], at_most: float | None) -> Figure:

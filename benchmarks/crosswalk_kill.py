@@ -49,7 +49,7 @@ class Victim:
     def _end(self, *, stop: bool) -> None:
         with self._crossing.start(realtime=self._realtime) as child:
             self._crossing.light(child)
-            time.sleep(self._rng.uniform(*AFTER_S))
+            time.sleep(self._rng.uniform(*AFTER_S))  # the random moment of the kill is what is wanted
             if not self._supplied():
                 raise BenchmarkError(f"{child.name}: the relay does not hold while the beacon flashes")
             began = time.monotonic()
@@ -60,7 +60,7 @@ class Victim:
             while self._supplied():
                 if time.monotonic() - began > GIVE_UP_S:
                     raise BenchmarkError(f"{child.name}: the lamps are still lit {GIVE_UP_S:g} s after its end")
-                time.sleep(LOOK_S)
+                time.sleep(LOOK_S)  # the pace of looking is the precision of the figure
             (self.stopped_ms if stop else self.killed_ms).append((time.monotonic() - began) * 1000)
             self.left_on += self._crossing.driven()
 
@@ -81,7 +81,7 @@ def measure(context: Context) -> list[Figure]:
             context.say(f"{sum(len(one.killed_ms) for one in victims)} kills")
             with contextlib.suppress(RuntimeError):
                 threads[0].join(2.5)
-            time.sleep(0.5)
+            time.sleep(0.5)  # so often people are told, once the first has ended too
     for victim in victims:
         if victim.error is not None:
             raise victim.error

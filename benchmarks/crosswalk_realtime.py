@@ -72,7 +72,7 @@ class Watched:
                 return before
             for name in SENSORS:  # one of them has looked meanwhile
                 self._street.break_it(name, "well")
-            time.sleep(SETTLES_S)
+            time.sleep(SETTLES_S)  # the sensors have to see nobody for so long
 
     def _dark(self) -> None:
         self._wait(lambda: self._street.dark_for_ms() > SETTLES_S * 1000)
@@ -82,7 +82,7 @@ class Watched:
         while not reached():
             if time.monotonic() > end:
                 raise BenchmarkError(f"{self._crossing.device.name} does not light up, or does not go dark")
-            time.sleep(LOOK_S)
+            time.sleep(LOOK_S)  # the lamps can only be looked at
 
 
 def decided_ms(tracker_ms: float, pir_ms: float) -> float:
@@ -125,7 +125,7 @@ def measure(context: Context) -> list[Figure]:
         while any(thread.is_alive() for thread in threads):
             context.say(f"{sum(len(one.local_ms) for one in watched)} of {share * CONTROLLERS} detections")
             threads[0].join(5)
-            time.sleep(0.5)
+            time.sleep(0.5)  # so often people are told, once the first has ended too
     for each in watched:
         if each.error is not None:
             raise each.error

@@ -121,8 +121,8 @@ def _killed(command: list[str], folder: Path, seeded: random.Random, devices: in
         if time.monotonic() > until:
             process.kill()
             raise BenchmarkError("the batch makes no progress")
-        time.sleep(0.1)
-    time.sleep(seeded.random() * DEVICE_S)
+        time.sleep(0.1)  # another process's inventory can only be looked at
+    time.sleep(seeded.random() * DEVICE_S)  # the random moment of the kill is what is wanted
     process.send_signal(signal.SIGKILL)
     process.wait()
 

@@ -41,11 +41,11 @@ def measure(context: Context) -> list[Figure]:
         for child in children:
             child.wait_for(connected, "connected")
         context.say(f"{SETTLE_S:g} s to settle, {window_s:g} s idle")
-        time.sleep(SETTLE_S)
+        time.sleep(SETTLE_S)  # idle is what a process is so long after its start
         before = [(cpu_ns(child.pid), wakeups(child.pid), time.monotonic()) for child in children]
         samples: list[list[float]] = [[] for _ in children]
         for _ in range(SAMPLES):
-            time.sleep(window_s / SAMPLES)
+            time.sleep(window_s / SAMPLES)  # what idle processes take in a given time is the figure
             for child, taken in zip(children, samples, strict=True):
                 taken.append(pss_kb(child.pid) / 1000)
         after = [(cpu_ns(child.pid), wakeups(child.pid), time.monotonic()) for child in children]

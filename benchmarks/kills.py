@@ -29,6 +29,8 @@ CONNECTED_S = (0.0, 0.4)
 HOLD_MS = (60, 120)
 GAP_S = (0.05, 1.5)
 DRAIN_S = 120.0
+RECEIPT_S = 20.0
+LOOK_S = 0.05
 QUIET_S = 3.0
 
 
@@ -58,7 +60,7 @@ class Victim:
                     end += 1.5
             while (left := end - time.monotonic()) > 0 and not stop.is_set():
                 if not self._presses:
-                    time.sleep(left)
+                    time.sleep(left)  # the random moment of the kill is what is wanted
                     continue
                 hold_ms = rng.randint(*HOLD_MS)
                 down_ns = self._board.press(BUTTON_PIN, hold_ms)
@@ -90,7 +92,8 @@ def measure(context: Context) -> list[Figure]:
             Victim(device, board, device.name in BUTTONS, random.Random(seed))
             for seed, (device, board) in enumerate(zip(devices, boards, strict=True))
         ]
-        _first_boot(devices)
+        for device in devices:
+            calm_boot(device)
         began_s = time.monotonic()
         _kill(context, victims, kills)
         lasted_s = time.monotonic() - began_s
@@ -105,13 +108,17 @@ def measure(context: Context) -> list[Figure]:
     return _figures(verdict, lives, found, reconnections, {"killing_s": lasted_s, "draining_s": drained_s})
 
 
-def _first_boot(devices: list[Device]) -> None:
-    """Each device's calm first boot, as an installer sees it: the center learns the key, the device its boot number."""
-    for device in devices:
-        with run_agent(device) as child:
-            child.wait_for(connected, "connected")
-            time.sleep(2)
-            child.stop()
+def calm_boot(device: Device) -> None:
+    """A calm first boot, as an installer sees it: the center learns the key, and by its receipt the device the highest boot."""
+    journal = device.folder / "state" / "journal"
+    with run_agent(device) as child:
+        child.wait_for(connected, "connected")
+        deadline = time.monotonic() + RECEIPT_S
+        while not any(b"boot_floor" in segment.read_bytes() for segment in journal.glob("*.seg")):
+            if time.monotonic() > deadline:
+                raise BenchmarkError(f"no receipt reached {device.name} within {RECEIPT_S:g} s")
+            time.sleep(LOOK_S)
+        child.stop()
 
 
 def _kill(context: Context, victims: list[Victim], kills: int) -> None:
@@ -146,7 +153,7 @@ def _drain(devices: list[Device], watcher: Watcher, lives: list[Life]) -> float:
             child.wait_for(connected, "connected")
         before = -1
         while time.monotonic() - began < DRAIN_S:
-            time.sleep(QUIET_S)
+            time.sleep(QUIET_S)  # quiet is that nothing comes for so long
             now = watcher.mark()
             if now == before and not judge(lives, verified(watcher.messages)).lost:
                 break

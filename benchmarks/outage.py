@@ -10,7 +10,7 @@ import time
 
 from benchmarks.accounts import Life, judge, life_of
 from benchmarks.figures import Figure
-from benchmarks.kills import verified
+from benchmarks.kills import calm_boot, verified
 from benchmarks.processes import BenchmarkError, Child
 from benchmarks.scene import VERIFIED, Context, clean_press, connected, run_agent, scene
 from benchmarks.watcher import Watcher
@@ -35,12 +35,12 @@ def measure(context: Context) -> list[Figure]:
         stage.watch(VERIFIED) as first_watcher,
     ):
         device = stage.site.devices["burst-01"]
-        _calm_boot(device, first_watcher)
+        calm_boot(device)
         context.say(f"{presses} presses in {presses / RATE_HZ:g} s without a broker")
         agent = run_agent(device, "--log", "trace")
         try:
             agent.wait_for(connected, "connected")
-            time.sleep(1)
+            time.sleep(1)  # the broker goes in quiet times: the boot's own events are through, one way or the other
             stage.site.broker.stop()
             lives, agent, pressed_ns = _presses(device, board, agent, presses)
             stage.site.broker.start()
@@ -79,16 +79,6 @@ def measure(context: Context) -> list[Figure]:
     ]
 
 
-def _calm_boot(device: Device, watcher: Watcher) -> None:
-    mark = watcher.mark()
-    with run_agent(device) as child:
-        child.wait_for(connected, "connected")
-        if not watcher.wait(lambda seen: any("device.reset" in one.topic for one in seen), mark, 20):
-            raise BenchmarkError("the device's first event did not reach the consumers")
-        time.sleep(2)
-        child.stop()
-
-
 def _presses(device: Device, board: Hardware, agent: Child, presses: int) -> tuple[list[Life], Child, list[int]]:
     """Press, and half-way kill and start again. Returns the first life, the agent that runs now, and when was pressed.
 
@@ -122,7 +112,7 @@ def _drained(watcher: Watcher, agent: Child) -> int:
     deadline = time.monotonic() + DRAIN_S
     before = -1
     while time.monotonic() < deadline:
-        time.sleep(QUIET_S)
+        time.sleep(QUIET_S)  # quiet is that nothing comes for so long
         alarms = [message.ns for message in watcher.messages if message.topic.endswith("/" + TYPE)]
         if alarms and len(alarms) == before:
             return alarms[0]
