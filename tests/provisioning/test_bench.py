@@ -1,5 +1,6 @@
 """What is wrong on the laptop is found before any board is touched, and said in the person's language."""
 
+import contextlib
 import pathlib
 import socket
 import ssl
@@ -11,7 +12,7 @@ import pytest
 
 from provisioning.authority.authority import Authority
 from provisioning.authority.errors import PassphraseError
-from provisioning.authority.identity import make_identity
+from provisioning.authority.identity import IdentityFiles, make_identity
 from provisioning.bench import opened
 from provisioning.cli.main import main
 from provisioning.errors import InputError, ProvisionError
@@ -60,10 +61,10 @@ def test_a_broker_that_is_away_is_named(tmp_path: pathlib.Path, port: int) -> No
     assert key_of(Laptop(tmp_path).write(port)) == "broker-away"
 
 
-def test_a_clock_that_does_not_fit_the_brokers_certificate_is_named(tmp_path: pathlib.Path) -> None:
-    laptop = Laptop(tmp_path, broker_age_days=10)
+def key_at(laptop: Laptop, broker: IdentityFiles) -> str:
+    """The trouble with a broker that has this certificate, and at whose handshake the laptop hangs up."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(laptop.broker.chain, laptop.broker.key)
+    context.load_cert_chain(broker.chain, broker.key)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -74,9 +75,48 @@ def test_a_clock_that_does_not_fit_the_brokers_certificate_is_named(tmp_path: pa
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            assert key_of(laptop.write(server.getsockname()[1])) == "clock"
+            return key_of(laptop.write(server.getsockname()[1]))
         finally:
             thread.join()
+
+
+def test_a_clock_that_does_not_fit_the_brokers_certificate_is_named(tmp_path: pathlib.Path) -> None:
+    laptop = Laptop(tmp_path, broker_age_days=10)
+    assert key_at(laptop, laptop.broker) == "clock"
+
+
+def test_a_broker_of_another_authority_is_named(tmp_path: pathlib.Path) -> None:
+    assert key_at(Laptop(tmp_path / "a"), Laptop(tmp_path / "b").broker) == "broker-foreign"
+
+
+def test_a_broker_that_does_not_know_the_laptop_is_named(tmp_path: pathlib.Path) -> None:
+    laptop = Laptop(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(laptop.broker.chain, laptop.broker.key)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for _connection in range(2):  # the laptop looks at the certificate first
+                connection, _ = server.accept()
+                with (
+                    contextlib.suppress(OSError),  # the laptop hangs up
+                    connection,
+                    context.wrap_socket(connection, server_side=True) as secured,
+                ):
+                    if secured.recv(100):
+                        secured.sendall(b"\x20\x02\x00\x05")  # CONNACK of MQTT 3.1.1: not authorized
+                        secured.recv(100)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            file = laptop.write(server.getsockname()[1])
+            with pytest.raises(ProvisionError) as caught, opened(file, None):
+                pytest.fail("it opened")
+        finally:
+            thread.join()
+    assert caught.value.key == "broker-refuses"
+    assert "он не знает этого ноутбука" in caught.value.told("ru")
 
 
 def test_a_wrong_passphrase_changes_nothing_and_is_told(
