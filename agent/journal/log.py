@@ -276,14 +276,6 @@ class Journal:
                     total += segment.live[one]
         return total
 
-    def oldest_unsettled(self) -> "Entry | None":
-        """The event that waits longest for its receipt."""
-        alarm = self.next(0, 0)
-        other = self.next(1, 0)
-        if alarm is None or other is None:
-            return alarm or other
-        return min(alarm, other)
-
     # Gaps
 
     def take_gaps(self) -> "list[tuple[int, int, int, bytes]]":

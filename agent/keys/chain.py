@@ -38,8 +38,7 @@ _PURPOSE[names.EXPORTER] = names.DOCUMENT_SIGNING
 class VerifiedIdentity:
     """Who the chain proves its holder to be.
 
-    ``not_after_ms`` (milliseconds since 1970 UTC) is the earliest end in the chain, root included. ``serials`` are the serial numbers,
-    leaf first, without the root's. ``warnings`` are sentences about revocation lists that are out of date.
+    ``not_after_ms`` (milliseconds since 1970 UTC) is the earliest end in the chain, root included.
     """
 
     role: str
@@ -47,8 +46,6 @@ class VerifiedIdentity:
     public_der: bytes
     kid: bytes
     not_after_ms: int
-    serials: tuple[int, ...]
-    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -108,8 +105,6 @@ def verify_chain(
         public_der=leaf.public_der,
         kid=leaf.kid,
         not_after_ms=min(certificate.not_after_ms for certificate in path.with_root),
-        serials=tuple(certificate.serial for certificate in path.certificates),
-        warnings=tuple(age_warnings(path, at_ms, crls)),
     )
 
 

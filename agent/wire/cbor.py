@@ -41,11 +41,6 @@ def head(major: int, n: int) -> bytes:
     raise MalformedError("cbor: the integer does not fit 64 bits")
 
 
-def byte_string(value: "bytes | bytearray") -> bytes:
-    """``value`` encoded as a byte string."""
-    return head(2, len(value)) + value
-
-
 def text_string(value: str) -> bytes:
     """``value`` encoded as text.
 

@@ -153,5 +153,5 @@ def test_the_algorithm_comes_from_the_key_table_not_from_the_message(known: Devi
 
         protected = cbor.dumps({1: algorithm, 4: known.signer.kid})
         signature = known.signer.sign(cose.to_be_signed(protected, event.CONTEXT, press.payload))
-        message = b"\xd2\x84" + cbor.byte_string(protected) + b"\xa0" + cbor.byte_string(press.payload)
-        assert reason(Message(press.topic, message + cbor.byte_string(signature)), keys) == "forged"
+        message = b"\xd2\x84" + cbor.dumps(protected) + b"\xa0" + cbor.dumps(press.payload)
+        assert reason(Message(press.topic, message + cbor.dumps(signature)), keys) == "forged"

@@ -27,7 +27,6 @@ def test_a_fresh_journal_is_empty(disk: SimulatedDisk, opened: Open) -> None:
     assert (journal.last, journal.notes, journal.trouble) == (None, {}, None)
     assert journal.next(0, 0) is None
     assert journal.next(1, 0) is None
-    assert journal.oldest_unsettled() is None
 
 
 def test_an_event_can_be_read_before_it_is_kept_and_is_kept_after_a_sync(
@@ -84,9 +83,6 @@ def test_only_unsettled_events_are_offered_and_unknown_numbers_are_ignored(
     assert journal.settle(1, 9, 4_000_000_000) == 2
     assert [entry[3] for entry in drained(journal, 1)] == [1, 2, 3, 7, 8]
     assert journal.unsettled_count() == journal.unsettled_count(2) == 5
-    oldest = journal.oldest_unsettled()
-    assert oldest is not None
-    assert oldest[3] == 1
 
 
 def test_a_settled_range_does_not_reach_events_that_come_later(

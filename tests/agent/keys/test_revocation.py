@@ -15,7 +15,7 @@ from cryptography.x509.oid import ObjectIdentifier
 
 from agent.keys import errors, pem
 from agent.keys.certificate import read
-from agent.keys.chain import load_roots, verify_chain
+from agent.keys.chain import age_warnings, load_roots, read_path, verify_chain
 from agent.keys.credentials import chain_from_pem
 from agent.keys.file import FileKey
 from agent.keys.request import certificate_request
@@ -79,10 +79,12 @@ def test_an_old_list_still_revokes(listed: Listed) -> None:
 
 def test_an_old_list_is_reported_for_those_it_does_not_revoke(listed: Listed, forge: Forge) -> None:
     old = load_lists(listed.listing(until=-timedelta(days=1)))
-    verified = verify_chain(forge.direct(forge.leaf()), forge.roots, NOW_MS, old)
-    assert len(verified.warnings) == 1
-    assert "should have been replaced" in verified.warnings[0]
-    assert verify_chain(forge.direct(forge.leaf()), forge.roots, NOW_MS, load_lists(listed.listing())).warnings == ()
+    chain = forge.direct(forge.leaf())
+    verify_chain(chain, forge.roots, NOW_MS, old)
+    path = read_path(chain, forge.roots)
+    (warning,) = age_warnings(path, NOW_MS, old)
+    assert "should have been replaced" in warning
+    assert list(age_warnings(path, NOW_MS, load_lists(listed.listing()))) == []
 
 
 def test_a_list_with_a_wrong_signature_is_an_error_never_ignored(listed: Listed, forge: Forge) -> None:
@@ -117,7 +119,9 @@ def test_unused_bits_in_a_lists_signature_are_refused(listed: Listed) -> None:
 
 
 def test_a_list_of_another_authority_does_not_concern_this_chain(listed: Listed, issue: Issue, roots: Roots) -> None:
-    assert verify_chain(issue(), roots, NOW_MS, load_lists(listed.listing())).warnings == ()
+    old = load_lists(listed.listing(until=-timedelta(days=1)))
+    verify_chain(issue(), roots, NOW_MS, old)
+    assert list(age_warnings(read_path(issue(), roots), NOW_MS, old)) == []
 
 
 def test_lists_that_cannot_be_understood_are_refused(listed: Listed) -> None:
