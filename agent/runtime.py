@@ -4,7 +4,6 @@ The loop does everything but waiting for the disk. No trouble of network, disk o
 """
 
 import asyncio
-import contextlib
 import gc
 import os
 
@@ -18,8 +17,7 @@ from agent.keys.validity import due_ms
 from agent.link.link import PRESENCE_EVERY_S, Link
 from agent.link.outbox import Outbox
 from agent.schedule import LoopSchedule
-from agent.wire import cose, event
-from agent.wire.errors import WireError
+from agent.wire import event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -164,14 +162,13 @@ class Agent(Device):
             self._keep(sealed.type, sealed.envelope)
         super()._sealed(tag, sealed)
 
-    def _unsettled_alarms(self) -> "list[tuple[int, int, int]]":
+    def _recall(self, boot: int, seq: int, payload: bytes) -> str:
         recall = getattr(self._logic, "recall", None)
-        if recall is not None:
-            for *_, envelope in self._journal.unsettled_alarms():
-                with contextlib.suppress(WireError):  # damaged on the disk; the center will say so
-                    told = event.decode(cose.parse(envelope).payload)
-                    recall(told.boot, told.seq, told.data)
-        return super()._unsettled_alarms()
+        if recall is None:
+            return super()._recall(boot, seq, payload)
+        told = event.decode(payload)
+        recall(boot, seq, told.data)
+        return told.type
 
     def _link_changed(self, up: bool) -> None:
         self._service.status(f"{self._device}: {'connected' if up else 'no connection'}")
