@@ -24,6 +24,7 @@ from agent.recording.unseal import open_segment
 from benchmarks.figures import Figure, percentile
 from benchmarks.processes import BenchmarkError
 from benchmarks.scene import Context
+from center.evidence import fragments
 from center.evidence.timeline import ALTERED, MISSING, PROVEN
 from center.evidence.trust import Trust
 from center.evidence.verify import verify_folder
@@ -74,7 +75,7 @@ class _Trial:
             data = path.read_bytes()
             if len(data) < FIXED.size:
                 continue  # it was only begun
-            plain = open_segment(data, self._custodian).plaintext
+            plain = fragments.whole(open_segment(data, self._custodian).plaintext)
             if not plain:
                 continue
             with av.open(io.BytesIO(plain), "r") as container:

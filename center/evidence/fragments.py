@@ -70,6 +70,15 @@ def read(data: bytes) -> Fragments:
         raise FragmentsError("the segment's boxes are damaged") from None
 
 
+def whole(data: bytes) -> bytes:
+    """Up to the end of the last whole fragment; what a lost supply tore behind it was never signed.
+
+    Raises:
+        FragmentsError: it is no segment.
+    """
+    return data[: max((end for name, _, end in _boxes(memoryview(data), 0, len(data)) if name == b"mdat"), default=0)]
+
+
 def _read(data: memoryview) -> Fragments:
     tracks: tuple[TrackHead, ...] = ()
     runs: list[Run] = []

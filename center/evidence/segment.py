@@ -12,9 +12,11 @@ from agent.recording.manifest import Contents, Manifest
 from agent.recording.stream import content
 from agent.recording.stream.errors import StreamError
 from agent.recording.unseal import UnsealError, open_segment
+from center.evidence import fragments
 from center.evidence.clip import clip_spans
 from center.evidence.compare import compare
 from center.evidence.errors import EvidenceError
+from center.evidence.fragments import FragmentsError
 from center.evidence.recording import Told
 from center.evidence.signing import Judgement, judge
 from center.evidence.stream import Clip, NoClipError, read_clip
@@ -70,8 +72,12 @@ def _judged(
         return Found([Span(0, lasts, PROVEN if same else ALTERED, "" if same else _OTHER_FILE)], lasts)
     try:
         plain = _plain(data, manifest, private)
+        if known is None:
+            plain = fragments.whole(plain)
+            if same and not plain:
+                return Found([], 0, [f"segment {manifest.n} had only been begun when the power went"])
         clip = read_clip(io.BytesIO(plain))
-    except (UnsealError, NoClipError) as error:
+    except (UnsealError, NoClipError, FragmentsError) as error:
         return Found([Span(0, lasts, ALTERED, f"segment {manifest.n}: {error}")], lasts)
     judged = judge(clip, trust)
     if known is None:

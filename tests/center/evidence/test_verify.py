@@ -12,13 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from agent.keys.chain import load_roots
 from agent.keys.revocation import load_lists
 from agent.recording.manifest import TYPE
+from agent.recording.seal import Sealer
 from agent.recording.stream import content
 from agent.wire import cbor, cose
 from center.evidence.compare import compare
 from center.evidence.errors import EvidenceError
 from center.evidence.segment import NotCustodianError
 from center.evidence.stream import read_clip
-from center.evidence.timeline import ALTERED, MISSING, Verdict
+from center.evidence.timeline import ALTERED, MISSING, PROVEN, Verdict
 from center.evidence.trust import Trust
 from devices.video_badge.media import Item, Picture, Sound
 from tests.center.evidence.exported import Exported
@@ -335,6 +336,24 @@ def test_recovered_after_the_power_went(tmp_path: Path, badge: Device, trust: Tr
     torn = made.path(3).read_bytes()
     made.path(3).write_bytes(torn[:-1])
     assert not made.verdict(trust).proven
+
+
+def test_a_fragment_that_was_torn_in_the_writing_is_not_altered_but_was_never_there(
+    tmp_path: Path, badge: Device, trust: Trust, items: list[Item]
+) -> None:
+    made = Exported(tmp_path / "torn", badge, items)
+    told, plain = made.manifests.pop(), made.plain.pop()
+    whole = []
+    for size in (0, 100, len(plain) // 3, len(plain) // 2, 2 * len(plain) // 3, len(plain) - 1, len(plain)):
+        made.prev = told.prev
+        sealer = Sealer(made.custodian, made.recording, 3, told.prev)
+        made.keep(3, sealer.header + sealer.update(plain[:size]) + sealer.finish(), sealer.wrapped, None, last=True)
+        verdict = made.verdict(trust)
+        assert verdict.proven, (size, reasons(verdict, ALTERED))
+        whole.append(verdict.total_s(PROVEN))
+    assert whole[:2] == [4, 4]
+    assert whole == sorted(whole)
+    assert whole[4] < whole[5] <= whole[6] == pytest.approx(6, abs=0.1)
 
 
 @pytest.mark.parametrize(
