@@ -22,7 +22,7 @@ ANSWERS = {
     "/long": b"HTTP/1.1 500 Oh\r\nContent-Length: %d\r\n\r\n" % (BODY_MAX + 1) + bytes(BODY_MAX + 1),
     "/cut": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab",
     "/cut-head": b"HTTP/1.1 200 OK\r\nContent-Len",
-    "/endless": b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * (HEAD_MAX // 6),
+    "/endless": b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * (HEAD_MAX // 6) + b"Content-Length: 0\r\n\r\n",
     "/nothing": b"",
     "/babble": b"\xff\xfe babble\r\n\r\n",
     "/version": b"HTTP/2 200 OK\r\n\r\n",

@@ -147,6 +147,14 @@ def test_a_receipt_for_anything_else_deletes_nothing(site: Site, spool: Spool, c
     assert spool.files() == []
 
 
+def test_a_server_that_hangs_up_after_each_answer_gets_everything(site: Site, spool: Spool) -> None:
+    spool.put(random_segment())
+    receipt = receipt_by(site, "center-1", spool)
+    with Lying(site, lambda asked: all_arrived(asked, spool, receipt, Connection="close")) as port:
+        assert spool.offloader(port).pass_over(0) == 1
+    assert spool.files() == []
+
+
 @pytest.mark.parametrize(
     "lie",
     [
