@@ -48,7 +48,7 @@ sys.path[:0] = ["flash/a", sys.argv[1]]
 import array, asyncio, binascii, errno, esp32, hashlib, json, machine, network, os, select, socket, struct, time, tls
 gc.collect()
 before = gc.mem_alloc()
-import devices.firmware.start, devices.sos_button
+import devices.firmware.start
 gc.collect()
 print(gc.mem_alloc() - before, gc.mem_alloc() + gc.mem_free())
 """

@@ -4,6 +4,10 @@ The build (``provisioning/firmware/pack.py``) writes the pairs of characters tha
 and keeps here what each code stands for, and all texts one after the other.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 PAIRS = b""
 """Two bytes a code, in order of the codes; filled in by the build."""
 PACKED = b""
@@ -48,3 +52,8 @@ def table(packed: bytes) -> "tuple[tuple[int, int], ...]":
 def number(data: bytes) -> int:
     """The number that these bytes are, the highest first."""
     return int.from_bytes(data, "big")
+
+
+def plain_class(*named: "Any", **values: object) -> type:
+    """A class without functions: its name and its base, neither by a name that one of its values may have."""
+    return type(named[0], named[1:], values)

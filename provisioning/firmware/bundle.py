@@ -146,7 +146,7 @@ def shrunk(files: list[File], fixed: set[str], given: dict[str, bool]) -> dict[s
     packed(files)
     held(files, fixed)
     names = shortened(files, fixed)
-    tersed(files)
+    tersed(files, names)
     return names
 
 

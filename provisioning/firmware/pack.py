@@ -24,6 +24,7 @@ TEXT = f"{texts.__name__}:TEXTS"
 OF_TEXTS = {f"{texts.__name__}:{name}" for name in ("TEXTS", "Texts", "_unpack")}
 TABLE = f"{texts.__name__}:table"
 NUMBER = f"{texts.__name__}:number"
+PLAIN_CLASS = f"{texts.__name__}:plain_class"
 ROW = f"{texts.__name__}:row"
 CODES = [*range(1, 10), *range(11, 32), *range(127, 256)]
 """What is not printed, without 0, which ends a text."""
@@ -35,7 +36,8 @@ LEAST = 11
 """Characters; what is shorter is a name to the compiler."""
 LEAST_PAIRS = 2
 LEAST_TABLES = LEAST_READ = 4
-"""Fewer are not worth the function that unpacks them."""
+LEAST_CLASSES = 6
+"""Fewer are not worth the function that makes them."""
 MOST_BITS = 128
 """A wider number is made of its bytes."""
 LEAST_ROWS = 3
@@ -51,8 +53,11 @@ _BETWEEN = 256
 def packed(files: list[File]) -> None:
     """Rewrite joined and pruned files, all that are loaded together."""
     find = _Packed({}, None)
-    for node in (node for file in files for node in file.statements()):
+    statements = [node for file in files for node in file.statements()]
+    for node in statements:
         find.visit(node)
+    if sum(values_of(node) is not None for node in statements if isinstance(node, ast.ClassDef)) >= LEAST_CLASSES:
+        find.asked.add(PLAIN_CLASS)
     short, pairs = pack(list(find.seen))
     saved = {text: PLAIN_BYTES + len(text) - len(code) - ASKING_BYTES * find.seen[text] for text, code in short.items()}
     chosen = [text for text, bytes_saved in saved.items() if bytes_saved > 0]
@@ -72,6 +77,20 @@ def packed(files: list[File]) -> None:
         for place, row in enumerate(find.often())
     ]
     files[0].parts.insert(0, Part("devices/firmware/texts.py", [*_unpacking(pairs, whole, find.asked), *rows]))
+
+
+def values_of(node: ast.ClassDef) -> list[tuple[str, ast.expr]] | None:
+    """What a class without functions holds; None if it is no such class with one base."""
+    found = []
+    for one in node.body:
+        match one:
+            case ast.Assign([ast.Name(name)], value):
+                found.append((name, value))
+            case ast.Pass():
+                pass
+            case _:
+                return None
+    return found if len(node.bases) == 1 else None
 
 
 def pack(whole: list[str]) -> tuple[dict[str, bytes], bytes]:
@@ -106,6 +125,7 @@ def _unpacking(pairs: bytes, whole: bytes, asked: set[str]) -> list[ast.stmt]:
         TEXT: [node for node in body if defined(node) & OF_TEXTS],
         TABLE: [node for node in body if TABLE in defined(node)],
         NUMBER: [node for node in body if NUMBER in defined(node)],
+        PLAIN_CLASS: [node for node in body if PLAIN_CLASS in defined(node)],
     }
     return [node for name, nodes in parts.items() if name in asked for node in nodes]
 

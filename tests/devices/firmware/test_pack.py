@@ -1,6 +1,7 @@
 """Texts for people and other values in the form that takes fewest bytes: they say the same, and nothing else is touched."""
 
 import random
+import re
 import string
 from pathlib import Path
 
@@ -117,6 +118,15 @@ Y = [int.from_bytes(x, "big") for x in (b"", b"\\x01\\x02")] + [int.from_bytes(b
 ERRORS = """
 class Told(ValueError):
     pass
+class E1(Told): n = 1
+class E2(E1): pass
+class E3(E1): n, m = 3, 4
+class E4(E1): k = "four"
+class E5(E4): n = 5
+class E6(E5): pass
+class E7(E4):
+    def __init__(self, x): self.x = x
+class E8: n = 8
 def failed(number, values):
     if number == 0: raise Told("the broker was not answered by %s and %d boards" % ("its", values))
     if number == 1: raise Told("the broker was not answered by %s" % values)
@@ -133,6 +143,7 @@ def failed(number, values):
 def test_tables_are_what_they_were_and_errors_say_what_they_said(tmp_path: Path) -> None:
     said_by = "".join(f"    print({text!r})\n" for text in sentences(5, 60))
     main = f"{TABLES}{ERRORS}def main():\n    print(T, U, V, W)\n    print(R, X, Y)\n{said_by}"
+    main += "    print([(one.n, one('x').args, issubclass(one, Told)) for one in (E1, E2, E3, E4, E5, E6)], E5.k, E3.m, E8.n, E7(7).x)\n"
     main += "    for number, value in enumerate((3, [4], 0, 7, (1, 2), 0, 0)):\n        try:\n            failed(number, value)\n"
     main += "        except ValueError as error: print(error.args, isinstance(error, Told))\n"
     _files, source, _names = shrunk(tmp_path, {"main": main})
@@ -142,6 +153,8 @@ def test_tables_are_what_they_were_and_errors_say_what_they_said(tmp_path: Path)
     assert said(source) == unchanged
     assert source.count("was not answered") == 0
     assert source.count("(int, 1, None)") == 1
+    assert source.count("type(") == 1
+    assert len(re.findall(r"^class ", source, re.MULTILINE)) == 4  # what unpacks, and E3, E7, E8
     assert source.count("int.from_bytes(") == 2  # the other way round, and in one place
     assert "b'\\xff' * 32" in source
 
