@@ -210,6 +210,18 @@ def test_another_s_server_gets_nothing(site: Site, spool: Spool) -> None:
         assert asked == []
 
 
+def test_a_manifest_beside_another_segment_is_told_and_nothing_is_sent(site: Site, spool: Spool) -> None:
+    first = spool.put(random_segment())
+    first.with_suffix(".cose").rename(first.with_name("000002.cose"))
+    first.rename(first.with_name("000002.seg"))
+    with Lying(site, lambda asked: answer(asked, 500, {})) as port:
+        assert spool.offloader(port).pass_over(0) == 0
+    assert spool.files() == ["000002.cose", "000002.seg"]
+    [(what, text)] = spool.told
+    assert what == "untaken"
+    assert "belongs to another segment" in text
+
+
 def test_a_file_that_its_card_has_changed_is_kept_and_told(serving: Site, spool: Spool) -> None:
     good, bad, short = (random_segment(n, 5_000, b"D" * 16) for n in (1, 2, 3))
     spool.put(good)
