@@ -102,6 +102,7 @@ class Exported:
         twin = object.__new__(Exported)
         twin.__dict__.update(self.__dict__)
         twin.folder, twin.inner = folder, folder / self.inner.name
+        twin.plain, twin.manifests = [*self.plain], [*self.manifests]
         return twin
 
     def load(self, trust: Trust) -> Recording:
