@@ -7,6 +7,8 @@ import stat
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.keys import pem
 from agent.keys.file import FileKey
@@ -167,6 +169,19 @@ def test_an_answer_that_cannot_be_is_refused(
     assert told in capsys.readouterr().err
     assert not office.file.exists()
     assert office.init() == 0
+
+
+def test_what_a_board_would_not_take_is_not_written(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    assert office.init(*(word for number in range(4) for word in ("--broker", f"b{number}.example.org"))) == 2
+    assert "1 to 4" in capsys.readouterr().err
+    assert not office.file.exists()
+
+
+def test_a_center_key_of_another_kind_is_refused(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    other = generate_private_key(SECP384R1()).public_key()
+    office.center.write_bytes(other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    assert office.init() == 2
+    assert "P-256 public key" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("password", ["short", "пароль пароль", "x" * 64])
