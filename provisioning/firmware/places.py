@@ -97,14 +97,12 @@ class _Living:
         while changed:
             changed = False
             for place in range(len(steps) - 1, -1, -1):
-                caught = _all(before, handled[place])
-                out = self.after[place] = caught | _all(before, to[place])
+                out = self.after[place] = _all(before, handled[place]) | _all(before, to[place])
                 set_here, asked = _stores(steps[place]), _asks(steps[place])
                 if set_here is not None:
                     out &= ~(1 << set_here)
                 if asked is not None:
                     out |= 1 << asked
-                out |= caught
                 changed = changed or out != before[place]
                 before[place] = out
         self.first = before[0]

@@ -31,6 +31,11 @@ def shrunk(
     return files, written(files[0], foreign), names
 
 
+def as_written(folder: Path) -> str:
+    """What MicroPython prints when it runs the ``main`` of the module in this folder as it was written."""
+    return said(f"import sys\nsys.path.insert(0, {str(folder)!r})\nfrom agent.main import main")
+
+
 def said(source: str) -> str:
     """What MicroPython prints when it runs a source and then its ``main``."""
     done = subprocess.run(

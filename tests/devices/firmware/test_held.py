@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.devices.firmware.shrinking import needs_micropython, said, shrunk
+from tests.devices.firmware.shrinking import as_written, needs_micropython, said, shrunk
 
 KIT = """
 steady = [1]
@@ -94,7 +94,7 @@ def main():
 @needs_micropython
 def test_what_is_held_means_the_same(tmp_path: Path) -> None:
     _files, source, names = shrunk(tmp_path, {"kit": KIT, "main": MAIN})
-    unchanged = said(f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom agent.main import main")
+    unchanged = as_written(tmp_path)
     assert "[2, 4, 5, 2, 5, 5, 2, 6, 5] " in unchanged
     assert said(source) == unchanged
     short = {long: name for name, all_long in names.items() for long in all_long}

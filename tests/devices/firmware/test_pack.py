@@ -10,7 +10,7 @@ import pytest
 from devices.firmware import texts
 from provisioning.firmware.bundle import compiled
 from provisioning.firmware.pack import CODES, pack
-from tests.devices.firmware.shrinking import needs_micropython, said, shrunk
+from tests.devices.firmware.shrinking import as_written, needs_micropython, said, shrunk
 
 WORDS = ["the", "broker", "board", "was", "not", "answered", "by", "its", "certificate", "network", "alarm", "journal"]
 
@@ -86,8 +86,7 @@ def ended(x):
 @needs_micropython
 def test_what_is_packed_says_the_same_and_takes_less(tmp_path: Path) -> None:
     files, source, _names = shrunk(tmp_path, {"kit": KIT, "main": MAIN})
-    plain = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom agent.main import main"
-    assert said(source) == said(plain)
+    assert said(source) == as_written(tmp_path)
     for whole in (
         "the broker was not answered by its network, the",
         "a default of a function",
@@ -147,7 +146,7 @@ def test_tables_are_what_they_were_and_errors_say_what_they_said(tmp_path: Path)
     main += "    for number, value in enumerate((3, [4], 0, 7, (1, 2), 0, 0)):\n        try:\n            failed(number, value)\n"
     main += "        except ValueError as error: print(error.args, isinstance(error, Told))\n"
     _files, source, _names = shrunk(tmp_path, {"main": main})
-    unchanged = said(f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom agent.main import main")
+    unchanged = as_written(tmp_path)
     assert "('the broker was not answered by 5 % of the boards',) True\n" in unchanged
     assert "Traceback" not in unchanged
     assert said(source) == unchanged

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.devices.firmware.shrinking import needs_micropython, said, shrunk
+from tests.devices.firmware.shrinking import as_written, needs_micropython, said, shrunk
 
 MOVED = """
 import asyncio
@@ -267,7 +267,7 @@ async def awaits(bag):
 @needs_micropython
 def test_what_is_called_once_stands_where_it_was_called(tmp_path: Path) -> None:
     _files, source, names = shrunk(tmp_path, {"kit": MOVED, "main": CALLS})
-    unchanged = said(f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom agent.main import main")
+    unchanged = as_written(tmp_path)
     assert "('error', 5)\ninner\n" in unchanged
     assert said(source) == unchanged
     where = {long.split(".")[-1].split(":")[-1] for stands_for in names.values() for long in stands_for}
@@ -330,7 +330,7 @@ def main():
 @needs_micropython
 def test_what_is_small_stands_where_it_is_asked_for(tmp_path: Path) -> None:
     _files, source, names = shrunk(tmp_path, {"kit": SMALL, "main": ASKS})
-    unchanged = said(f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom agent.main import main")
+    unchanged = as_written(tmp_path)
     assert "noted 5\n5 9 4 4 3 2\nnoted 1\nnoted 2\n1 1\n" in unchanged
     assert said(source) == unchanged
     where = {long.split(".")[-1].split(":")[-1] for stands_for in names.values() for long in stands_for}

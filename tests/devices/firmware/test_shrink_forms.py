@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.devices.firmware.shrinking import needs_micropython, said, shrunk
+from tests.devices.firmware.shrinking import as_written, needs_micropython, said, shrunk
 
 LOOPS = """
 import errno
@@ -105,7 +105,7 @@ def device(squares):
 @needs_micropython
 def test_loops_beginnings_results_and_names_that_are_there_change_nothing(tmp_path: Path) -> None:
     _files, source, _names = shrunk(tmp_path, {"kit": LOOPS, "main": ASKED})
-    unchanged = said(f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom agent.main import main")
+    unchanged = as_written(tmp_path)
     assert "None 1 0 0 1 2\n" in unchanged
     assert said(source) == unchanged
     assert re.search(r"for \w+ in range\((a|5)\):\n +if \w+ != 2:\n", source)  # a list is made by a loop
