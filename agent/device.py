@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 REREAD_MS = 30_000
 """How often inputs are read again, so that a lost edge heals. Edges are not lost in ordinary life, and each look wakes the processor."""
-SLICE = 8
-"""Effects carried out without a pause: less work than a broker has with a full window, so that it need not wait for the next one."""
+SLICE = 16
+"""Effects carried out without a pause, some milliseconds of work."""
 
 
 class Device:
