@@ -234,7 +234,7 @@ class Link:
         )
         client.tls_set_context(self._tls)
         client.connect_timeout = CONNECT_S
-        client.max_inflight_messages_set(WINDOW)
+        client.max_inflight_messages_set(0)  # no bound: who publishes keeps a window, with room for alarms
 
         def on_connect(
             client: paho.Client, _data: object, _flags: paho.ConnectFlags, code: ReasonCode, _more: Properties | None

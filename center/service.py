@@ -15,6 +15,7 @@ import paho.mqtt.client as paho
 
 from agent.keys.errors import RevocationListError
 from agent.keys.revocation import RevocationList, load_lists
+from agent.wire import event
 from center import inbox
 from center.config import Configuration
 from center.database import Database
@@ -37,11 +38,14 @@ KEEP_S = 5.0
 RETRY_S = 0.25
 DECLINED_S = 5.0
 """What the broker has declined (its access rules, its quota) is sent again after so long."""
-OUT_WINDOW = 400
-"""Verified events that are with the broker and not acknowledged yet, at most."""
+OUT_WINDOW = 2_000
+"""Verified events that are with the broker and not acknowledged yet, at most. Its acknowledgements stand in one line with all that it has
+for the center: in a flood they come seconds late."""
+ALARM_ROOM = 400
+"""So many alarms more, so that no flood of others holds them up."""
 CRL_LIMIT = 8 * 1024 * 1024
 SUBSCRIPTIONS = ("dabyl/v1/+/alarm", "dabyl/v1/+/event", "dabyl/v1/+/presence")
-_RANKS = (0, 1, 2)
+_RANKS = (event.ALARM, 1, 2)
 
 
 def now_ms() -> int:
@@ -247,12 +251,15 @@ class Service:
         if len(box.sent) >= BATCH or (box.sent and not box.flying):
             self._settle_outbox()
         room = OUT_WINDOW - len(box.flying)
-        if room <= OUT_WINDOW // 4 or self._client is None:
+        if room <= -ALARM_ROOM or self._client is None:
             return
+        rows: list[tuple[int, int, str, bytes]] = []
         with self._database.read() as connection:
-            rows = [(rank, *row) for rank in _RANKS for row in inbox.outgoing(connection, rank, box.after[rank], room)]
+            for rank in _RANKS if room > OUT_WINDOW // 4 else _RANKS[:1]:
+                most = max(0, room - len(rows)) if rank != event.ALARM else room + ALARM_ROOM
+                rows += [(rank, *row) for row in inbox.outgoing(connection, rank, box.after[rank], most)]
         busy = {*box.sent, *box.flying.values()}
-        for rank, row, topic, body in rows[:room]:
+        for rank, row, topic, body in rows:
             if row not in busy:
                 mid = self._link.publish(self._client, topic, body)
                 if mid is None:

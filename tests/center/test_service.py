@@ -172,3 +172,33 @@ def test_of_what_a_broker_declined_nothing_is_sent_again_that_is_under_way_or_ta
     service._follow_connection()
     service._send_events()
     assert sent[4:] == sent[:1]
+
+
+def test_alarms_do_not_wait_for_the_acknowledgements_of_a_flood_of_others(
+    service: Service, pipeline: Pipeline, own: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("center.service.OUT_WINDOW", 3)
+    monkeypatch.setattr("center.service.ALARM_ROOM", 2)
+    device = own.device("sos-0001")
+    client, topics = paho.Client(CallbackAPIVersion.VERSION2), []
+
+    def publish(_client: paho.Client, topic: str, payload: bytes) -> int:
+        topics.append(topic.rsplit("/", 1)[1])
+        return len(topics)
+
+    monkeypatch.setattr(service._link, "publish", publish)
+    service._link._client = client
+    service._follow_connection()
+    ingest(pipeline, arrivals(device.greeting(), *(device.event("reading.taken", {}) for _ in range(5))), NOW)
+    service._send_events()
+    service._send_events()
+    assert topics == ["presence.online", "reading.taken", "reading.taken"], "the window is full"
+    ingest(pipeline, arrivals(device.press(), device.press(), device.press()), NOW)
+    service._send_events()
+    service._send_events()
+    assert topics[3:] == ["alarm.raised"] * 2, "as far as the room for alarms goes"
+    for number in range(1, 6):
+        service._link.published.put((client, number, True))
+    service._follow_connection()
+    service._send_events()
+    assert topics[5:] == ["alarm.raised", "reading.taken", "reading.taken"]
