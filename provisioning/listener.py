@@ -145,7 +145,8 @@ class Listener:
 
     def _tell(self, *, refused: Cause | None, up: bool = False) -> None:
         with self._changed:
-            self._refused, self._up = refused, up or self._up
+            self._refused = self._refused or refused  # what follows a refusal, as that it hung up, says less
+            self._up = up or self._up
             self._changed.notify_all()
 
     def _arrived(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
