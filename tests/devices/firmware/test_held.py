@@ -75,6 +75,35 @@ def loading():
     return there() + there() + there() + there()
 def there(): return 1
 TOTAL = loading()
+class Fixed:
+    def __init__(self): self.level = 1
+class Rising:
+    def __init__(self): self.count = 0
+    @property
+    def level(self):
+        self.count += 1
+        return self.count
+    def three(self): return [self.level, self.level, self.level]
+ready = []
+def early():
+    if ready:
+        return later + later + later + later
+    return "early"
+FIRST = early()
+later = [6]
+ready.append(1)
+def outer():
+    count = [0]
+    def bump():
+        nonlocal count
+        count = count + [len(count)]
+    def inner():
+        found = count
+        bump()
+        found = found + count
+        bump()
+        return found + count + count + count
+    return inner()
 """
 MAIN = """
 from agent import kit
@@ -87,6 +116,7 @@ def main():
     base.late(); kin.late()
     print(kit.reads(), kit.reads(), kit.named(1, 2), kit.named(3, 4), kit.lengths([1], [2, 3]), kit.lengths(), kit.TOTAL)
     print(base.move(), kit.loading(), kin.whole(), kin.early())
+    print(kit.Rising().three(), kit.Fixed().level, kit.FIRST, kit.early(), kit.outer())
 """
 
 
