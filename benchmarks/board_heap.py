@@ -1,13 +1,13 @@
 """The heap of a board's firmware: what its code takes there, what it needs beside it at rest, and the least it works with at all.
 
-A simulated board of real MicroPython runs the SOS button's compiled firmware against the site's Mosquitto and center. It *works* with a
-heap if it starts, connects over mutual TLS, signs the alarm of a press, verifies the center's receipt and lights the lamp for it. The least
-heap with which it does is found by halving the range between one that works and one that does not: what MicroPython's own counters say
-between two points of a program misses the peak, for TLS and the signature take and give back in between.
+A simulated board of real MicroPython runs the compiled firmware of the panic button, the larger one, against the site's Mosquitto and
+center. It *works* with a heap if it starts, connects over mutual TLS, signs the alarm of a press, verifies the center's receipt and lights
+the lamp for it. The least heap with which it does is found by halving the range between one that works and one that does not: what
+MicroPython's own counters say between two points of a program misses the peak, for TLS and the signature take and give back in between.
 
-A board has its code in flash if it is frozen into the image; here it is loaded into the heap. So the code's bytes, counted after loading it
-and nothing else, are subtracted: the peak is that of the work alone. The unix port has words of 64 bits, an ESP32 of 32: half of each
-figure, roughly, is a board's. An ESP32 without PSRAM leaves MicroPython about 110 KB, which is 220 KB here.
+Here the code is loaded from files into the heap. A board that has it frozen into its image has it in flash: so the code's bytes, counted
+after loading it and nothing else, are subtracted, and the peak is that of the work alone. The unix port has words of 64 bits, an ESP32 of
+32: half of each figure, roughly, is a board's. An ESP32 without PSRAM leaves MicroPython about 110 KB, which is 220 KB here.
 """
 
 import asyncio
@@ -33,8 +33,8 @@ from simulators.board.flash import MODULES
 from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.errors import HardwareTimeoutError
 
-DEVICE = "sos-board-1"
-KIND = "sos-button"
+DEVICE = "panic-board-1"
+KIND = "panic-button"
 MOST_KB = 220
 """An ESP32's heap, in this machine's words."""
 LOW_KB = 64
@@ -75,7 +75,8 @@ def measure(context: Context) -> list[Figure]:
             context.say(f"with {middle} KB it {'works' if works else 'does not work'}")
             high, low = (middle, low) if works else (high, middle)
     return [
-        Figure("board_heap.peak_kb", high - code_kb, "KB", at_most=MOST_KB, details={"least_heap_kb": high}),
+        Figure("board_heap.peak_kb", high - code_kb, "KB", at_most=MOST_KB),
+        Figure("board_heap.from_files_kb", high, "KB", at_most=MOST_KB),
         Figure("board_heap.rest_kb", room_kb - free_kb - code_kb, "KB"),
         Figure("board_heap.code_kb", code_kb, "KB"),
     ]

@@ -1,4 +1,5 @@
 # What MicroPython runs after a start: chooses one of the copies of the firmware, and starts it.
+import gc
 import sys
 
 import machine
@@ -9,8 +10,10 @@ try:
     slots = Slots()
     try:
         sys.path.insert(0, slots.path(slots.choose()))
+        gc.threshold(4096)  # what stays is to lie together: TLS needs one large piece
         from devices.firmware import start
 
+        gc.threshold(-1)
         start.main(slots)
     except Exception as error:
         # A defect, or no whole copy: say so, and start again; after three times the next copy has its turn.

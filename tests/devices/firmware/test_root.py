@@ -35,3 +35,22 @@ def test_the_frozen_firmware_is_started_where_a_copy_cannot_be(tmp_path: pathlib
             assert "MemoryError" not in board.console.tail()
 
     asyncio.run(scenario())
+
+
+def test_what_is_loaded_is_put_together_in_the_heap_and_work_goes_on_as_ever(tmp_path: pathlib.Path) -> None:
+    """Garbage of 128 KB must not lie between what stays, nor may what comes later stop for a collection every few kilobytes."""
+    flash = tmp_path / "flash"
+    shutil.copytree(FIRMWARE / "root", flash)
+    shutil.copy(FIRMWARE / "slots.py", flash)
+    (flash / "a/devices/firmware").mkdir(parents=True)
+    (flash / "a/manifest.json").write_text('{"files": {}}')
+    waste = "before = gc.mem_alloc()\nfor _ in range(2048):\n    bytes(64)\nmade = gc.mem_alloc() - before\n"
+    (flash / "a/devices/firmware/start.py").write_text(
+        f"import gc\n{waste}def main(slots):\n    print('garbage', made < 16384, 'then', gc.threshold())\n    slots.healthy()\n"
+    )
+
+    async def scenario() -> None:
+        async with Board(flash) as board:
+            await board.printed("garbage True then -1")
+
+    asyncio.run(scenario())
