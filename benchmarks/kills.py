@@ -65,6 +65,7 @@ class Victim:
                 hold_ms = rng.randint(*HOLD_MS)
                 down_ns = self._board.press(BUTTON_PIN, hold_ms)
                 presses.append((down_ns, down_ns + hold_ms * 1_000_000))
+                # How long it is held and how often people press is part of the scene.
                 time.sleep(min(max(0.0, end - time.monotonic()), hold_ms / 1000 + rng.uniform(*GAP_S)))
             killed_ns = child.kill()
         self.lives.append(life_of(self.device.name, child.stages(), killed_ns, presses))
@@ -117,7 +118,7 @@ def calm_boot(device: Device) -> None:
         while not any(b"boot_floor" in segment.read_bytes() for segment in journal.glob("*.seg")):
             if time.monotonic() > deadline:
                 raise BenchmarkError(f"no receipt reached {device.name} within {RECEIPT_S:g} s")
-            time.sleep(LOOK_S)
+            time.sleep(LOOK_S)  # another process's journal can only be looked at
         child.stop()
 
 

@@ -2,7 +2,8 @@
 
 No record reaches the disk before an earlier one: a new segment is begun only when all of the old one is durable, or
 after a failed sync, and then everything not durable is written again into it (a second fsync after a failed one proves
-nothing). On a full disk a reserve is given back to alarms and to making room. MicroPython subset.
+nothing). On a full disk a reserve is given back to alarms and to making room. MicroPython subset. It is long because making
+room moves the same segments, tail and sizes that appending and syncing do: apart, each would have to know the other's state.
 """
 
 from agent.journal import records, recovery
