@@ -1,7 +1,4 @@
-"""Clocks that are wrong: a device that wakes in 1970 sends at once and is dated later; what comes late is told as late.
-
-The system's clock is faked for one process by libfaketime; the monotonic clock is left alone, as it is on a device.
-"""
+"""Clocks that are wrong: a device that wakes in 1970 sends at once and is dated later; what comes late is told as late."""
 
 import os
 import time
@@ -10,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.clocks import clock_at
 from tests.integration.ground import Ground, now_ms
-from tests.integration.processes import Process, run, until
+from tests.integration.processes import Process, until
 
 pytestmark = pytest.mark.faketime
 UNSET, HOLDOVER, SYNCHRONISED = 0, 1, 2
@@ -22,26 +20,6 @@ PASSING_S = 3.0
 def let_pass() -> None:
     """Time goes by; that it does is what is tested."""
     time.sleep(PASSING_S)
-
-
-def clock_at(moment: str, file: Path | None = None) -> dict[str, str]:
-    """The environment in which a program's clock starts at, or is off by, ``moment``; libfaketime's own command tells what it takes.
-
-    With a ``file`` the moment stands in there, is read again each second, and so can change.
-    """
-    found = run(["faketime", "-f", moment, "env"])
-    told = dict(line.partition("=")[::2] for line in found.stdout.splitlines())
-    assert "libfaketime" in told["LD_PRELOAD"]
-    fixed = {
-        "LD_PRELOAD": told["LD_PRELOAD"],
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_CACHE_DURATION": "1",
-    }
-    if file is None:
-        return {**fixed, "FAKETIME": moment}
-    file.write_text(moment + "\n", encoding="ascii")
-    return {**fixed, "FAKETIME_TIMESTAMP_FILE": str(file)}
 
 
 def test_a_press_in_1970_is_sent_at_once_and_dated_once_the_time_is_known(ground: Ground, tmp_path: Path) -> None:

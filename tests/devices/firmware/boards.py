@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pathlib
-import signal
 import socket
 import ssl
 import subprocess
@@ -12,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from cryptography import x509
@@ -62,21 +61,20 @@ class Program:
         *,
         board: bool = True,
         heap: str = HEAP,
-        before: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         interpreter = [str(MICROPYTHON), "-X", f"heapsize={heap}"] if board else [sys.executable]
-        environment = {**os.environ, "MICROPYPATH": f"{ROOT}:.frozen", "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        fixed = {"MICROPYPATH": f"{ROOT}:.frozen", "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
         self._news = threading.Condition()
         self.said: list[dict[str, Any]] = []
         with tempfile.NamedTemporaryFile("w", dir=folder, prefix="settings-", delete=False) as file:
             json.dump(settings, file)  # MicroPython takes no long argument
         self._process = subprocess.Popen(
-            [*before, *interpreter, str(HERE / script), str(folder), file.name],
-            env=environment,
+            [*interpreter, str(HERE / script), str(folder), file.name],
+            env={**os.environ, **fixed, **(environment or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
         )
         self._reader = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
@@ -124,8 +122,7 @@ class Program:
 
     def kill(self) -> None:
         """As a power cut does."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # faketime has a child
+        self._process.kill()
         self._process.wait(PATIENCE_S)
         self._reader.join(PATIENCE_S)
         for pipe in (self._process.stdin, self._process.stdout):

@@ -5,7 +5,7 @@ import os
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +107,16 @@ def start() -> Iterator[Start]:
     """Starts the link of ``board_link.py`` with the identity in a folder, for brokers given by port or (host, port)."""
     boards: list[Program] = []
 
-    def run(folder: Path, *brokers: int | tuple[str, int], before: tuple[str, ...] = (), **settings: Any) -> Program:
+    def run(
+        folder: Path, *brokers: int | tuple[str, int], environment: Mapping[str, str] | None = None, **settings: Any
+    ) -> Program:
         listed = [(HOST, broker) if isinstance(broker, int) else broker for broker in brokers]
         board = Program(
-            "board_link.py", folder, {**SETTINGS, "brokers": listed, **settings}, heap=LINK_HEAP, before=before
+            "board_link.py",
+            folder,
+            {**SETTINGS, "brokers": listed, **settings},
+            heap=LINK_HEAP,
+            environment=environment,
         )
         boards.append(board)
         return board

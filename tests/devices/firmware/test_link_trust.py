@@ -11,6 +11,7 @@ import pytest
 
 from simulators.site import HOST
 from tests.agent.link.conftest import Authority
+from tests.clocks import clock_at
 from tests.devices.firmware.boards import serving
 from tests.devices.firmware.link_side import OLD_VERSION, Broker, Start
 
@@ -64,7 +65,7 @@ def test_a_board_at_the_year_2000_believes_no_certificate_and_says_why(
     start: Start, tls: ssl.SSLContext, identity: pathlib.Path
 ) -> None:
     with serving(Broker(), tls) as port:
-        board = start(identity, port, before=("faketime", "-f", "@2000-01-01 00:00:00"))
+        board = start(identity, port, environment=clock_at("@2000-01-01 00:00:00"))
         told = board.until("log", said="no connection")
         assert told["reason"].endswith("The certificate validity starts in the future")
         assert "up" in board.status()
