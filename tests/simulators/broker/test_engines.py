@@ -2,10 +2,12 @@
 
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from concurrent import futures
 from typing import Any
 
 import psutil
@@ -14,10 +16,13 @@ import pytest
 from provisioning.brokers.model import Certificates, Identities
 from simulators.broker.engines import Mosquitto, Nats, embedded
 from simulators.errors import BrokerMissingError, BrokerStartError
+from simulators.network.link import RESET
 
 Engine = Mosquitto | Nats
 Join = Callable[..., Any]
 Until = Callable[[Callable[[], bool]], None]
+TRIES = 1000
+"""A reset comes at the worst moment once in some hundreds."""
 
 
 def certificates_of(authority: Any) -> Certificates:
@@ -110,6 +115,23 @@ def test_a_broker_that_cannot_start_says_why(engine: type[Engine], authority: An
     certificates = Certificates(authority.root_file, broken, broken)
     with pytest.raises(BrokerStartError, match=r"(?s)ended at once; end of .*(broken.pem|in certificate input)"):
         engine(tmp_path / "broker", certificates, Identities()).start()
+
+
+def test_a_port_that_resets_whom_it_accepts_is_no_broker_yet(authority: Any, tmp_path: pathlib.Path) -> None:
+    """As that of a broker that ends while it starts. No socket is left over, which Python would warn of."""
+    broker = Nats(tmp_path / "broker", certificates_of(authority), Identities())
+    with socket.create_server(("127.0.0.1", broker.port)) as server:
+
+        def reset() -> None:
+            for _ in range(TRIES):
+                accepted, _ = server.accept()
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                accepted.close()
+
+        with futures.ThreadPoolExecutor() as pool:
+            resets = pool.submit(reset)
+            assert not any(broker._answers() for _ in range(TRIES))
+            resets.result()
 
 
 def test_a_broker_certificate_of_a_foreign_root_is_noticed(authority: Any, tmp_path: pathlib.Path) -> None:
