@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -155,6 +156,21 @@ def test_one_signature_removed(units: list[Unit], verify: Verify) -> None:
     at = next(number for number in range(GOP, len(units)) if any(map(sei.is_signing, units[number])))
     verdict = verify(mp4([*units[:at], *clips.without_signatures([units[at]]), *units[at + 1 :]]))
     assert letters(verdict) == "appppp"
+
+
+def test_a_signed_period_that_contradicts_itself(units: list[Unit], badge: Device, verify: Verify) -> None:
+    """By the badge's own key, and the hash of the whole period is not that of the hashes it lists: no recorder makes that."""
+
+    def contradicting(one: bytes) -> bytes:
+        opened = sei.opening(replace(sei.read(one).period, gop_hash=bytes(sei.HASH_SIZE)))
+        return sei.closed(opened, badge.signer.sign(opened))
+
+    at = next(number for number in range(3 * GOP, len(units)) if any(map(sei.is_signing, units[number])))
+    changed = [contradicting(one) if sei.is_signing(one) else one for one in units[at]]
+    verdict = verify(mp4([*units[:at], changed, *units[at + 1 :]]))
+    assert letters(verdict) == "ppappp"
+    assert reasons(verdict) == {UNSIGNED}
+    assert "a signature proves nothing: it contradicts itself" in verdict.notes
 
 
 def test_all_signatures_removed(units: list[Unit], verify: Verify) -> None:
