@@ -42,12 +42,13 @@ class Entry:
     press: dict[str, Any] | None = None
     lamp: bool | None = None
     photo: str = ""
+    address: str = ""
 
 
 def entry_of(device: Device) -> Entry:
     """A device that was not tested yet."""
     place = {field: value for field in PLACE_FIELDS if (value := getattr(device.place, field)) not in ("", None)}
-    return Entry(device.name, device.kind, device.serial, place)
+    return Entry(device.name, device.kind, device.serial, place, address=device.address)
 
 
 def judge(entry: Entry, event: Event, *, lamp: bool, photo: str) -> None:

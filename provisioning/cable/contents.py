@@ -1,6 +1,7 @@
 """What belongs onto the flash of one device: the firmware bundle, and what makes it this device."""
 
 import dataclasses
+import hashlib
 import importlib
 import json
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from devices.common.settings import SettingsError
 from devices.firmware.config import MAX_FILE, Config, ConfigError
+from provisioning.addresses import as_told
 from provisioning.errors import InputError, SetupError
 from provisioning.installation import Installation
 
@@ -38,19 +40,32 @@ def read_bundle(folder: Path) -> Bundle:
     """The bundle in the folder ``flash`` that ``scripts/firmware`` makes.
 
     Raises:
-        SetupError: there is none, or it is cut off.
+        SetupError: there is none, or it is cut off or damaged.
     """
     try:
         paths = sorted(path for path in folder.rglob("*") if path.is_file())[: _FILES_MAX + 1]
         files = {f"/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in paths}
-        facts = json.loads(files[MANIFEST])
-        kinds, mpy, whole = tuple(facts["kinds"]), str(facts["mpy"]), facts["files"]
-    except (OSError, KeyError, ValueError, TypeError):
+    except OSError:
         raise SetupError("bundle", folder=folder) from None
-    lacking = [name for name in whole if f"{FOLDER}/{name}" not in files]
+    return bundle_of(files, folder)
+
+
+def bundle_of(files: Mapping[str, bytes], origin: Path) -> Bundle:
+    """The bundle that these files are, which ``origin`` holds.
+
+    Raises:
+        SetupError: they are none, or not whole.
+    """
+    try:
+        facts = json.loads(files[MANIFEST])
+        kinds, mpy = tuple(facts["kinds"]), str(facts["mpy"])
+        sums = {f"{FOLDER}/{name}": told["sha256"] for name, told in facts["files"].items()}
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise SetupError("bundle", folder=origin) from None
+    damaged = [path for path in sums if hashlib.sha256(files.get(path, b"")).hexdigest() != sums[path]]
     size = sum(len(data) for data in files.values())
-    if lacking or MAIN not in files or len(files) > _FILES_MAX or size > _BYTES_MAX:
-        raise SetupError("bundle", folder=folder)
+    if damaged or MAIN not in files or len(files) > _FILES_MAX or size > _BYTES_MAX:
+        raise SetupError("bundle", folder=origin)
     return Bundle(files, kinds, mpy)
 
 
@@ -60,11 +75,12 @@ def in_order(files: Mapping[str, bytes]) -> list[str]:
     return sorted(files, key=lambda path: (last.index(path) + 1 if path in last else 0, path))
 
 
-def device_json(installation: Installation, name: str, kind: str, place: Mapping[str, str]) -> bytes:
-    """A board's configuration, checked as the board will check it.
+def device_json(installation: Installation, name: str, kind: str, place: Mapping[str, str], address: str = "") -> bytes:
+    """A board's configuration, checked as the board will check it; ``address`` is its fixed one, empty for DHCP.
 
     Raises:
         InputError: the kind's settings, the networks or the brokers are not as a board takes them.
+        RecordError: no network of the installation has this address for a device.
     """
     try:
         module = importlib.import_module(f"devices.{kind.replace('-', '_')}")
@@ -75,7 +91,7 @@ def device_json(installation: Installation, name: str, kind: str, place: Mapping
     settings |= {word: place[word] for word in PLACE if word in known and place.get(word)}
     document = {
         "device": {"id": name, "kind": kind},
-        "wifi": list(installation.wifi),
+        "wifi": as_told(installation.wifi, installation.networks, address),
         "brokers": list(installation.brokers),
         "link": installation.link,
         "settings": settings,

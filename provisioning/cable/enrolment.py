@@ -91,7 +91,7 @@ def enrol(
     if device.kind not in bundle.kinds:
         raise InputError("bundle-kind", kind=device.kind, kinds=", ".join(bundle.kinds))
     place = {field: str(getattr(device.place, field) or "") for field in PLACE_FIELDS}
-    config = device_json(bench.installation, name, device.kind, place)
+    config = device_json(bench.installation, name, device.kind, place, device.address)
     certificates.check_clock(bench.authority, bench.now_ms())
     board = Board(prompt)
 

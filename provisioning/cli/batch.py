@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from provisioning import batch as work
+from provisioning.addresses import Addressing
 from provisioning.bench import TREE, opened
 from provisioning.cable.ports import boards
 from provisioning.cli.common import BUNDLE, FILE, Telling, common, language_of, passphrase
 from provisioning.cli.person import Person
 from provisioning.firmware.modules import kinds
 from provisioning.hands import SimulatedHands
+from provisioning.installation import networks_in
 from provisioning.messages import text
 from provisioning.plan.check import read
 
@@ -30,7 +32,8 @@ FAILED = 1
     "  dabyl provision batch devices.xlsx                 plug in one board after another, as it says\n"
     "  dabyl provision batch devices.csv --simulated --json\n"
     "\b\n"
-    "Columns, in any order: name, kind, room; serial, site, building, floor, latitude, longitude, district, city, region.\n"
+    "Columns, in any order: name, kind, room; serial, address, site, building, floor, latitude, longitude, district, city,\n"
+    "region. An address is a board's fixed IPv4 address, in a network with netmask and gateway in the installation's file.\n"
     "Commas, semicolons or tabs; UTF-8 with or without a byte order mark. Nothing is touched unless every row is good.\n"
     "Run again after any interruption: what is finished stays finished, what was begun goes on.\n"
     "Exit codes: 0 all registered, 1 some are not, 2 table or laptop.\n"
@@ -58,9 +61,12 @@ def batch(
 ) -> int:
     """Enrol all devices of a table (CSV or XLSX)."""
     spoken = language_of(language)
-    devices = read(table, kinds(TREE))
+    able = kinds(TREE)
+    devices = read(table, able, None if simulated else Addressing(networks_in(installation), able))
     if check:
-        click.echo(json.dumps({"devices": len(devices)}) if as_json else f"{len(devices)} devices, no problem.")
+        click.echo(
+            json.dumps({"devices": len(devices)}) if as_json else text(spoken, "said.checked", count=len(devices))
+        )
         return 0
     hands: SimulatedHands | Person
     with contextlib.ExitStack() as stack:
@@ -68,6 +74,7 @@ def batch(
             place = folder or table.with_name(table.name + ".simulated")
             hands = stack.enter_context(SimulatedHands(place, (device.name for device in devices)))
             installation = hands.installation
+            devices = read(table, able, Addressing(networks_in(installation), able))  # the workshop's networks
         else:
             hands = Person(spoken, boards)
         bench, firmware = stack.enter_context(opened(installation, passphrase(passphrase_file), bundle=bundle))

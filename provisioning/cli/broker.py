@@ -13,6 +13,8 @@ from provisioning.brokers.errors import BrokerFilesError
 from provisioning.brokers.identities import of_csv, of_pairs, of_register, revoked_of
 from provisioning.brokers.model import BrokerModel, Certificates, Identities
 from provisioning.brokers.write import ENGINES, READ_LISTS, write
+from provisioning.cli.common import JSON, in_language, language_of
+from provisioning.messages import text
 
 _CERTIFICATE_LIMIT = 8192
 _CRL_LIMIT = 64 * 1024 * 1024
@@ -49,7 +51,8 @@ _DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
 @click.option("--consumer", "consumers", multiple=True, metavar="NAME", help="A consumer's; may be repeated.")
 @click.option("--user", help="User that Mosquitto runs as, if root starts it.  [default: yours]")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@JSON
+@in_language
 def broker(
     engine: str,
     out: pathlib.Path,
@@ -67,6 +70,7 @@ def broker(
     user: str | None,
     force: bool,
     as_json: bool,
+    language: str | None,
 ) -> None:
     """Write the configuration of a message broker.
 
@@ -104,11 +108,18 @@ def broker(
     identities = of_pairs(pairs, revoked)
     model = BrokerModel(port, directory, certificates, identities, user or getpass.getuser(), listen=listen)
     files = write(engine, model, public, force=force)
-    _show(engine, files, identities, sorted(reissued) if engine not in READ_LISTS else [], as_json=as_json)
+    still_open = sorted(reissued) if engine not in READ_LISTS else []
+    _show(engine, files, identities, still_open, language_of(language), as_json=as_json)
 
 
 def _show(
-    engine: str, files: list[pathlib.Path], identities: Identities, still_open: list[str], *, as_json: bool
+    engine: str,
+    files: list[pathlib.Path],
+    identities: Identities,
+    still_open: list[str],
+    language: str,
+    *,
+    as_json: bool,
 ) -> None:
     found = {
         "engine": engine,
@@ -122,18 +133,13 @@ def _show(
     if as_json:
         click.echo(json.dumps(found, sort_keys=True))
         return
-    click.echo(
-        f"{found['devices']} devices, {found['centers']} centers, {found['consumers']} consumers, {found['revoked']} revoked."
-    )
+    counts = {name: found[name] for name in ("devices", "centers", "consumers", "revoked")}
+    click.echo(text(language, "said.broker", **counts))
     for file in files:
         click.echo(f"  {file}")
     if still_open:
-        click.echo(
-            f"Warning: {engine} reads no revocation list. These names have a revoked certificate and a good one, and both"
-            f" open this broker: {', '.join(still_open[:20])}. Give the devices new names.",
-            err=True,
-        )
-    click.echo(f"How to go on: {files[0].parent / 'README'}")
+        click.echo(text(language, "said.broker-open", engine=engine, names=", ".join(still_open[:20])), err=True)
+    click.echo(text(language, "said.broker-next", file=files[0].parent / "README"))
 
 
 def _read(file: pathlib.Path, limit: int) -> bytes:

@@ -30,7 +30,18 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 _PASSPHRASE_LIMIT = 1024
 
 
-LANGUAGE = click.option("--language", type=click.Choice(LANGUAGES), help="Language of texts.  [default: the system's]")
+INSTALLATION = click.option(
+    "--installation",
+    type=FILE,
+    default="installation.toml",
+    show_default=True,
+    help="What the laptop knows of the installation (docs/provisioning.md).",
+)
+PASSPHRASE = click.option("--passphrase-file", type=FILE, help="File (mode 0600) with the passphrase of the authority.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+INVENTORY = click.option(
+    "--inventory", type=FILE, default="inventory.db", show_default=True, help="The inventory's file."
+)
 BUNDLE = click.option(
     "--bundle",
     type=click.Path(file_okay=False, path_type=Path),
@@ -38,12 +49,13 @@ BUNDLE = click.option(
 )
 
 
-def common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of all of them; and what goes wrong is said in the language of the person."""
+def in_language(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option ``--language``; and what goes wrong is said in the language of the person."""
 
     @functools.wraps(command)
     def told(*args: Any, **options: Any) -> Any:
-        options["language"] = options["language"] or language_in(options["installation"])
+        file = options.get("installation", Path("installation.toml"))
+        options["language"] = options["language"] or language_in(file)
         try:
             return command(*args, **options)
         except OSError as error:
@@ -60,25 +72,16 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
             click.echo("\n" + text(chosen(options["language"]), "guide.stopped"), err=True)
             return STOPPED
 
-    wrapped: Callable[..., Any] = told
-    for option in (
-        click.option(
-            "--language",
-            type=click.Choice(LANGUAGES),
-            help="Language of texts.  [default: the installation's, else the system's]",
-        ),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text."),
-        click.option("--passphrase-file", type=FILE, help="File (mode 0600) with the passphrase of the authority."),
-        click.option(
-            "--installation",
-            type=FILE,
-            default="installation.toml",
-            show_default=True,
-            help="What the laptop knows of the installation (docs/provisioning.md).",
-        ),
-    ):
-        wrapped = option(wrapped)
-    return wrapped
+    return click.option(
+        "--language",
+        type=click.Choice(LANGUAGES),
+        help="Language of texts.  [default: the installation's, else the system's]",
+    )(told)
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of all commands that work with an installation."""
+    return INSTALLATION(PASSPHRASE(JSON(in_language(command))))
 
 
 def passphrase(file: Path | None) -> str | None:

@@ -9,6 +9,8 @@ from agent.durable import PUBLIC, replace_file
 from provisioning.authority.state_files import read_public
 from provisioning.brokers.errors import BrokerFilesError
 from provisioning.brokers.fetching import MAX_BYTES, files
+from provisioning.cli.common import in_language, language_of
+from provisioning.messages import text
 
 _CERTIFICATE_LIMIT = 8192
 _DIRECTORY = click.Path(file_okay=False, path_type=Path)
@@ -29,7 +31,16 @@ _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 @click.option("--user", help="Who fetches; the directory is to be this user's.  [default: you]")
 @click.option("--reload", "reload_command", default="", help="Command that root runs when the list has changed.")
 @click.option("--minutes", type=click.IntRange(1, 1440), default=5, show_default=True, help="Between two looks.")
-def crl(directory: Path, url: str, authority: Path, user: str | None, reload_command: str, minutes: int) -> None:
+@in_language
+def crl(
+    directory: Path,
+    url: str,
+    authority: Path,
+    user: str | None,
+    reload_command: str,
+    minutes: int,
+    language: str | None,
+) -> None:
     """Write what fetches the revocation list on a broker's or the center's host.
 
     A script that needs curl and openssl only, a service that runs it with few rights, a timer. A list that the authority has not signed, or
@@ -41,11 +52,12 @@ def crl(directory: Path, url: str, authority: Path, user: str | None, reload_com
     public["crl.pem"] = read_public(authority / "crl.pem", MAX_BYTES)
     try:
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for name, text in (written | public).items():
-            replace_file(str(place / name), text.encode(), 0o755 if name == "fetch-crl" else PUBLIC)
+        for name, content in (written | public).items():
+            replace_file(str(place / name), content.encode(), 0o755 if name == "fetch-crl" else PUBLIC)
     except OSError as error:
         raise BrokerFilesError(f"{error.filename or place}: {error.strerror}") from None
     for name in written:
         click.echo(place / name)
-    click.echo(f"How to go on, as root on that host:  chown -R {user or getpass.getuser()}: {place}")
+    click.echo(text(language_of(language), "said.crl-next"))
+    click.echo(f"  chown -R {user or getpass.getuser()}: {place}")
     click.echo(f"  cp {place}/dabyl-crl.* /etc/systemd/system/ && systemctl enable --now dabyl-crl.timer")

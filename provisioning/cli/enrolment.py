@@ -11,30 +11,27 @@ import click
 from agent.keys.certificate import utc_text
 from agent.keys.secret_file import read_secret
 from provisioning.authority.authority import Authority
-from provisioning.cli.common import passphrase
+from provisioning.cli.common import FILE, INVENTORY, JSON, PASSPHRASE, in_language, language_of, passphrase
 from provisioning.enrolment.office import DAY_MS, Office, Policy
 from provisioning.enrolment.server import Server, context
+from provisioning.errors import Cause, SetupError
 from provisioning.inventory import claims
 from provisioning.inventory.inventory import Inventory
+from provisioning.messages import text
 
-_FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 _DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
-_INVENTORY = click.option(
-    "--inventory", type=_FILE, default="inventory.db", show_default=True, help="The inventory's file."
-)
-_PASSPHRASE = click.option(
-    "--passphrase-file", type=_FILE, help="File (mode 0600) with the passphrase of the issuing key."
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 
 
 @click.command(epilog="\b\nExample:\n  dabyl provision claim sos-0001 --serial 10000000a1b2c3d4\n")
 @click.argument("name")
 @click.option("--serial", help="The board's serial number, if the inventory does not have it yet.")
 @click.option("--days", default=14, show_default=True, type=click.IntRange(1, 90), help="How long the claim holds.")
-@_INVENTORY
-@_JSON
-def claim(name: str, serial: str | None, days: int, inventory: pathlib.Path, as_json: bool) -> None:
+@INVENTORY
+@JSON
+@in_language
+def claim(
+    name: str, serial: str | None, days: int, inventory: pathlib.Path, as_json: bool, language: str | None
+) -> None:
     """Make a one-time code with which the device NAME may enrol over the network.
 
     It is shown only now, and ends the one that was made before.
@@ -47,8 +44,9 @@ def claim(name: str, serial: str | None, days: int, inventory: pathlib.Path, as_
     if as_json:
         click.echo(json.dumps({"name": name, "claim": code, "until_ms": now_ms + days * DAY_MS}))
         return
-    click.echo(f"{code}    for {name}, until {utc_text(now_ms + days * DAY_MS)}")
-    click.echo("On the device: dabyl agent enrol --claim CODE")
+    spoken = language_of(language)
+    click.echo(text(spoken, "said.claim", claim=code, device=name, until=utc_text(now_ms + days * DAY_MS)))
+    click.echo(text(spoken, "said.claim-next"))
 
 
 @click.command(
@@ -58,9 +56,9 @@ def claim(name: str, serial: str | None, days: int, inventory: pathlib.Path, as_
     "  dabyl provision serve --authority ca --certificate enrol.pem --key enrol.key\n"
 )
 @click.option("--authority", required=True, type=_DIRECTORY, help="The certificate authority.")
-@click.option("--certificate", required=True, type=_FILE, help="The server's certificate with its chain, leaf first.")
-@click.option("--key", required=True, type=_FILE, help="Its private key, mode 0600.")
-@_INVENTORY
+@click.option("--certificate", required=True, type=FILE, help="The server's certificate with its chain, leaf first.")
+@click.option("--key", required=True, type=FILE, help="Its private key, mode 0600.")
+@INVENTORY
 @click.option("--listen", default="0.0.0.0", show_default=True, help="IP address to listen on.")  # noqa: S104  for devices
 @click.option("--port", default=8443, show_default=True, type=click.IntRange(0, 65535), help="TCP port.")
 @click.option(
@@ -73,7 +71,8 @@ def claim(name: str, serial: str | None, days: int, inventory: pathlib.Path, as_
     type=click.IntRange(0, 3650),
     help="Days after its end within which a certificate may still be renewed.",
 )
-@_PASSPHRASE
+@PASSPHRASE
+@in_language
 def serve(
     authority: pathlib.Path,
     certificate: pathlib.Path,
@@ -84,6 +83,7 @@ def serve(
     days: int,
     grace_days: int,
     passphrase_file: pathlib.Path | None,
+    language: str | None,
 ) -> None:
     """Enrol Linux devices over the network (EST, RFC 7030).
 
@@ -96,10 +96,11 @@ def serve(
     try:
         server = Server(listen, port, context(certificate, key, opened.root_pem + opened.issuing_pem), office)
     except (OSError, ValueError) as error:
-        raise click.UsageError(f"cannot serve: {error}") from None
+        reason = Cause.of(error) if isinstance(error, OSError) else str(error)
+        raise SetupError("serve", reason=reason) from None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
-    click.echo(f"Enrolling at port {server.server_address[1]} of {listen}.")
+    click.echo(text(language_of(language), "said.serving", port=server.server_address[1], host=listen))
     with server:
         server.serve_forever()
 
@@ -109,11 +110,17 @@ def serve(
 )
 @click.argument("name")
 @click.option("--authority", required=True, type=_DIRECTORY, help="The certificate authority.")
-@_INVENTORY
-@_PASSPHRASE
-@_JSON
+@INVENTORY
+@PASSPHRASE
+@JSON
+@in_language
 def revoke(
-    name: str, authority: pathlib.Path, inventory: pathlib.Path, passphrase_file: pathlib.Path | None, as_json: bool
+    name: str,
+    authority: pathlib.Path,
+    inventory: pathlib.Path,
+    passphrase_file: pathlib.Path | None,
+    as_json: bool,
+    language: str | None,
 ) -> None:
     """Take the device NAME out of service: all its certificates and its claim end."""
     opened = Authority.open(authority, passphrase=passphrase(passphrase_file))
@@ -127,7 +134,7 @@ def revoke(
     if as_json:
         click.echo(json.dumps({"name": name, "revoked": [f"{serial:x}" for serial in ended], "crl": str(crl)}))
     else:
-        click.echo(f"{name}: {len(ended)} certificates revoked. Copy {crl} to brokers and the center.")
+        click.echo(text(language_of(language), "said.revoked", device=name, count=len(ended), file=crl))
 
 
 def _now_ms() -> int:

@@ -1,6 +1,7 @@
 """``dabyl provision`` on a terminal: a person is led from device to device, told what to plug in, what to press, and what to do next."""
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import click
 
 from agent.keys.errors import KeysError
+from provisioning.addresses import network_of
 from provisioning.authority.errors import AuthorityError, PassphraseError
 from provisioning.batch import translated
 from provisioning.bench import TREE, opened
@@ -20,6 +22,7 @@ from provisioning.cli.common import STOPPED, Telling, Told, asked_passphrase, ty
 from provisioning.cli.person import Person
 from provisioning.errors import ProvisionError, SetupError
 from provisioning.firmware.modules import kinds
+from provisioning.inventory.errors import DuplicateError, RecordError
 from provisioning.inventory.record import REVOKED, VERIFIED, Device
 from provisioning.messages import LANGUAGES, text, wished
 
@@ -90,6 +93,7 @@ def _all(bench: Bench, firmware: Callable[[str], Bundle], left: list[Device], pe
     for number, device in enumerate(left, 1):
         facts = {"number": number, "count": len(left), "name": device.name, "kind": device.kind}
         click.echo("\n" + text(language, "guide.device", place=str(device.place) or "—", **facts), err=True)
+        _ask_address(bench, device, language)
         if _one(bench, firmware, device, person, language):
             done += 1
             if number < len(left):
@@ -128,6 +132,24 @@ def _one(bench: Bench, firmware: Callable[[str], Bundle], device: Device, person
             return False
         image = answer.removeprefix("f ").strip() if answer.startswith("f ") else ""
         time.sleep(SETTLE_S)  # a board that was plugged in again starts
+
+
+def _ask_address(bench: Bench, device: Device, language: str) -> None:
+    """Ask for the address of a device that has none, where there are networks of fixed addresses."""
+    networks = bench.installation.networks
+    while networks and not device.address:
+        question = text(language, "guide.address", network=", ".join(map(str, networks)))
+        said = click.prompt(question, default="", show_default=False, prompt_suffix="\n> ", err=True).strip()
+        if not said:
+            return
+        try:
+            asked = dataclasses.replace(device, address=said)
+            network_of(networks, said)
+            bench.inventory.plan([asked], bench.now_ms(), move=True)
+        except (RecordError, DuplicateError) as error:
+            click.echo("! " + error.told(language), err=True)
+        else:
+            device = asked
 
 
 def _answer(language: str) -> str:

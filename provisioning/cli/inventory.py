@@ -6,47 +6,43 @@ import time
 import click
 
 import devices as devices_package
+from provisioning.addresses import Addressing
 from provisioning.authority.state_files import replace_public
-from provisioning.cli.common import LANGUAGE, Told
-from provisioning.errors import ProvisionError
+from provisioning.bench import TREE
+from provisioning.cli.common import INSTALLATION, INVENTORY, in_language, language_of
+from provisioning.firmware.modules import kinds as boards
+from provisioning.installation import networks_in
 from provisioning.inventory.export import registry, table
 from provisioning.inventory.inventory import Inventory
 from provisioning.inventory.record import STATES
-from provisioning.messages import chosen
+from provisioning.messages import text
 from provisioning.plan.check import read
 
 FORMS = ("list", "csv", "registry")
 NO_KINDS = ("common", "firmware", "sensors")
-_INVENTORY = click.option(
-    "--inventory",
-    type=click.Path(dir_okay=False, path_type=pathlib.Path),
-    default="inventory.db",
-    show_default=True,
-    help="The inventory's file.",
-)
 
 
 @click.command(
     epilog="\b\nExamples:\n  dabyl provision plan devices.csv\n"
-    "  dabyl provision plan devices.csv --move          the places of some were wrong, or are others now\n"
+    "  dabyl provision plan devices.csv --move          places or addresses of some were wrong, or are others now\n"
 )
 @click.argument("table", type=click.Path(dir_okay=False, path_type=pathlib.Path))
-@click.option("--move", is_flag=True, help="Devices that are there already hang where the table says, from now on.")
-@_INVENTORY
-@LANGUAGE
-def plan(table: pathlib.Path, move: bool, inventory: pathlib.Path, language: str | None) -> None:
+@click.option("--move", is_flag=True, help="Devices that are there already are where the table says, from now on.")
+@INVENTORY
+@INSTALLATION
+@in_language
+def plan(
+    table: pathlib.Path, move: bool, inventory: pathlib.Path, installation: pathlib.Path, language: str | None
+) -> None:
     """Take the devices of a table (CSV or XLSX) into the inventory, all or none.
 
-    Columns as of `batch`, which plans and enrols at once what comes on a cable. A board that knows its place itself (a panic button) learns
-    the new one by `serial NAME`; the center by a new registry.
+    Columns as of `batch`, which plans and enrols at once what comes on a cable. A board learns its new address, and its new place if it
+    knows that itself (a panic button), by `serial NAME`; the center by a new registry.
     """
-    try:
-        devices = read(table, kinds())
-        with Inventory(inventory) as opened:
-            new = opened.plan(devices, time.time_ns() // 1_000_000, move=move)
-    except ProvisionError as error:
-        raise Told(error, chosen(language)) from None
-    click.echo(f"{len(new)} devices planned, {len(devices) - len(new)} were there already.")
+    devices = read(table, kinds(), Addressing(networks_in(installation), boards(TREE)))
+    with Inventory(inventory) as opened:
+        new = opened.plan(devices, time.time_ns() // 1_000_000, move=move)
+    click.echo(text(language_of(language), "said.planned", new=len(new), there=len(devices) - len(new)))
 
 
 def kinds() -> set[str]:
@@ -60,23 +56,29 @@ def kinds() -> set[str]:
     epilog="\b\nExamples:\n  dabyl provision inventory\n  dabyl provision inventory --form csv > devices.csv\n"
     "  dabyl provision inventory --form registry --out registry.json        for the center, which reads it again by itself\n",
 )
-@_INVENTORY
+@INVENTORY
 @click.option("--state", type=click.Choice(STATES), help="Only devices in this state.")
 @click.option("--form", type=click.Choice(FORMS), default="list", show_default=True, help="How to print it.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Replace this file, in one step.")
-def show(inventory: pathlib.Path, state: str | None, form: str, out: pathlib.Path | None) -> None:
+@in_language
+def show(inventory: pathlib.Path, state: str | None, form: str, out: pathlib.Path | None, language: str | None) -> None:
     """Print which devices there are, where they hang, and how far they are."""
+    spoken = language_of(language)
     with Inventory(inventory, create=False) as opened:
         devices = opened.devices(state)
     if form == "csv":
-        text = table(devices)
+        content = table(devices)
     elif form == "registry":
-        text = registry(devices, time.time_ns() // 1_000_000)
+        content = registry(devices, time.time_ns() // 1_000_000)
     else:
-        lines = [f"{one.name:<24} {one.state:<9} {one.kind:<14} {one.serial:<18} {one.place}\n" for one in devices]
-        text = "".join(lines) + f"{len(devices)} devices\n"
+        width = max((len(one.address) + 1 for one in devices if one.address), default=0)
+        content = "".join(
+            f"{one.name:<24} {one.state:<9} {one.kind:<14} {one.serial:<18} {one.address:<{width}}{one.place}\n"
+            for one in devices
+        )
+        content += text(spoken, "said.devices", count=len(devices)) + "\n"
     if out is None:
-        click.echo(text, nl=False)
+        click.echo(content, nl=False)
         return
-    replace_public(out, text.encode())
-    click.echo(f"{out}: {len(devices)} devices", err=True)
+    replace_public(out, content.encode())
+    click.echo(text(spoken, "said.written", file=out, count=len(devices)), err=True)

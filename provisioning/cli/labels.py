@@ -20,6 +20,7 @@ from provisioning.inventory import claims
 from provisioning.inventory.inventory import Inventory
 from provisioning.inventory.record import ENROLLED, REVOKED, Device
 from provisioning.labels import Label, sheet
+from provisioning.messages import text
 
 _ROOT_MAX = 8192
 
@@ -61,11 +62,8 @@ def labels(
     except OSError as error:
         raise SetupError("disk-file", file=out, reason=Cause.of(error)) from None
     told = {"labels": len(made), "claims": sum(bool(label.claim) for label in made), "file": str(out)}
-    click.echo(
-        json.dumps(told, sort_keys=True)
-        if as_json
-        else f"{out}: {told['labels']} labels, {told['claims']} with a claim"
-    )
+    words = text(spoken, "said.labels", file=out, count=told["labels"], claims=told["claims"])
+    click.echo(json.dumps(told, sort_keys=True) if as_json else words)
 
 
 def _label(inventory: Inventory, device: Device, server: str | None, root: bytes) -> Label:

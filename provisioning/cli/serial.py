@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from provisioning.addresses import network_of
 from provisioning.bench import opened
 from provisioning.cable.enrolment import PRESS_S, Bench, enrol
 from provisioning.cable.flashing import flash
@@ -38,6 +39,7 @@ from provisioning.messages import text
 @click.option("--building", default="", help="Building.")
 @click.option("--floor", default="", help="Floor.")
 @click.option("--room", default="", help="Room.")
+@click.option("--address", default="", help="Its fixed IPv4 address, where the network has such.")
 @click.option("--replace", is_flag=True, help="The board, or the name, was another's so far: revoke that.")
 @click.option("--press-wait", type=click.IntRange(1, 86400), default=int(PRESS_S), show_default=True, help="Seconds.")
 @BUNDLE
@@ -51,6 +53,7 @@ def serial(
     building: str,
     floor: str,
     room: str,
+    address: str,
     replace: bool,
     press_wait: int,
     bundle: Path | None,
@@ -68,7 +71,7 @@ def serial(
     began = time.monotonic()
     with opened(installation, passphrase(passphrase_file), bundle=bundle, press_s=press_wait) as (bench, firmware):
         place = Place(site=site, building=building, floor=floor, room=room)
-        device = _device(bench, name, kind, place)
+        device = _device(bench, name, kind, place, address)
         files = firmware(device.kind)
         telling.step("find")
         port = port or the_board()
@@ -97,20 +100,25 @@ def serial(
     click.echo(json.dumps(found, sort_keys=True) if as_json else pressed)
 
 
-def _device(bench: Bench, name: str, kind: str | None, place: Place) -> Device:
+def _device(bench: Bench, name: str, kind: str | None, place: Place, address: str) -> Device:
     """The device of the inventory; planned now if a kind is given.
 
     Raises:
         InputError: it is not there, and nothing says what it is.
+        RecordError: no device can have that address.
     """
     try:
         known = bench.inventory.get(name)
     except UnknownDeviceError:
         if kind is None:
             raise InputError("unknown-device", device=name) from None
-        known = Device(name, kind, place=place)
+        known = Device(name, kind, place=place, address=address)
     else:
         given = {field: getattr(place, field) or getattr(known.place, field) for field in PLACE_FIELDS}
-        known = dataclasses.replace(known, kind=kind or known.kind, place=Place(**given))
+        known = dataclasses.replace(
+            known, kind=kind or known.kind, place=Place(**given), address=address or known.address
+        )
+    if known.address:
+        network_of(bench.installation.networks, known.address)
     bench.inventory.plan([known], bench.now_ms(), move=True)
     return known

@@ -15,8 +15,8 @@ WAIT_S = 10
 """How long a transaction waits for another process's."""
 CAUSES = {sqlite3.SQLITE_FULL: "ENOSPC", sqlite3.SQLITE_READONLY: "EROFS", sqlite3.SQLITE_IOERR: "EIO"}
 _APPLICATION = 0x6461_6269  # "dabi"
-_VERSION = 1
-_TABLES = """
+_VERSIONS = (
+    """
 CREATE TABLE devices (
     name TEXT PRIMARY KEY, kind TEXT NOT NULL, serial TEXT NOT NULL, state TEXT NOT NULL,
     site TEXT NOT NULL, building TEXT NOT NULL, floor TEXT NOT NULL, room TEXT NOT NULL,
@@ -33,7 +33,13 @@ CREATE TABLE claims (
     name TEXT PRIMARY KEY REFERENCES devices, digest BLOB NOT NULL, serial TEXT NOT NULL,
     expires_ms INTEGER NOT NULL, kid BLOB
 ) STRICT;
-"""
+""",
+    """
+ALTER TABLE devices ADD COLUMN address TEXT NOT NULL DEFAULT '';
+CREATE UNIQUE INDEX addresses ON devices (address) WHERE address != '' AND state != 'revoked';
+""",
+)
+"""What each version of the file has more than the one before. A file of an older version is brought to the latest when it is opened."""
 
 
 class Database:
@@ -110,15 +116,19 @@ class Database:
     def _open(self) -> None:
         with self.change() as connection:
             application, version = (_pragma(connection, name) for name in ("application_id", "user_version"))
+            latest = len(_VERSIONS)
             if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                for statement in _TABLES.split(";")[:-1]:
-                    connection.execute(statement)
+                version = 0
                 connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
             elif application != _APPLICATION:
                 raise InventoryFileError("file-foreign", file=self.path)
-            elif version != _VERSION:
-                raise InventoryFileError("file-version", file=self.path, version=version, known=_VERSION)
+            elif not 0 < version <= latest:
+                raise InventoryFileError("file-version", file=self.path, version=version, known=latest)
+            for more in _VERSIONS[version:]:
+                for statement in more.split(";")[:-1]:
+                    connection.execute(statement)
+            if version < latest:
+                connection.execute(f"PRAGMA user_version = {latest}")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from provisioning.inventory.record import ENROLLED, PLACE_FIELDS, STATES, Device
 
 FORMAT = "dabyl-registry/1"
-COLUMNS = ("name", "kind", "serial", *PLACE_FIELDS, "state", *STATES, "certificates")
+COLUMNS = ("name", "kind", "serial", "address", *PLACE_FIELDS, "state", *STATES, "certificates")
 
 
 def table(devices: Iterable[Device]) -> str:
@@ -21,7 +21,9 @@ def table(devices: Iterable[Device]) -> str:
         place = [getattr(device.place, name) for name in PLACE_FIELDS]
         times = [_utc(device.times.get(state)) for state in STATES]
         serials = " ".join(f"{serial:x}" for serial in device.certificates)
-        writer.writerow([device.name, device.kind, device.serial, *place, device.state, *times, serials])
+        writer.writerow(
+            [device.name, device.kind, device.serial, device.address, *place, device.state, *times, serials]
+        )
     return text.getvalue()
 
 
@@ -32,6 +34,7 @@ def registry(devices: Iterable[Device], now_ms: int) -> str:
     """
     there = [
         {"name": device.name, "kind": device.kind, "state": device.state}
+        | ({"address": device.address} if device.address else {})
         | {name: value for name in PLACE_FIELDS if (value := getattr(device.place, name)) not in {"", None}}
         for device in devices
         if device.has_reached(ENROLLED)

@@ -23,7 +23,8 @@ from provisioning.inventory.record import (
     check_serial,
 )
 
-_COLUMNS = ("name", "kind", "serial", "state", *PLACE_FIELDS)
+_MOVED = (*PLACE_FIELDS, "address")
+_COLUMNS = ("name", "kind", "serial", "state", *_MOVED)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM devices"  # noqa: S608  our own names of columns
 _INSERT = f"INSERT INTO devices ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  as above
 
@@ -55,25 +56,33 @@ class Inventory:
         Args:
             devices: what there is to be.
             now_ms: the time.
-            move: one that is there already hangs where it is planned now; otherwise another place is refused.
+            move: one that is there already hangs where it is planned now, at the address that is planned now; otherwise another place
+                or address is refused.
 
         Raises:
-            DuplicateError: a name is there with another kind, board or place, or a serial number is another device's.
+            DuplicateError: a name is there with another kind, board, place or address, or a serial number or address is another device's.
         """
         new = []
         with self.database.change() as connection:
+            if move:  # first all addresses are free, for two devices may exchange theirs
+                connection.executemany(
+                    "UPDATE devices SET address = '' WHERE name = ?", [(one.name,) for one in devices]
+                )
             for device in devices:
                 known = _find(connection, device.name)
                 if known is None:
                     self._insert(connection, device, now_ms)
                     new.append(device.name)
                     continue
-                if move and known.place != device.place:
-                    for column in PLACE_FIELDS:
-                        self._update(connection, device.name, column, getattr(device.place, column))
+                if move:
+                    for column, value in zip(_MOVED, _moved(device), strict=True):
+                        self._update(connection, device.name, column, value)
                     known = needed(connection, device.name)
-                if (known.kind, known.place) != (device.kind, device.place) or device.serial not in {"", known.serial}:
-                    there = ", ".join(part for part in (known.kind, str(known.place), known.serial) if part)
+                same = known.kind == device.kind and _moved(known) == _moved(device)
+                if not same or device.serial not in {"", known.serial}:
+                    there = ", ".join(
+                        part for part in (known.kind, str(known.place), known.address, known.serial) if part
+                    )
                     raise DuplicateError("known-otherwise", device=device.name, known=there)
         return new
 
@@ -171,6 +180,7 @@ class Inventory:
         Raises:
             UnknownDeviceError: no such device.
             StateError: it is not revoked.
+            DuplicateError: another device has its address now.
         """
         with self.database.change() as connection:
             known = needed(connection, name)
@@ -179,21 +189,25 @@ class Inventory:
             self._update(connection, name, "serial", "")
             connection.execute("DELETE FROM times WHERE name = ?", (name,))
             connection.execute("DELETE FROM certificates WHERE name = ?", (name,))
-            _enter(connection, name, PLANNED, now_ms)
+            try:
+                _enter(connection, name, PLANNED, now_ms)
+            except sqlite3.IntegrityError:
+                raise _taken(connection, "", known.address) from None
 
     def _insert(self, connection: sqlite3.Connection, device: Device, now_ms: int) -> None:
         values = [device.name, device.kind, device.serial, PLANNED]
         try:
-            connection.execute(_INSERT, [*values, *(getattr(device.place, column) for column in PLACE_FIELDS)])
+            connection.execute(_INSERT, [*values, *_moved(device)])
         except sqlite3.IntegrityError:
-            raise _taken(connection, device.serial) from None
+            raise _taken(connection, device.serial, device.address) from None
         _enter(connection, device.name, PLANNED, now_ms)
 
     def _update(self, connection: sqlite3.Connection, name: str, column: str, value: object) -> None:
         try:
             connection.execute(f"UPDATE devices SET {column} = ? WHERE name = ?", (value, name))  # noqa: S608  as above
         except sqlite3.IntegrityError:
-            raise _taken(connection, str(value)) from None
+            serial, address = (value if column == taken else "" for taken in ("serial", "address"))
+            raise _taken(connection, str(serial), str(address)) from None
 
 
 def needed(connection: sqlite3.Connection, name: str) -> Device:
@@ -250,6 +264,17 @@ def _enter(connection: sqlite3.Connection, name: str, state: str, now_ms: int) -
     connection.execute("INSERT OR REPLACE INTO times (name, state, at_ms) VALUES (?, ?, ?)", (name, state, now_ms))
 
 
-def _taken(connection: sqlite3.Connection, serial: str) -> DuplicateError:
-    (owner,) = connection.execute("SELECT name FROM devices WHERE serial = ?", (serial,)).fetchone()
-    return DuplicateError("board-taken", serial=serial, owner=owner)
+def _moved(device: Device) -> list[object]:
+    """Where a device is: the values of ``_MOVED``."""
+    return [*(getattr(device.place, column) for column in PLACE_FIELDS), device.address]
+
+
+def _taken(connection: sqlite3.Connection, serial: str, address: str) -> DuplicateError:
+    """Whose the serial number or the address is that was refused."""
+    row = connection.execute("SELECT name FROM devices WHERE serial != '' AND serial = ?", (serial,)).fetchone()
+    if row is not None:
+        return DuplicateError("board-taken", serial=serial, owner=row[0])
+    (owner,) = connection.execute(
+        "SELECT name FROM devices WHERE address = ? AND state != 'revoked'", (address,)
+    ).fetchone()
+    return DuplicateError("address-taken", address=address, owner=owner)

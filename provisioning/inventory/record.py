@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Address
 
 from agent.keys.names import is_identity
 from provisioning.inventory.errors import RecordError
@@ -69,14 +70,16 @@ PLACE_FIELDS = tuple(one.name for one in fields(Place))
 class Device:
     """One device.
 
-    ``name`` is its identity and for ever; ``serial`` the serial number of the board that bears it now, empty while unknown. ``times`` has
-    for each state reached when that was (milliseconds since 1970 UTC), ``certificates`` the serial numbers of those issued, oldest first.
+    ``name`` is its identity and for ever; ``serial`` the serial number of the board that bears it now, empty while unknown; ``address``
+    its fixed IPv4 address, empty where DHCP gives one. ``times`` has for each state reached when that was (milliseconds since 1970 UTC),
+    ``certificates`` the serial numbers of those issued, oldest first.
     """
 
     name: str
     kind: str
     serial: str = ""
     place: Place = field(default_factory=Place)
+    address: str = ""
     state: str = PLANNED
     times: dict[str, int] = field(default_factory=dict, compare=False)
     certificates: tuple[int, ...] = field(default=(), compare=False)
@@ -93,6 +96,8 @@ class Device:
             raise RecordError("kind", "kind", value=self.kind[:80])
         if self.serial:
             check_serial(self.serial)
+        if self.address:
+            _check_address(self.address)
         if self.state not in STATES:
             raise RecordError("state", "state", value=self.state[:40], known=", ".join(STATES))
 
@@ -109,6 +114,13 @@ def check_serial(serial: str) -> None:
     """
     if not _SERIAL.fullmatch(serial):
         raise RecordError("serial", "serial", value=serial[:80])
+
+
+def _check_address(address: str) -> None:
+    try:
+        IPv4Address(address)
+    except ValueError:
+        raise RecordError("address", "address", value=address[:40]) from None
 
 
 def _check_words(name: str, text: str) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Collection
 from pathlib import Path
 
+from provisioning.addresses import Addressing
 from provisioning.errors import InputError
 from provisioning.inventory.errors import RecordError
 from provisioning.inventory.record import PLACE_FIELDS, Device, Place
@@ -11,7 +12,8 @@ from provisioning.messages import text
 from provisioning.plan.table import MAX_CELL, Row, rows
 
 NEEDED = ("name", "kind", "room")
-COLUMNS = ("name", "kind", "serial", *PLACE_FIELDS)
+UNIQUE = ("name", "serial", "address")
+COLUMNS = ("name", "kind", "serial", "address", *PLACE_FIELDS)
 GOOD = {"name": "good", "kind": "good"}
 DEGREES = ("latitude", "longitude")
 MAX_DEVICES = 10_000
@@ -46,12 +48,13 @@ class TableError(InputError):
         return "\n".join([super().told(language), *(f"  {one.told(language)}" for one in self.problems)])
 
 
-def read(file: Path, kinds: Collection[str]) -> list[Device]:
+def read(file: Path, kinds: Collection[str], addressing: Addressing | None = None) -> list[Device]:
     """The devices of a table, in its order.
 
     Args:
         file: CSV or XLSX, its first row the columns' names.
-        kinds: that boards can be.
+        kinds: that devices can be.
+        addressing: which addresses they can have; None where the networks are not known yet.
 
     Raises:
         TableError: with all problems of all rows, as far as there are not hundreds.
@@ -72,7 +75,7 @@ def read(file: Path, kinds: Collection[str]) -> list[Device]:
         values = {name: cells[at] for name, at in columns.items() if at < len(cells)}
         before = len(problems)
         _check(number, values, kinds, seen, problems)
-        device = _device(number, values, problems)
+        device = _device(number, values, addressing, problems)
         if device is not None and len(problems) == before:
             devices.append(device)
         if len(problems) >= MAX_PROBLEMS:
@@ -113,7 +116,7 @@ def _check(
     """What a record does not check itself: what is needed, what is unique, what boards there are, what is a number."""
     found: list[tuple[str, str, dict[str, object]]] = []
     found += [(column, "empty", {}) for column in NEEDED if not values.get(column)]
-    for column in ("name", "serial"):
+    for column in UNIQUE:
         value = values.get(column, "")
         if value and (first := seen.setdefault((column, value), number)) != number:
             found.append((column, "twice", {"value": value[:63], "first": first}))
@@ -126,7 +129,9 @@ def _check(
     problems += [Problem(number, *one) for one in found]
 
 
-def _device(number: int, values: dict[str, str], problems: list[Problem]) -> Device | None:
+def _device(
+    number: int, values: dict[str, str], addressing: Addressing | None, problems: list[Problem]
+) -> Device | None:
     """The record, or what is wrong with it: a record tells the first of its fields that is wrong, which is then taken for good."""
     known = {(one.row, one.column) for one in problems}
     fields: dict[str, object] = {name: values.get(name, "") for name in COLUMNS}
@@ -135,7 +140,10 @@ def _device(number: int, values: dict[str, str], problems: list[Problem]) -> Dev
     for _field in COLUMNS:
         try:
             place = Place(**{name: fields[name] for name in PLACE_FIELDS})  # type: ignore[arg-type]  # checked by itself
-            device = Device(str(fields["name"]), str(fields["kind"]), str(fields["serial"]), place)
+            name, serial, address = (str(fields[column]) for column in UNIQUE)
+            device = Device(name, str(fields["kind"]), serial, place, address)
+            if addressing is not None and device.address and (number, "kind") not in known:
+                addressing.check(device.kind, device.address)
         except RecordError as error:
             wrong = True
             if (number, error.field) not in known:

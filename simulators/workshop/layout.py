@@ -67,7 +67,7 @@ def _installation(port: int) -> str:
         '[authority]\ndirectory = "authority"',
         f'[listen]\ncertificate = "{LISTENER}/chain.pem"\nkey = "{LISTENER}/key.pem"',
         f'[[broker]]\nhost = "{HOST}"\nport = {port}',
-        f'[[wifi]]\nssid = "{HOME.ssid}"\nkey = "{HOME.key}"',
+        f'[[wifi]]\nssid = "{HOME.ssid}"\nkey = "{HOME.key}"\nnetmask = "255.255.255.0"\ngateway = "{HOME.network}1"',
         "[link]\n" + "\n".join(f"{name} = {value}" for name, value in LINK.items()),
     ]
     for kind, wiring in KINDS.items():

@@ -27,8 +27,9 @@ NAMES = tuple(f"sos-{number}" for number in range(1, 16))
 
 
 @pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever language the tester's system speaks, the tests read English."""
+def laptop(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whatever language the tester's system speaks, the tests read English; what is kept of theirs is not kept for him."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
 

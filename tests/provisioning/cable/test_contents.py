@@ -7,17 +7,20 @@ import shutil
 import pytest
 
 from devices.firmware.config import Config
+from provisioning.addresses import networks
 from provisioning.cable.contents import Bundle, device_json, in_order, read_bundle
 from provisioning.errors import InputError, SetupError
 from provisioning.installation import Installation
+from provisioning.inventory.errors import RecordError
 
 SOS = {"button_pin": 32, "lamp_pin": 18}
 
 
 def installation(**changed: object) -> Installation:
     path = pathlib.Path("x")
+    wifi = ({"ssid": "w", "key": "geheimgeheim", "netmask": "255.255.255.0", "gateway": "10.1.2.1"},)
     facts: dict[str, object] = {
-        "authority": path, "center_keys": (), "brokers": ({"host": "b.example"},), "wifi": ({"ssid": "w", "key": "geheimgeheim"},),
+        "authority": path, "center_keys": (), "brokers": ({"host": "b.example"},), "wifi": wifi, "networks": networks(wifi, ""),
         "listen_host": "b", "listen_port": 1, "certificate": path, "key": path, "bundle": None, "inventory": path,
         "kinds": {"sos-button": SOS, "panic-button": {"button_pin": 32}}, "link": {"keepalive_s": 30},
     }  # fmt: skip
@@ -40,6 +43,11 @@ def test_a_bundle_that_is_cut_off_is_refused(tmp_path: pathlib.Path, bundle: pat
         with pytest.raises(SetupError) as caught:
             read_bundle(tmp_path / "cut")
         assert caught.value.key == "bundle"
+    shutil.copytree(bundle, tmp_path / "cut", dirs_exist_ok=True)
+    (damaged,) = (tmp_path / "cut" / "a" / "devices").rglob("*.mpy")
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    with pytest.raises(SetupError):
+        read_bundle(tmp_path / "cut")
     with pytest.raises(SetupError):
         read_bundle(tmp_path / "nothing")
 
@@ -52,6 +60,14 @@ def test_a_board_is_told_its_place_if_its_kind_has_one() -> None:
     sos = json.loads(device_json(installation(), "sos-1", "sos-button", place))
     assert sos["settings"] == SOS
     assert sos["link"] == {"keepalive_s": 30}
+
+
+def test_a_board_with_a_fixed_address_is_told_it_and_another_nothing_of_it() -> None:
+    fixed = Config(json.loads(device_json(installation(), "sos-1", "sos-button", {}, "10.1.2.7")))
+    assert fixed.wifi[0]["fixed"] == ("10.1.2.7", "255.255.255.0", "10.1.2.1", "10.1.2.1")
+    assert Config(json.loads(device_json(installation(), "sos-1", "sos-button", {}))).wifi[0]["fixed"] is None
+    with pytest.raises(RecordError, match=r"10.1.2.1 is no device's in w \(10.1.2.0/24\)"):
+        device_json(installation(), "sos-1", "sos-button", {}, "10.1.2.1")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ from tests.provisioning.leaks import keys_of, leaks, open_to_others
 
 pytestmark = [pytest.mark.micropython, pytest.mark.skipif(lacking() is not None, reason=str(lacking()))]
 DEVICES = [Device("sos-1", "sos-button"), Device("sos-2", "sos-button")]
-TABLE = "name;kind;building;room\nsos-1;sos-button;Школа № 5;Спортзал\nsos-2;sos-button;Школа № 5;212\n"
+TABLE = "name;kind;building;room;address\nsos-1;sos-button;Школа № 5;Спортзал;\nsos-2;sos-button;Школа № 5;212;\n"
+ADDRESS = "192.168.4.21"
 PASSPHRASE = "верный конь 7"
 
 
@@ -37,7 +38,7 @@ def test_a_batch_killed_as_a_certificate_is_issued_goes_on_and_nothing_is_double
     tmp_path: pathlib.Path, bundle: pathlib.Path
 ) -> None:
     table, folder = tmp_path / "devices.csv", tmp_path / "w"
-    table.write_text(TABLE, encoding="utf-8-sig")
+    table.write_text(TABLE.replace("212;", f"212;{ADDRESS}"), encoding="utf-8-sig")
     command = [*dabyl(), "provision", "batch", str(table), "--simulated", "--json", "--folder", str(folder)]
     command += ["--bundle", str(bundle)]
     temporary = tmp_path / "temporary"
@@ -63,6 +64,7 @@ def test_a_batch_killed_as_a_certificate_is_issued_goes_on_and_nothing_is_double
             for record in Register(folder / "authority").records()
             if record.role == "device"
         }
+        assert [one.address for one in inventory.devices()] == ["", ADDRESS]
         assert {serial: one.name for one in inventory.devices() for serial in one.certificates} == holding
     assert log.read_text().count('"identity": "sos-1"') == 1
     keys = keys_of(folder)
@@ -121,6 +123,10 @@ def test_a_person_is_led_past_a_wrong_board_in_russian(
         terminal.type(PASSPHRASE + "\n")
         terminal.until("Осталось: 2")
         terminal.until("Спортзал")
+        terminal.until("Постоянный адрес IPv4 в dabyl (192.168.4.0/24)")
+        terminal.type("192.168.4.1\n")
+        terminal.until("это шлюз")
+        terminal.type(ADDRESS + "\n")
         terminal.until("Подключите USB-кабелем плату для sos-1.")
         plug(DEVICES[0])
         terminal.until("НАЖМИТЕ КНОПКУ sos-1")
@@ -128,6 +134,10 @@ def test_a_person_is_led_past_a_wrong_board_in_russian(
         terminal.until("sos-1 готово.")
         terminal.until("Отключите плату sos-1")
         unplug()
+        terminal.until("Постоянный адрес IPv4")
+        terminal.type(ADDRESS + "\n")
+        terminal.until(f"Адрес {ADDRESS} уже у sos-1")  # noqa: RUF001
+        terminal.type("\n")
         terminal.until("Подключите USB-кабелем плату для sos-2.")
         plug(DEVICES[0])  # the wrong one
         terminal.until("Эта плата уже sos-1, а не sos-2.")  # noqa: RUF001
@@ -142,6 +152,9 @@ def test_a_person_is_led_past_a_wrong_board_in_russian(
         assert "Traceback" not in terminal.shown
         told = terminal.shown
         terminal.close()
+        with Prompt(hands.plug(DEVICES[0])) as prompt:
+            assert ADDRESS in prompt.run("print(open('/device.json').read())")
+        hands.unplug(DEVICES[0])
         with Prompt(hands.plug(DEVICES[1])) as prompt:
             made = bytes.fromhex(prompt.run("print(open('/keys/device.key','rb').read(32).hex())"))
         hands.unplug(DEVICES[1])

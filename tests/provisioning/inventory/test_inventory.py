@@ -75,6 +75,57 @@ def test_nothing_is_planned_if_one_is_wrong(inventory: Inventory) -> None:
     assert [one.name for one in inventory.devices()] == ["sos-1"]
 
 
+def test_one_address_is_one_devices(inventory: Inventory) -> None:
+    inventory.plan([device(address="10.1.2.7"), device("sos-2"), device("sos-3")], NOW_MS)
+    assert [one.address for one in inventory.devices()] == ["10.1.2.7", "", ""]
+    with pytest.raises(DuplicateError, match=r"10.1.2.7 is sos-1's already"):
+        inventory.plan([device("sos-4"), device("sos-5", address="10.1.2.7")], NOW_MS)
+    with pytest.raises(DuplicateError, match=r"10.1.2.7 is sos-1's already"):
+        inventory.plan([device("sos-2", address="10.1.2.7")], NOW_MS, move=True)
+    with pytest.raises(DuplicateError, match=r"sos-1 is in the inventory already, as: sos-button, 10.1.2.7"):
+        inventory.plan([device(address="10.1.2.8")], NOW_MS)
+    with pytest.raises(DuplicateError, match="sos-1 is in the inventory already"):
+        inventory.plan([device()], NOW_MS)
+    assert inventory.get("sos-1").address == "10.1.2.7"
+
+
+def test_devices_exchange_their_addresses_on_purpose(inventory: Inventory) -> None:
+    inventory.plan([device(address="10.1.2.7"), device("sos-2", address="10.1.2.8")], NOW_MS)
+    exchanged = [device("sos-3", address="10.1.2.7"), device(address="10.1.2.8"), device("sos-2")]
+    assert inventory.plan(exchanged, NOW_MS, move=True) == ["sos-3"]
+    assert [one.address for one in inventory.devices()] == ["10.1.2.8", "", "10.1.2.7"]
+
+
+def test_a_revoked_devices_address_is_free_until_it_begins_anew(inventory: Inventory) -> None:
+    inventory.plan([device(address="10.1.2.7")], NOW_MS)
+    inventory.revoke("sos-1", NOW_MS)
+    inventory.renew("sos-1", NOW_MS)
+    assert inventory.get("sos-1").address == "10.1.2.7", "it keeps its own"
+    inventory.revoke("sos-1", NOW_MS)
+    inventory.plan([device("sos-2", address="10.1.2.7")], NOW_MS)
+    with pytest.raises(DuplicateError, match=r"10.1.2.7 is sos-2's already"):
+        inventory.renew("sos-1", NOW_MS)
+    assert inventory.get("sos-1").state == "revoked"
+
+
+def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.sqlite"
+    with Inventory(path) as inventory:
+        inventory.plan([device(place=SCHOOL, serial="A1")], NOW_MS)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "DROP INDEX addresses; ALTER TABLE devices DROP COLUMN address; PRAGMA user_version = 1"
+        )
+    for _opened in range(2):
+        with Inventory(path) as inventory:
+            (found,) = inventory.devices()
+            assert (found.place, found.serial, found.address) == (SCHOOL, "A1", "")
+    with Inventory(path) as inventory:
+        inventory.plan([device("sos-2", address="10.1.2.7")], NOW_MS)
+        with pytest.raises(DuplicateError, match=r"10.1.2.7 is sos-2's already"):
+            inventory.plan([device("sos-3", address="10.1.2.7")], NOW_MS)
+
+
 def test_a_device_moves_on_purpose_and_keeps_all_else(inventory: Inventory) -> None:
     inventory.plan([device(serial="A1")], NOW_MS)
     inventory.certified("sos-1", 7, NOW_MS)
@@ -151,6 +202,9 @@ def test_unknown_names_are_told(inventory: Inventory) -> None:
         ("kind", ""),
         ("serial", "a b"),
         ("serial", "x" * 65),
+        ("address", "10.1.2"),
+        ("address", "10.1.2.07"),
+        ("address", "fe80::1"),
         ("state", "done"),
     ],
 )
@@ -190,17 +244,19 @@ def test_half_a_position_is_none() -> None:
 
 
 def test_the_table_and_the_registry_say_what_the_inventory_says(inventory: Inventory) -> None:
-    inventory.plan([device(place=SCHOOL, serial="A1"), device("sos-2"), device("sos-3")], NOW_MS)
+    inventory.plan([device(place=SCHOOL, serial="A1", address="10.1.2.7"), device("sos-2"), device("sos-3")], NOW_MS)
     inventory.certified("sos-1", 0xAB, NOW_MS)
     inventory.certified("sos-3", 0xAC, NOW_MS)
     inventory.revoke("sos-3", NOW_MS)
     rows = list(csv.DictReader(io.StringIO(export.table(inventory.devices()))))
     assert [row["name"] for row in rows] == ["sos-1", "sos-2", "sos-3"]
     assert rows[0] | {"site": "Мектеп № 7", "floor": "-1", "latitude": "43.238949", "certificates": "ab"} == rows[0]
+    assert [row["address"] for row in rows] == ["10.1.2.7", "", ""]
     assert rows[0]["enrolled"] == "2027-01-15T08:00:00Z"
     told = json.loads(export.registry(inventory.devices(), NOW_MS))
     assert [one["name"] for one in told["devices"]] == ["sos-1"]
     assert told["devices"][0]["room"] == "212"
+    assert told["devices"][0]["address"] == "10.1.2.7"
 
 
 PLANS = """
@@ -236,8 +292,8 @@ def test_the_file_is_closed_to_others_and_nobody_elses(tmp_path: Path) -> None:
         Inventory(path)
     path.chmod(0o600)
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 2")
-    with pytest.raises(InventoryFileError, match="version 2"):
+        connection.execute("PRAGMA user_version = 3")
+    with pytest.raises(InventoryFileError, match="version 3"):
         Inventory(path)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA application_id = 5")

@@ -7,6 +7,7 @@ import random
 import pytest
 from openpyxl import Workbook
 
+from provisioning.addresses import Addressing, networks
 from provisioning.errors import InputError
 from provisioning.plan.check import MAX_PROBLEMS, TableError, read
 
@@ -100,6 +101,49 @@ def test_the_row_is_the_one_that_a_person_sees_when_a_cell_has_lines(tmp_path: p
         (2, "room", "words"),
         (4, "kind", "unknown-kind"),
     ]
+
+
+def test_addresses_are_checked_against_the_networks_and_one_another(tmp_path: pathlib.Path) -> None:
+    school = {"ssid": "school", "netmask": "255.255.255.0", "gateway": "10.1.2.1"}
+    text = (
+        "name;kind;room;address\n"
+        "sos-1;sos-button;1;10.1.2.7\n"
+        "sos-2;sos-button;2;10.1.2.7\n"
+        "sos-3;sos-button;;10.1.2\n"
+        "sos-4;sos-button;=4;10.1.3.4\n"
+        "sos-5;sos-button;5;10.1.2.1\n"
+        "cross-1;crosswalk;6;10.1.2.8\n"
+        "sos-7;bell;7;10.1.2.9\n"
+        "sos-8;sos-button;8;\n"
+    )
+    file = table(tmp_path, text)
+    with pytest.raises(TableError) as caught:
+        read(file, (*KINDS, "crosswalk"), Addressing(networks([school], ""), KINDS))
+    assert [(one.row, one.column, one.key) for one in caught.value.problems] == [
+        (3, "address", "twice"),
+        (4, "room", "empty"), (4, "address", "address"),
+        (5, "room", "formula"), (5, "address", "address-outside"),
+        (6, "address", "address-reserved"),
+        (7, "address", "address-linux"),
+        (8, "kind", "unknown-kind"),
+    ]  # fmt: skip
+    assert "row 3, address: 10.1.2.7 stands in row 2 already" in str(caught.value)
+    with pytest.raises(TableError) as caught:
+        read(
+            table(tmp_path, GOOD.replace("room", "room,address").replace("1\n", "1,10.1.2.7\n")),
+            KINDS,
+            Addressing((), KINDS),
+        )
+    assert [one.key for one in caught.value.problems] == ["address-dhcp"]
+
+
+def test_good_addresses_are_read_and_may_be_left_out(tmp_path: pathlib.Path) -> None:
+    school = {"ssid": "school", "netmask": "255.255.255.0", "gateway": "10.1.2.1"}
+    text = "name;kind;room;address\nsos-1;sos-button;1;10.1.2.7\nsos-2;sos-button;2;\ncross-1;crosswalk;3;\n"
+    known = Addressing(networks([school], ""), KINDS)
+    devices = read(table(tmp_path, text), (*KINDS, "crosswalk"), known)
+    assert [one.address for one in devices] == ["10.1.2.7", "", ""]
+    assert read(table(tmp_path, text), (*KINDS, "crosswalk")) == devices, "also where the networks are not known yet"
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04 broken", b"name\xff\xfe\xfa", b'name,"kind\n', b"\x00" * 50])
