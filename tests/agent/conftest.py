@@ -18,6 +18,7 @@ from agent.keys.file import FileKey
 from agent.link import link as linking
 from agent.log import Log
 from agent.service import Service
+from tests.agent.playing import played
 from tests.agent.running import TOML, Broker, Kind, Line, Running, Start
 
 Key = Callable[[str], FileKey]
@@ -132,14 +133,7 @@ def play() -> Callable[[Coroutine[Any, Any, None]], None]:
     """Runs a scenario; no callback may fail unnoticed."""
 
     def run(scenario: Coroutine[Any, Any, None]) -> None:
-        failures: list[dict[str, Any]] = []
-
-        async def watched() -> None:
-            asyncio.get_running_loop().set_exception_handler(lambda _loop, failure: failures.append(failure))
-            async with asyncio.timeout(20):
-                await scenario
-
-        asyncio.run(watched())
+        failures = played(scenario)
         assert not failures, failures
 
     return run

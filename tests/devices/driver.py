@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from agent.effects import EMIT, OUTPUT
+from tests.devices.ticks import ticks
 
 BOOT = 7
 
@@ -48,17 +49,9 @@ class Driver:
 
     def pass_ms(self, duration_ms: int) -> None:
         end = self.now + duration_ms
-        while True:
-            due = self.button.next_tick_ms(self.now)
-            assert due is not None
-            assert due >= self.now
-            if due > end:
-                break
-            self.now = due
-            self.take(self.button.tick(self.now))
-            after = self.button.next_tick_ms(self.now)
-            assert after is not None
-            assert after > self.now, "a due tick left something due: busy loop"
+        for now in ticks(self.button, self.now, end):
+            self.now = now
+            self.take(self.button.tick(now))
         self.now = end
 
     def set(self, name: str, value: int) -> None:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.link.dial import context
+from tests.agent.playing import played
 
 DAY = dt.timedelta(days=1)
 PEM = serialization.Encoding.PEM
@@ -149,14 +150,7 @@ def play() -> Callable[[Coroutine[Any, Any, None]], None]:
     """Runs a scenario in a loop of its own, in which no callback may fail unnoticed."""
 
     def run(scenario: Coroutine[Any, Any, None]) -> None:
-        failures: list[dict[str, Any]] = []
-
-        async def watched() -> None:
-            asyncio.get_running_loop().set_exception_handler(lambda _loop, failure: failures.append(failure))
-            async with asyncio.timeout(20):
-                await scenario
-
-        asyncio.run(watched())
+        failures = played(scenario)
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", ResourceWarning

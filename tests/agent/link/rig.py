@@ -11,6 +11,7 @@ from agent.link.link import Link
 from agent.link.outbox import Outbox
 from agent.seal import Sealed
 from agent.wire import event
+from tests.agent.link.scripted_broker import packet
 
 DEVICE = "pillar-017"
 SETTINGS = {
@@ -23,18 +24,6 @@ SETTINGS = {
     "alarm_retry_ms": 60,
     "event_retry_ms": 60_000,
 }
-
-
-async def packet(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """The next packet's first byte and its rest."""
-    first = (await reader.readexactly(1))[0]
-    size = shift = 0
-    while True:
-        byte = (await reader.readexactly(1))[0]
-        size |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return first, await reader.readexactly(size)
 
 
 class Broker:

@@ -8,7 +8,8 @@ import pytest
 
 from agent.link import link
 from agent.link.dial import context as _context
-from tests.agent.link.rig import Broker, Rig, packet, running
+from tests.agent.link.rig import Broker, Rig, running
+from tests.agent.link.scripted_broker import packet
 
 
 class Seeing(Broker):

@@ -14,7 +14,8 @@ from agent.link.connection import Connection
 from agent.link.feed import SUSPECT_BYTES
 from agent.seal import Sealed
 from agent.wire import event
-from tests.agent.link.rig import DEVICE, Broker, Rig, packet, running
+from tests.agent.link.rig import DEVICE, Broker, Rig, running
+from tests.agent.link.scripted_broker import packet
 
 ALARM_TOPIC = f"dabyl/v1/{DEVICE}/alarm"
 EVENT_TOPIC = f"dabyl/v1/{DEVICE}/event"

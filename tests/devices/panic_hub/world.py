@@ -11,6 +11,7 @@ from agent.effects import EMIT, OUTPUT
 from devices.panic_button import LEVELS
 from devices.panic_hub.logic import PanicHub
 from devices.sensors.readings import Health, Status, Voltages
+from tests.devices.ticks import ticks
 
 SETTINGS: dict[str, object] = {
     "building": "School 5",
@@ -114,17 +115,9 @@ class World:
 
     def pass_ms(self, duration_ms: int) -> None:
         end = self.now + duration_ms
-        while True:
-            due = self.hub.next_tick_ms(self.now)
-            assert due is not None
-            assert due >= self.now
-            if due > end:
-                break
-            self.now = due
-            self.take(self.hub.tick(self.now))
-            after = self.hub.next_tick_ms(self.now)
-            assert after is not None
-            assert after > self.now, "a due tick left something due: busy loop"
+        for now in ticks(self.hub, self.now, end):
+            self.now = now
+            self.take(self.hub.tick(now))
         self.now = end
 
     # What can be done

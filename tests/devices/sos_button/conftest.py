@@ -26,13 +26,4 @@ class Driver(driver.Driver):
 @pytest.fixture
 def driven() -> Callable[..., Driver]:
     """Makes a started Driver: ``driven(settings, open_alarms=..., seal=...)``."""
-
-    def make(
-        settings: dict[str, Any] | None = None,
-        open_alarms: list[tuple[int, int, int]] | None = None,
-        *,
-        seal: bool = True,
-    ) -> Driver:
-        return Driver(settings, seal=seal).start(open_alarms)
-
-    return make
+    return lambda settings=None, open_alarms=None, *, seal=True: Driver(settings, seal=seal).start(open_alarms)
