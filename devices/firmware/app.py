@@ -22,7 +22,7 @@ from devices.firmware.identity import Identity
 from devices.firmware.keeper import Keeper
 from devices.firmware.link import Link
 from devices.firmware.options import BUNDLED, KINDS
-from devices.firmware.wifi import JOIN_MS, Wifi
+from devices.firmware.wifi import JOIN_MS, NO_LEASE, Wifi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Board(Device):
     first_broker = 0
     """Place of the broker that is tried first."""
     first_network = 0
+    lease = NO_LEASE
+    """What is known before of the address in the first network, see `Wifi`."""
 
     def __init__(
         self, config: "Config", schedule: "Schedule", log: "SerialLog", slots: "Slots", watchdog: "Watchdog"
@@ -123,11 +125,12 @@ class Board(Device):
         )
         self._wifi = Wifi(
             network,
-            _from(self.first_network, [(known["ssid"], known["key"], known["fixed"]) for known in config.wifi]),
+            _from(self.first_network, config.wifi),
             schedule.now_ms,
             self._log,
             _random,
             self._joined,
+            self.lease,
         )
         self._link = Link(
             self._device,

@@ -37,12 +37,12 @@ class Badge(Board):
         self, config: "Config", schedule: "Schedule", log: "SerialLog", slots: "Slots", watchdog: "Watchdog"
     ) -> None:
         slept = machine.reset_cause() == machine.DEEPSLEEP_RESET
-        self._record = kept = power.decode(machine.RTC().memory()) if slept else None
-        self._woke_ms = rtc_ms() - schedule.now_ms()
+        self._record = kept = power.decode(machine.RTC().memory(), rtc_ms() - schedule.now_ms()) if slept else None
         self._felt_ms = -1
         if kept is not None:
             self.first_broker = kept.broker % len(config.brokers)
             self.first_network = kept.network % len(config.wifi)
+            self.lease = (kept.address, kept.lease_ms)
         super().__init__(config, schedule, log, slots, watchdog)
         try:
             self._resume = self._made.resume
@@ -50,7 +50,7 @@ class Badge(Board):
             raise ConfigError("device: a %s does not sleep" % config.device["kind"])
         self._hardware.sleeper(slept and machine.wake_reason() == machine.EXT1_WAKE)
         if kept is not None:
-            self._report_ms = kept.left_ms(kept.report_ms, self._woke_ms)
+            self._report_ms = kept.report_ms
 
     def _missed_s(self, config: "Config") -> int:
         return min(LONGEST_S, int(config.device["heartbeat_s"]))
@@ -60,7 +60,7 @@ class Badge(Board):
         kept = self._record
         if kept is None:
             return
-        test_ms = kept.left_ms(kept.test_ms, self._woke_ms)
+        test_ms = kept.test_ms
         if test_ms < self._config.device["heartbeat_s"] * 1000:
             test_ms = TEST_MS
         self._resume(kept.low, self._schedule.now_ms() + test_ms)
@@ -85,6 +85,7 @@ class Badge(Board):
 
     def _sleep_ms(self) -> int:
         now_ms = self._schedule.now_ms()
+        button = self._hardware.button
         alarms = self._journal.unsettled_count(0)
         waiting = self._journal.unsettled_count() - alarms
         if self._felt_ms >= 0 and self._made.alarm_open:
@@ -94,32 +95,30 @@ class Badge(Board):
             self._report_ms - now_ms,
             alarms,
             waiting,
-            self._held_ms(),
+            now_ms - button.at_ms + 1 if button.value else 0,
             self._journal.unkept_count > 0
             or self._outgoing.unsigned > 0
             or self._made.busy
-            or self._test_ms() < SOON_MS,
+            or self._test_ms(now_ms) < SOON_MS,
         )
 
-    def _held_ms(self) -> int:
-        button = self._hardware.button
-        return self._schedule.now_ms() - button.at_ms + 1 if button.value else 0
-
-    def _test_ms(self) -> int:
+    def _test_ms(self, now_ms: int) -> int:
         """Until the next self-test: with nothing else going on, that is what the logic is waiting for."""
-        now_ms = self._schedule.now_ms()
         return int(self._made.next_tick_ms(now_ms)) - now_ms
 
     def _sleep(self, sleep_ms: int) -> None:
         button = self._hardware.button
-        networks = [known["ssid"] for known in self._config.wifi]
+        now_ms = self._schedule.now_ms()
+        address, until_ms = self._wifi.lease
         record = power.Kept(
-            rtc_ms(),
-            self._report_ms - self._schedule.now_ms(),
-            self._test_ms(),
-            self._broker(),
-            networks.index(self._wifi.name),
+            address,
             self._made.battery_low,
+            rtc_ms(),
+            self._report_ms - now_ms,
+            self._test_ms(now_ms),
+            until_ms - now_ms,
+            self._broker(),
+            self._config.wifi.index(self._wifi.chosen),
         )
         self._log.info("asleep", ms=sleep_ms)
         self._hardware.close()

@@ -33,6 +33,7 @@ _WIFI = {
     "netmask": _ADDRESS,
     "gateway": _ADDRESS,
     "dns": _ADDRESS,
+    "lease_s": (int, 0, 0, 31 * 86400),
 }
 _BROKER = {"host": (str, _NEEDED, 1, 253), "port": (int, 8883, 1, 65535)}
 _LINK = {
@@ -122,30 +123,18 @@ def _several(given: "object", table: "dict[str, Any]", where: str, most: int) ->
 
 
 def _fixed(known: "dict[str, str]", where: str) -> "tuple[str, ...] | None":
-    """Address, netmask, gateway and name server for `ifconfig`; None for a network in which DHCP gives them."""
+    """Address, netmask, gateway and name server for `ifconfig`; None for a network in which DHCP gives them.
+
+    Only their form is checked, for `ifconfig` stumbles over another: what does not fit the network gives way to DHCP there.
+    """
     texts = [known[name] for name in _FIXED]
     if not "".join(texts):
         return None
     texts[3] = texts[3] or texts[2]
-    numbers = []
     for place, text in enumerate(texts):
         parts = [int(part) for part in text.split(".") if part.isdigit()]
         if ".".join([str(part) for part in parts]) != text or len(parts) != 4 or max(parts) > 255:
-            raise ConfigError(
-                "%s: '%s' is no IPv4 address; a fixed one has address, netmask and gateway" % (where, _FIXED[place])
-            )
-        numbers.append(int.from_bytes(bytes(parts), "big"))
-    address, netmask, gateway, _dns = numbers
-    hosts = 0xFFFFFFFF - netmask  # numbers of hosts lie between 0, the network's own, and this, which means all of them
-    one, other = address & hosts, gateway & hosts
-    if (
-        hosts & (hosts + 1)
-        or (address ^ gateway) & netmask
-        or not 0 < one < hosts
-        or not 0 < other < hosts
-        or one == other
-    ):
-        raise ConfigError("%s: 'address' and 'gateway' are not two hosts of one network" % where)
+            raise ConfigError("%s: '%s' is no IPv4 address" % (where, _FIXED[place]))
     return tuple(texts)
 
 

@@ -25,10 +25,9 @@ SHORTEST_MS = 1000
 PRESSED_MS = 60_000
 """A wake pin held longer than this (an object lies on the badge) no longer keeps it awake; it must be let go before it wakes again."""
 
-_VERSION = 1
-_FORMAT = ">BBQIIBB"
-_LOW = 1
-_RECORD_BYTES = calcsize(_FORMAT) + 4
+_VERSION = 2
+_FORMAT = ">BBQIIIBB"
+_FIXED_BYTES = calcsize(_FORMAT)
 
 
 def battery_mv(adc: "Any", upper_ohm: int, lower_ohm: int) -> int:
@@ -47,49 +46,68 @@ class Kept:
     """What a board knows across a deep sleep.
 
     Args:
+        address: that DHCP gave, as ``ifconfig`` takes it; empty if it gave none.
+        low: the battery was low.
         at_ms: of the clock, when it fell asleep.
-        report_ms: from then to the next report.
-        test_ms: from then to the next self-test.
+        report_ms: to the next report.
+        test_ms: to the next self-test.
+        lease_ms: to where DHCP is to be asked again.
         broker: place of the broker that worked last.
         network: place of the network.
-        low: the battery was low.
     """
 
-    def __init__(self, at_ms: int, report_ms: int, test_ms: int, broker: int, network: int, low: bool) -> None:
+    def __init__(
+        self,
+        address: "tuple[str, ...]",
+        low: bool,
+        at_ms: int,
+        report_ms: int,
+        test_ms: int,
+        lease_ms: int,
+        broker: int,
+        network: int,
+    ) -> None:
+        self.address = address
+        self.low = low
         self.at_ms = at_ms
         self.report_ms = report_ms
         self.test_ms = test_ms
+        self.lease_ms = lease_ms
         self.broker = broker
         self.network = network
-        self.low = low
 
     def encode(self) -> bytes:
-        """For ``machine.RTC().memory``, big-endian: version, flags (1 low), time u64, report u32, test u32, broker, network, CRC-32."""
+        """For ``machine.RTC().memory``, big-endian: version, low u8, time u64, report, test and lease u32, broker u8, network u8, the
+        address as text with spaces between its four parts, CRC-32.
+        """
         body = pack(
             _FORMAT,
             _VERSION,
-            _LOW if self.low else 0,
+            self.low,
             self.at_ms,
             max(0, self.report_ms),
             max(0, self.test_ms),
+            max(0, self.lease_ms),
             self.broker,
             self.network,
         )
+        body += " ".join(self.address).encode()
         return body + pack(">I", crc32(body))
 
-    def left_ms(self, then_ms: int, now_ms: int) -> int:
-        """What is left, now by the clock, of a time from falling asleep on. A clock that was set back changes nothing."""
-        return max(0, then_ms - max(0, now_ms - self.at_ms))
 
+def decode(memory: bytes, now_ms: int) -> "Kept | None":
+    """What `Kept.encode` made, its times from now on by the clock; what is overdue is below 0. A clock that was set back changes nothing.
 
-def decode(memory: bytes) -> "Kept | None":
-    """What `Kept.encode` made, or None for anything else, such as the rubbish after a power cut."""
-    if len(memory) != _RECORD_BYTES or pack(">I", crc32(memory[:-4])) != memory[-4:]:
+    None for anything else, such as the rubbish after a power cut.
+    """
+    if len(memory) < _FIXED_BYTES + 4 or pack(">I", crc32(memory[:-4])) != memory[-4:] or memory[0] != _VERSION:
         return None
-    version, flags, at_ms, report_ms, test_ms, broker, network = unpack(_FORMAT, memory[:-4])
-    if version != _VERSION:
-        return None
-    return Kept(at_ms, report_ms, test_ms, broker, network, flags & _LOW > 0)
+    kept = Kept(tuple(memory[_FIXED_BYTES:-4].decode().split()), *unpack(_FORMAT, memory[:_FIXED_BYTES])[1:])
+    slept_ms = max(0, now_ms - kept.at_ms)
+    kept.report_ms -= slept_ms
+    kept.test_ms -= slept_ms
+    kept.lease_ms -= slept_ms
+    return kept
 
 
 def sleep_ms(awake_ms: int, heartbeat_ms: int, alarms: int, waiting: int, pressed_ms: int, settling: bool) -> int:

@@ -1,4 +1,4 @@
-"""Wi-Fi: joins one of the networks it knows, leaves one that is gone or too weak, and never gives up. It never blocks the loop.
+"""Wi-Fi: joins one of the networks it knows, leaves one that is gone, and never gives up. It never blocks the loop.
 
 Networks stand in order of preference, and are tried as a link tries its brokers (``agent.link.path``). There is no scan: it blocks for
 seconds, and a network that is out of reach says so within the join. The driver's own reconnecting is off, for it would hold on to a
@@ -7,6 +7,9 @@ network that is gone and say nothing.
 A fixed address that leads to no broker is given up for DHCP's, in the same network, and tried again when that is joined anew: somebody may
 have changed the network, and an alarm has to get out. A network that leads nowhere with DHCP, as behind a captive portal, is left for
 another.
+
+An address that DHCP gave before a sleep is taken again without asking, as if it were fixed, in the first join of the same network and until
+its time is over: half of the lease, when DHCP's own client would ask again (RFC 2131, T1).
 """
 
 import asyncio
@@ -28,21 +31,11 @@ JOIN_MS = 15_000
 """Association, keys and DHCP within this time, or the next network is tried."""
 LOOK_MS = 200
 """How often the driver is asked. It has no callback."""
-WEAK_LOOKS = 50
-"""So many looks in a row below the least strength: ten seconds, not somebody who walks by."""
 FIXED_MS = 10_000
 """Within this time of joining, a fixed address has to lead to a broker."""
 NOWHERE_MS = 120_000
 """And a network in which DHCP gave the address, if another is known."""
-_FAILURES = (
-    ("STAT_WRONG_PASSWORD", "wrong password"),
-    ("STAT_NO_AP_FOUND", "not in reach"),
-    ("STAT_ASSOC_FAIL", "the access point refuses"),
-    ("STAT_HANDSHAKE_TIMEOUT", "wrong password, or too far away"),
-    ("STAT_BEACON_TIMEOUT", "too far away"),
-    ("STAT_CONNECT_FAIL", "failed"),
-)
-"""Names of states in MicroPython's ``network``, of which each port has some."""
+NO_LEASE: "tuple[tuple[str, ...], int]" = ((), 0)
 
 
 class Wifi:
@@ -50,41 +43,48 @@ class Wifi:
 
     Args:
         network: MicroPython's module ``network``.
-        known: (name, password, fixed address) of the networks, in order of preference; the address as ``ifconfig`` takes it, or None.
+        known: the networks, in order of preference, as `devices.firmware.config` has them: ``ssid``, ``key``, ``fixed`` (the address, as
+            ``ifconfig`` takes it, or None for DHCP's), ``lease_s`` (how long DHCP gives it for, 0 if nobody knows).
         now_ms: monotonic milliseconds.
         log: for people.
         random: returns an int below 1000.
         on_change: called with whether a network is joined, when that changes.
-        least_dbm: a network that is weaker for long is left for another known one; None to stay as long as it holds.
+        lease: an address that DHCP gave in the first of the networks, and until when it may be used.
     """
 
     def __init__(
         self,
         network: "Any",
-        known: "list[tuple[str, str, tuple[str, ...] | None]]",
+        known: "list[dict[str, Any]]",
         now_ms: "Callable[[], int]",
         log: "Any",
         random: "Callable[[], int]",
         on_change: "Callable[[bool], None]",
-        least_dbm: "int | None" = None,
+        lease: "tuple[tuple[str, ...], int]" = NO_LEASE,
     ) -> None:
         self._wlan = network.WLAN(network.STA_IF)
-        self._failures = {getattr(network, name): text for name, text in _FAILURES if hasattr(network, name)}
-        self._wrong_password = getattr(network, "STAT_WRONG_PASSWORD", None)
+        self._wrong_password = network.STAT_WRONG_PASSWORD
+        self._failures = {
+            self._wrong_password: "wrong password",
+            network.STAT_NO_AP_FOUND: "not in reach",
+            network.STAT_ASSOC_FAIL: "the access point refuses",
+            network.STAT_HANDSHAKE_TIMEOUT: "wrong password, or too far away",
+            network.STAT_BEACON_TIMEOUT: "too far away",
+        }
         self._known = known
         self._now_ms = now_ms
         self._log = log
         self._on_change = on_change
-        self._least_dbm = least_dbm
         self._path = Path(len(known), LEAST_WAIT_MS, MOST_WAIT_MS, random)
         self._since_ms = self._next_ms = now_ms()
-        self._weak = 0
         self._hurried = False
         self._on = False
         self._fixed = False
-        self._wrong_place = -1
-        """Place of the network whose fixed address led to no broker: there DHCP is asked next."""
+        self._astray = False
+        """Whether the address led to no broker: DHCP is asked next."""
         self._reached = False
+        self.lease = lease
+        """The address that DHCP gave in the network that is joined, and until when it may be used without asking again."""
         self.state = WAITING
         """``WAITING`` before the next attempt, ``JOINING``, or ``JOINED``."""
 
@@ -103,9 +103,9 @@ class Wifi:
             await asyncio.sleep_ms(LOOK_MS)  # type: ignore[attr-defined]  # MicroPython's own
 
     @property
-    def name(self) -> str:
+    def chosen(self) -> "dict[str, Any]":
         """The network that is joined, or tried next."""
-        return self._known[self._path.index][0]
+        return self._known[self._path.index]
 
     def hurry(self) -> None:
         """An alarm waits: skip the wait before the next attempt, if there is one."""
@@ -132,11 +132,12 @@ class Wifi:
             if self.state == JOINING:
                 self.state = JOINED
                 self._since_ms = now_ms
-                self._weak = 0
-                self._log.info("wifi joined", network=self.name)
+                if not self._fixed:
+                    self.lease = (self._wlan.ifconfig(), now_ms + self.chosen["lease_s"] * 500)
+                self._log.info("wifi joined", network=self.chosen["ssid"])
                 self._on_change(True)
-            elif self._too_weak():
-                self._away("too weak", self._path.doubted())
+            elif self._fixed and self.lease[0] and now_ms >= self.lease[1]:
+                self._away("its lease is half over", 0)
             elif not self._reached:
                 self._doubt(now_ms - self._since_ms)
         elif self.state == JOINED:
@@ -154,17 +155,19 @@ class Wifi:
         if not self._on:
             self._wlan.active(False)
             self._wlan.active(True)
-            try:
-                self._wlan.config(reconnects=0)
-            except (ValueError, TypeError):  # a port without reconnecting of its own
-                pass
+            self._wlan.config(reconnects=0)
             self._on = True
         self.state = JOINING
         self._since_ms = self._now_ms()
-        name, password, fixed = self._known[self._path.index]
-        if self._path.index == self._wrong_place:
+        chosen = self.chosen
+        fixed = chosen["fixed"]
+        if self.lease[1] > self._since_ms:
+            fixed = self.lease[0]
+        else:
+            self.lease = NO_LEASE
+        if self._astray:
             fixed = None
-        self._wrong_place = -1
+        self._astray = False
         if fixed is not None:
             self._wlan.ifconfig(fixed)
         elif self._fixed:
@@ -174,13 +177,13 @@ class Wifi:
                 pass
         self._fixed = fixed is not None
         self._reached = False
-        self._wlan.connect(name, password)
+        self._wlan.connect(chosen["ssid"], chosen["key"])
 
     def _doubt(self, joined_ms: int) -> None:
         """No broker was reached over this network since it was joined."""
         if self._fixed and joined_ms >= FIXED_MS:
-            self._wrong_place = self._path.index
-            self._away("no broker over its fixed address", 0)
+            self._astray = True
+            self._away("no broker over its address", 0)
         elif joined_ms >= NOWHERE_MS and len(self._known) > 1:
             self._away("no broker", self._path.doubted())
 
@@ -189,19 +192,16 @@ class Wifi:
         was, self.state = self.state, WAITING
         self._since_ms = self._now_ms()
         self._next_ms = self._since_ms + wait_ms
+        self.lease = NO_LEASE
         try:
             self._wlan.disconnect()
         except OSError:  # it was not connected
             pass
         self._log.warning(
-            "wifi left" if was == JOINED else "wifi not joined", reason=reason, next=self.name, retry_ms=wait_ms
+            "wifi left" if was == JOINED else "wifi not joined",
+            reason=reason,
+            next=self.chosen["ssid"],
+            retry_ms=wait_ms,
         )
         if was == JOINED:
             self._on_change(False)
-
-    def _too_weak(self) -> bool:
-        """Whether the signal has been weaker than wanted for long, and there is something else to try."""
-        if self._least_dbm is None or len(self._known) < 2:
-            return False
-        self._weak = self._weak + 1 if self._wlan.status("rssi") < self._least_dbm else 0
-        return self._weak >= WEAK_LOOKS

@@ -30,6 +30,7 @@ from simulators.gpio.wiring import Contact, Output
 HOME = AccessPoint("dabyl", "correct horse")
 SIMULATOR_HEAP_BYTES = 58 * 1024  # what the simulated hardware itself takes of the process's heap
 REST_S = 0.15  # a flash that was not touched for so long has come to rest
+PATIENCE_S = 60.0  # a busy machine takes long to start a process
 NO_DEVICE = 19  # ENODEV: no chip acknowledged
 
 
@@ -195,19 +196,19 @@ class Board:
 
     # What happens on it
 
-    async def booted(self, count: int | None = None, timeout_s: float = 20) -> Boot:
+    async def booted(self, count: int | None = None, timeout_s: float = PATIENCE_S) -> Boot:
         """Wait until the firmware is about to run: in the run that is under way, or for the `count`-th time in all."""
         await self.until(
             lambda: len(self.boots) >= count if count is not None else self._life.up, timeout_s, "the board to start"
         )
         return self.boots[-1 if count is None else count - 1]
 
-    async def asleep(self, timeout_s: float = 20) -> int | None:
+    async def asleep(self, timeout_s: float = PATIENCE_S) -> int | None:
         """Wait until it is in deep sleep: for how many milliseconds, or None for ever."""
         await self.until(lambda: self._life.sleep is not None, timeout_s, "deep sleep")
         return self._life.sleep_left_ms()
 
-    async def printed(self, text: str, timeout_s: float = 20) -> str:
+    async def printed(self, text: str, timeout_s: float = PATIENCE_S) -> str:
         """Wait until this boot has printed a line with `text` in it; the line."""
         found: list[str] = []
 
@@ -218,7 +219,9 @@ class Board:
         await self.until(seen, timeout_s, f"{text!r} on the console")
         return found[0]
 
-    async def output_becomes(self, pin: int, predicate: Callable[[Output], bool], timeout_s: float = 20) -> Output:
+    async def output_becomes(
+        self, pin: int, predicate: Callable[[Output], bool], timeout_s: float = PATIENCE_S
+    ) -> Output:
         """Wait until an output fulfils the predicate; the output."""
         await self.until(
             lambda: (shown := self.output(pin)) is not None and predicate(shown), timeout_s, f"GPIO{pin} to change"
@@ -227,14 +230,14 @@ class Board:
         assert shown is not None
         return shown
 
-    async def taken(self, timeout_s: float = 20) -> None:
+    async def taken(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the board has taken everything that was done to it so far, its interrupt handlers included."""
         self._pings += 1
         mine = self._pings
         self._send(records.packed(records.PING, value=mine))
         await self.until(lambda: self._pongs >= mine, timeout_s, "the board to take what was sent")
 
-    async def written(self, operations: int, timeout_s: float = 20) -> None:
+    async def written(self, operations: int, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the board has taken all that was done to it, has written to its flash, and that has come to rest.
 
         Args:
@@ -304,6 +307,8 @@ class Board:
             self.pins.told(record)
         elif record.kind == records.FLASH:
             self.flash.changed(record)
+        elif record.kind == records.JOIN:
+            self.radio.joined(dhcp=bool(record.number))
         elif record.kind == records.RTC:
             self._life.rtc_memory = record.payload
         elif record.kind == records.CLOCK:

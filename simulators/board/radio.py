@@ -59,6 +59,10 @@ class Radio:
         points: in the air at first.
         hosts: name -> port of 127.0.0.1, beside ``127.0.0.1`` and ``localhost`` themselves, whose ports are meant as they are.
         send: takes a record's bytes to the running board, and drops them if none runs.
+
+    Attributes:
+        joins: how often an access point took the board in.
+        dhcp_requests: in how many of these it asked for an address.
     """
 
     def __init__(
@@ -71,6 +75,12 @@ class Radio:
         self._portal: Portal | None = None
         self._portal_server: asyncio.Server | None = None
         self._routes: dict[int, Network] = {}
+        self.joins = self.dhcp_requests = 0
+
+    def joined(self, *, dhcp: bool) -> None:
+        """Take note that an access point took the board in."""
+        self.joins += 1
+        self.dhcp_requests += dhcp
 
     @property
     def air(self) -> list[dict[str, object]]:

@@ -25,6 +25,7 @@ FLASH     board  operation      block                 bytes
 PONG      board                 PING's number
 UP        board  reset cause    free heap
 CTRL_C    board                                                                 (type it once more: it came within an operation)
+JOIN      board  1 by DHCP                                                      (an access point took it in; 0 with an address of its own)
 I2C       board  address        bytes to read, -1 no  bus                       bytes to write; answer: value or -errno, bytes read
 NVS       board                                                                 JSON: namespace and its values; answered when kept
 ROUTE     board                 -                     port                      host name; answer: a port of 127.0.0.1, or 0
@@ -40,7 +41,20 @@ RECORD = struct.Struct("<BBHiIq")
 PAYLOAD_MAX = 65535
 
 SETUP, DRIVE, ADC, AIR, FIRE, FAULTS, PING = 1, 2, 3, 4, 5, 6, 7
-INPUT, OUTPUT, WATCHDOG, TIMER, HALT, RTC, CLOCK, FLASH, PONG, UP, CTRL_C = 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26
+INPUT, OUTPUT, WATCHDOG, TIMER, HALT, RTC, CLOCK, FLASH, PONG, UP, CTRL_C, JOIN = (
+    16,
+    17,
+    18,
+    19,
+    20,
+    21,
+    22,
+    23,
+    24,
+    25,
+    26,
+    27,
+)
 I2C, NVS, ROUTE = 32, 33, 34
 PROGRAM, ERASE, FAILURE = 1, 2, 3
 RESET, DEEPSLEEP, POWER_CUT, SOFT_RESET = 1, 2, 3, 4

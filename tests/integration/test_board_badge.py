@@ -1,7 +1,9 @@
 """A badge on its battery sleeps, reports, and is awake the moment somebody presses it."""
 
 import asyncio
+import dataclasses
 import pathlib
+from typing import Any
 
 import pytest
 
@@ -19,12 +21,16 @@ AWAKE_MS = 60_000
 BATTERY_PIN = 34
 
 
-def badge(ground: Ground, bundle: pathlib.Path, folder: pathlib.Path) -> tuple[Board, Button]:
-    """A badge that reports each hour, with two equal resistors at its battery."""
+LEASE_S = 4 * HOUR_S
+
+
+def badge(ground: Ground, bundle: pathlib.Path, folder: pathlib.Path, lease_s: int = 0) -> tuple[Board, Button]:
+    """A badge that reports each hour, with two equal resistors at its battery; ``lease_s`` is what it is told of its network's DHCP."""
     device = ground.button(kind="panic-button", settings={"building": "School 5"})
 
-    def change(told: dict[str, dict[str, object]]) -> None:
+    def change(told: dict[str, Any]) -> None:
         told["device"].update(sleeps=True, heartbeat_s=HOUR_S)
+        told["wifi"][0]["lease_s"] = lease_s
         told["battery"] = {"pin": BATTERY_PIN, "upper_ohm": 1_000_000, "lower_ohm": 1_000_000}
         told["settings"].update(battery_low_mv=3300, tamper_pin=-1)
 
@@ -79,13 +85,44 @@ async def a_press_in_its_sleep(board: Board, device: Button) -> None:
     assert len(device.events("alarm.")) == 2
 
 
+async def an_address_that_outlives_its_sleep(board: Board, device: Button) -> None:
+    """DHCP is asked at the start, and when half of the lease is over; a network that has changed meanwhile is no obstacle for long."""
+
+    async def awake_once() -> None:
+        left_ms = await board.asleep()
+        assert left_ms is not None
+        reports = len(device.events("health.report"))
+        boots = len(board.boots)
+        board.skip(left_ms)
+        await board.booted(boots + 1)
+        await board.asleep()
+        await until(lambda: len(device.events("health.report")) > reports, "the report is verified")
+
+    board.adc(BATTERY_PIN, 1800)
+    async with board:
+        await board.asleep()
+        asked = []
+        for _ in range(2):
+            await awake_once()
+            asked.append(board.radio.dhcp_requests)
+        assert asked == [1, 2], "not after an hour, and after two"
+        board.radio.change(dataclasses.replace(HOME, network="10.7.0."))
+        await awake_once()
+        assert "no broker over its address" in "".join(board.console.of_boot(len(board.boots)))
+        assert board.radio.dhcp_requests == 3
+        assert len(board.boots) == 4
+        await whole(device)
+
+
 def test_a_badge_sleeps_reports_and_wakes(ground: Ground, bundle: pathlib.Path, tmp_path: pathlib.Path) -> None:
     reporting = badge(ground, bundle, tmp_path / "reporting")
     pressed = badge(ground, bundle, tmp_path / "pressed")
+    leased = badge(ground, bundle, tmp_path / "leased", LEASE_S)
 
     async def scenario() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(reports_and_power_cuts(*reporting))
             group.create_task(a_press_in_its_sleep(*pressed))
+            group.create_task(an_address_that_outlives_its_sleep(*leased))
 
     asyncio.run(scenario())

@@ -115,7 +115,7 @@ async def wrong_address(place: Place) -> None:
     async with board:
         await board.printed("wifi joined")
         await pressed(board)
-        assert "next=" + HOME.ssid in await board.printed("no broker over its fixed address")
+        assert "next=" + HOME.ssid in await board.printed("no broker over its address")
         await delivered(device, 1)
         assert len(board.boots) == 1
 

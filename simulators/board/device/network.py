@@ -181,6 +181,7 @@ class WLAN:
             else:
                 self._reason = 0
                 self._joined = found
+                sim_bus.say(sim_bus.JOIN, int(self._fixed is None))
                 return
             if self._left:
                 self._left -= 1

@@ -8,7 +8,12 @@ STAT_IDLE = 1000
 STAT_CONNECTING = 1001
 STAT_GOT_IP = 1010
 STAT_NO_AP_FOUND = 201
+STAT_BEACON_TIMEOUT = 200
 STAT_WRONG_PASSWORD = 202
+STAT_ASSOC_FAIL = 203
+STAT_HANDSHAKE_TIMEOUT = 204
+
+GIVEN = ("10.0.0.9", "255.255.255.0", "10.0.0.1", "10.0.0.1")
 
 
 class WLAN:
@@ -19,7 +24,6 @@ class WLAN:
         self.air: dict[str, int] = {}
         self.silent = False
         self.breaks = 0
-        self.knows_reconnects = True
         self.calls: list[str] = []
         self.tried = ""
         self.state = STAT_IDLE
@@ -32,8 +36,6 @@ class WLAN:
 
     def config(self, reconnects: int) -> None:
         """As often does the driver itself try again."""
-        if not self.knows_reconnects:
-            raise ValueError("unknown config param")
         self.calls.append("reconnects %d" % reconnects)  # noqa: UP031
 
     def connect(self, name: str, password: str) -> None:
@@ -52,8 +54,10 @@ class WLAN:
         else:
             self.state = STAT_GOT_IP
 
-    def ifconfig(self, address: "tuple[str, ...] | str") -> None:
-        """The address to take; DHCP cannot be asked to begin twice."""
+    def ifconfig(self, address: "tuple[str, ...] | str | None" = None) -> "tuple[str, ...] | None":
+        """The address that DHCP gave, or the one to take; DHCP cannot be asked to begin twice."""
+        if address is None:
+            return GIVEN
         if address == "dhcp":
             if self.dhcp:
                 self.calls.append("address of its own again")
@@ -62,6 +66,7 @@ class WLAN:
         else:
             self.dhcp = False
         self.calls.append("address " + (address if isinstance(address, str) else address[0]))
+        return None
 
     def disconnect(self) -> None:
         """End whatever there is."""

@@ -1,5 +1,6 @@
 """What a board's battery has, what a badge keeps while it sleeps, and when it sleeps."""
 
+from binascii import crc32
 from random import Random
 from types import SimpleNamespace
 
@@ -27,47 +28,51 @@ def test_the_battery_is_read_through_its_divider_and_one_odd_reading_counts_noth
     assert battery_mv(FakeAdc([1_000_000] * 5), 220_000, 100_000) == 3200
 
 
-KEPT = Kept(1_790_000_000_123, 1_234_567, 86_000_000, 3, 1, low=True)
+ADDRESS = ("192.168.4.2", "255.255.255.0", "192.168.4.1", "9.9.9.9")
+KEPT = Kept(ADDRESS, True, 1_790_000_000_123, 1_234_567, 86_000_000, 40_000_000, 3, 1)
 
 
 def test_what_is_kept_comes_back() -> None:
-    assert vars(decode(KEPT.encode())) == vars(KEPT)
-    overdue = decode(Kept(0, -1, -1, 0, 0, low=False).encode())
+    assert vars(decode(KEPT.encode(), KEPT.at_ms)) == vars(KEPT)
+    overdue = decode(Kept((), False, 0, -1, -1, -1, 0, 0).encode(), 0)
     assert overdue is not None
-    assert (overdue.report_ms, overdue.test_ms, overdue.low) == (0, 0, False)
-    assert len(KEPT.encode()) == 24
+    assert vars(overdue) == vars(Kept((), False, 0, 0, 0, 0, 0, 0))
 
 
 def test_its_bytes_are_as_the_page_says() -> None:
-    data = Kept(0x0102030405060708, 0x11121314, 0x21222324, 9, 6, low=True).encode()
-    assert data[:20].hex() == "0101" + "0102030405060708" + "11121314" + "21222324" + "0906"
+    data = Kept(ADDRESS, True, 0x0102030405060708, 0x11121314, 0x21222324, 0x31323334, 9, 6).encode()
+    assert data[:24].hex() == "0201" + "0102030405060708" + "11121314" + "21222324" + "31323334" + "0906"
+    assert data[24:-4] == b"192.168.4.2 255.255.255.0 192.168.4.1 9.9.9.9"
+    assert data[-4:] == crc32(data[:-4]).to_bytes(4, "big")
 
 
-@pytest.mark.parametrize(
-    ("slept_ms", "left_ms"), [(0, HOUR_MS), (1000, HOUR_MS - 1000), (HOUR_MS, 0), (2 * HOUR_MS, 0), (-5000, HOUR_MS)]
-)
-def test_what_was_slept_is_taken_off_by_the_clock(slept_ms: int, left_ms: int) -> None:
-    assert KEPT.left_ms(HOUR_MS, KEPT.at_ms + slept_ms) == left_ms
+@pytest.mark.parametrize(("slept_ms", "gone_ms"), [(0, 0), (1000, 1000), (HOUR_MS, HOUR_MS), (-5000, 0)])
+def test_what_was_slept_is_taken_off_by_the_clock(slept_ms: int, gone_ms: int) -> None:
+    kept = decode(KEPT.encode(), KEPT.at_ms + slept_ms)
+    assert kept is not None
+    assert [kept.report_ms, kept.test_ms, kept.lease_ms] == [
+        then_ms - gone_ms for then_ms in (KEPT.report_ms, KEPT.test_ms, KEPT.lease_ms)
+    ]
 
 
 def test_no_rubbish_is_taken_for_a_record() -> None:
     data = KEPT.encode()
-    assert decode(b"") is None
+    assert decode(b"", 0) is None
     for place in range(len(data)):
-        assert decode(data[:place]) is None
+        assert decode(data[:place], 0) is None
         for bit in range(8):
-            assert decode(data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :]) is None
-    assert decode(data + b"\0") is None
-    assert decode(bytes(len(data))) is None
+            assert decode(data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :], 0) is None
+    assert decode(data + b"\0", 0) is None
+    assert decode(bytes(len(data)), 0) is None
     random = Random(3)
-    assert not any(decode(random.randbytes(len(data))) for _ in range(1000))
+    assert not any(decode(random.randbytes(len(data)), 0) for _ in range(1000))
 
 
 def test_a_record_of_another_version_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(power, "_VERSION", 2)
-    later = KEPT.encode()
+    monkeypatch.setattr(power, "_VERSION", 1)
+    other = KEPT.encode()
     monkeypatch.undo()
-    assert decode(later) is None
+    assert decode(other, 0) is None
 
 
 def plan(**facts: int) -> int:

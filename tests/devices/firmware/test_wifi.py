@@ -12,10 +12,17 @@ from devices.firmware.wifi import JOINED, JOINING, WAITING, Wifi
 from tests.devices.firmware import radio
 from tests.devices.firmware.boards import MICROPYTHON, ROOT
 
-Known = list[tuple[str, str, tuple[str, ...] | None]]
-KNOWN: Known = [("home", "secret", None), ("spare", "other", None), ("phone", "third", None)]
-HOME: Known = [("home", "secret", None)]
-FIXED: Known = [("home", "secret", ("10.0.0.7", "255.255.255.0", "10.0.0.1", "10.0.0.1"))]
+Known = list[dict[str, Any]]
+
+
+def known(ssid: str, key: str = "secret", fixed: tuple[str, ...] | None = None, lease_s: int = 0) -> dict[str, Any]:
+    return {"ssid": ssid, "key": key, "fixed": fixed, "lease_s": lease_s}
+
+
+KNOWN: Known = [known("home"), known("spare"), known("phone")]
+HOME: Known = [known("home")]
+FIXED: Known = [known("home", fixed=("10.0.0.7", "255.255.255.0", "10.0.0.1", "10.0.0.1"))]
+KEPT = ("10.0.0.8", "255.255.255.0", "10.0.0.1", "10.0.0.1")
 
 
 class Notes:
@@ -33,11 +40,13 @@ class Notes:
 class Rig:
     """Wi-Fi, its driver, and a clock moved by hand."""
 
-    def __init__(self, known: Known | None = None, least_dbm: int | None = None, *, broker: bool = True) -> None:
+    def __init__(
+        self, known: Known | None = None, lease: tuple[tuple[str, ...], int] = wifi.NO_LEASE, *, broker: bool = True
+    ) -> None:
         self.ms = 1000
         self.notes = Notes()
         self.changes: list[bool] = []
-        self.wifi = Wifi(radio, known or KNOWN, lambda: self.ms, self.notes, lambda: 500, self._changed, least_dbm)
+        self.wifi = Wifi(radio, known or KNOWN, lambda: self.ms, self.notes, lambda: 500, self._changed, lease)
         self._broker = broker
         self.wlan = self.wifi._wlan
 
@@ -56,6 +65,10 @@ class Rig:
     def joins(self) -> list[str]:
         return [call[5:] for call in self.wlan.calls if call.startswith("join ")]
 
+    def told(self) -> list[str]:
+        """What the driver was told of addresses and networks."""
+        return [call for call in self.wlan.calls if call.startswith(("address", "join"))]
+
     def reasons(self) -> list[str]:
         return [facts["reason"] for _, facts in self.notes.said if "reason" in facts]
 
@@ -63,11 +76,11 @@ class Rig:
 def test_the_preferred_network_is_joined_and_the_drivers_own_reconnecting_is_off() -> None:
     rig = Rig()
     rig.wlan.air = {"home": -50, "spare": -40}
-    assert (rig.wifi.state, rig.wifi.name) == (WAITING, "home")
+    assert (rig.wifi.state, rig.wifi.chosen["ssid"]) == (WAITING, "home")
     rig.wifi.step()
     assert rig.wifi.state == JOINING
     rig.go(60_000)
-    assert (rig.wifi.state, rig.wifi.name, rig.changes) == (JOINED, "home", [True])
+    assert (rig.wifi.state, rig.wifi.chosen["ssid"], rig.changes) == (JOINED, "home", [True])
     assert rig.wlan.calls == ["off", "on", "reconnects 0", "join home"]
     assert rig.notes.said == [("wifi joined", {"network": "home"})]
 
@@ -92,7 +105,7 @@ def test_waits_grow_from_round_to_round_up_to_a_minute() -> None:
 
 
 def test_a_wrong_password_is_said_and_waits_longer_for_its_round() -> None:
-    rig = Rig([("home", "wrong", None)])
+    rig = Rig([known("home", "wrong")])
     rig.wlan.air = {"home": -50}
     rig.wlan.secrets = {"home": "secret"}
     rig.go(1000)
@@ -111,7 +124,7 @@ def test_an_access_point_that_gives_no_address_costs_one_timeout() -> None:
     rig.wlan.silent = False
     rig.go(2000)
     assert rig.reasons() == ["no answer in time"]
-    assert (rig.wifi.state, rig.wifi.name) == (JOINED, "spare")
+    assert (rig.wifi.state, rig.wifi.chosen["ssid"]) == (JOINED, "spare")
 
 
 def test_a_network_that_is_gone_is_left_for_another_and_the_preferred_one_comes_back_after_a_good_time() -> None:
@@ -125,39 +138,6 @@ def test_a_network_that_is_gone_is_left_for_another_and_the_preferred_one_comes_
     rig.wlan.air = {"home": -50}
     rig.go(5000)
     assert (rig.joins(), rig.changes) == (["home", "spare", "home"], [True, False, True, False, True])
-
-
-def test_a_network_that_is_weak_for_long_is_left_and_somebody_who_walks_by_is_not_seen() -> None:
-    rig = Rig(least_dbm=-80)
-    rig.wlan.air = {"home": -85, "spare": -60}
-    rig.go(1000)
-    for _ in range(5):
-        rig.go((wifi.WEAK_LOOKS - 10) * wifi.LOOK_MS)
-        rig.wlan.air["home"] = -80
-        rig.go(wifi.LOOK_MS)
-        rig.wlan.air["home"] = -81
-    assert rig.joins() == ["home"]
-    rig.go((wifi.WEAK_LOOKS + 10) * wifi.LOOK_MS)
-    assert (rig.joins(), rig.reasons()) == (["home", "spare"], ["too weak"])
-    rig.go(3_600_000)
-    assert rig.joins() == ["home", "spare"]
-
-
-def test_each_network_has_its_own_time_to_be_found_too_weak() -> None:
-    rig = Rig(least_dbm=-80)
-    rig.wlan.air = {"home": -85, "spare": -85}
-    rig.go((wifi.WEAK_LOOKS + 10) * wifi.LOOK_MS)
-    assert rig.joins() == ["home", "spare"]
-    rig.go((wifi.WEAK_LOOKS - 20) * wifi.LOOK_MS)
-    assert rig.joins() == ["home", "spare"]
-
-
-@pytest.mark.parametrize(("known", "least_dbm"), [(HOME, -80), (KNOWN, None)])
-def test_a_weak_network_is_kept_where_there_is_no_other_or_nobody_minds(known: Any, least_dbm: int | None) -> None:
-    rig = Rig(known, least_dbm)
-    rig.wlan.air = {"home": -90}
-    rig.go(100_000)
-    assert (rig.wifi.state, rig.joins()) == (JOINED, ["home"])
 
 
 def test_the_strength_is_told_while_a_network_is_joined() -> None:
@@ -180,7 +160,7 @@ def test_a_network_that_leads_nowhere_is_left_for_another() -> None:
     rig.go(wifi.NOWHERE_MS - 1000)
     assert (rig.wifi.state, rig.joins()) == (JOINED, ["home"])
     rig.go(3000)
-    assert (rig.wifi.state, rig.wifi.name) == (JOINED, "spare")
+    assert (rig.wifi.state, rig.wifi.chosen["ssid"]) == (JOINED, "spare")
     assert rig.notes.said[1] == ("wifi left", {"reason": "no broker", "next": "spare", "retry_ms": 500})
     rig.wifi.reached()
     rig.go(10 * wifi.NOWHERE_MS)
@@ -211,13 +191,13 @@ def test_a_fixed_address_that_leads_nowhere_gives_way_to_dhcp_until_the_network_
     assert rig.wifi.state == JOINED
     assert "address dhcp" not in rig.wlan.calls
     rig.go(1000)
-    assert (rig.wifi.state, rig.reasons()) == (JOINED, ["no broker over its fixed address"])
+    assert (rig.wifi.state, rig.reasons()) == (JOINED, ["no broker over its address"])
     rig.go(10 * wifi.NOWHERE_MS)
     rig.wlan.air = {}
     rig.go(1000)
     rig.wlan.air = {"home": -50}
     rig.go(20_000)
-    told = [call for call in rig.wlan.calls if call.startswith(("address", "join"))]
+    told = rig.told()
     assert told[:4] == ["address 10.0.0.7", "join home", "address dhcp", "join home"]
     assert told[4:6] == ["address 10.0.0.7", "join home"]
 
@@ -236,8 +216,7 @@ def test_dhcp_is_asked_in_the_next_network_and_once() -> None:
     rig = Rig([*FIXED, *KNOWN[1:]])
     rig.wlan.air = {"phone": -50}
     rig.go(5000)
-    told = [call for call in rig.wlan.calls if call.startswith(("address", "join"))]
-    assert told == ["address 10.0.0.7", "join home", "address dhcp", "join spare", "join phone"]
+    assert rig.told() == ["address 10.0.0.7", "join home", "address dhcp", "join spare", "join phone"]
     assert rig.wifi.state == JOINED
 
 
@@ -285,12 +264,81 @@ def test_a_driver_that_fails_is_switched_off_and_on() -> None:
     assert rig.wifi.state == JOINED
 
 
-def test_a_port_without_reconnecting_of_its_own_is_not_asked_for_it_twice() -> None:
-    rig = Rig()
+LEASE_S = 86_400
+T1_MS = LEASE_S * 500
+LEASED: Known = [known("home", lease_s=LEASE_S), known("spare", lease_s=600)]
+
+
+def test_what_dhcp_gave_is_known_from_then_on_until_half_of_the_lease_is_over() -> None:
+    rig = Rig(LEASED)
+    rig.wlan.air = {"home": -50, "spare": -50}
+    rig.go(5000)
+    joined_ms = rig.ms - 5000 + wifi.LOOK_MS
+    assert rig.wifi.lease == (radio.GIVEN, joined_ms + T1_MS)
+    del rig.wlan.air["home"]
+    rig.go(wifi.LOOK_MS)
+    assert rig.wifi.lease == wifi.NO_LEASE, "nothing is known of the next network"
+    rig.go(5000)
+    assert rig.wifi.chosen["ssid"] == "spare"
+    assert rig.ms < rig.wifi.lease[1] <= rig.ms + 300_000
+
+
+def test_where_nobody_knows_the_lease_it_is_over_at_once() -> None:
+    rig = Rig(HOME)
     rig.wlan.air = {"home": -50}
-    rig.wlan.knows_reconnects = False
     rig.go(1000)
-    assert (rig.wifi.state, rig.wlan.calls) == (JOINED, ["off", "on", "join home"])
+    assert rig.wifi.lease[1] <= rig.ms
+
+
+def test_an_address_of_before_is_taken_in_the_first_join_and_its_time_is_not_made_longer() -> None:
+    rig = Rig(LEASED, lease=(KEPT, 50_000))
+    rig.wlan.air = {"home": -50}
+    rig.go(20_000)
+    assert (rig.told(), rig.wifi.lease) == (["address 10.0.0.8", "join home"], (KEPT, 50_000))
+
+
+@pytest.mark.parametrize("until_ms", [0, -1, 1000])
+def test_an_address_of_before_whose_time_is_over_is_asked_for_again(until_ms: int) -> None:
+    rig = Rig(LEASED, lease=(KEPT, until_ms))
+    rig.wlan.air = {"home": -50}
+    rig.go(5000)
+    assert rig.told() == ["join home"]
+    assert rig.wifi.lease[0] == radio.GIVEN
+
+
+def test_an_address_of_before_is_of_the_first_network_and_of_its_first_join_only() -> None:
+    rig = Rig(LEASED, lease=(KEPT, T1_MS))
+    rig.wlan.air = {"spare": -50}
+    rig.go(5000)
+    assert rig.told() == ["address 10.0.0.8", "join home", "address dhcp", "join spare"]
+    assert rig.wifi.lease[0] == radio.GIVEN
+
+
+def test_an_address_of_before_that_leads_nowhere_gives_way_to_dhcp_in_the_same_network_within_ten_seconds() -> None:
+    rig = Rig(LEASED, lease=(KEPT, T1_MS), broker=False)
+    rig.wlan.air = {"home": -50, "spare": -50}
+    rig.go(wifi.FIXED_MS + 1000)
+    assert rig.told() == ["address 10.0.0.8", "join home", "address dhcp", "join home"]
+    assert (rig.reasons(), rig.wifi.lease[0]) == (["no broker over its address"], radio.GIVEN)
+
+
+def test_who_stays_awake_asks_dhcp_when_half_of_the_lease_is_over() -> None:
+    rig = Rig(LEASED, lease=(KEPT, 50_000))
+    rig.wlan.air = {"home": -50}
+    rig.go(50_000 - rig.ms)
+    assert rig.joins() == ["home"]
+    rig.go(2000)
+    assert rig.told() == ["address 10.0.0.8", "join home", "address dhcp", "join home"]
+    assert rig.reasons() == ["its lease is half over"]
+    rig.go(2 * T1_MS)
+    assert rig.joins() == ["home", "home"], "from then on the driver renews it"
+
+
+def test_a_fixed_address_has_no_lease_and_its_time_is_never_over() -> None:
+    rig = Rig(FIXED, lease=(KEPT, 0))
+    rig.wlan.air = {"home": -50}
+    rig.go(10_000)
+    assert (rig.told(), rig.wifi.lease) == (["address 10.0.0.7", "join home"], wifi.NO_LEASE)
 
 
 @pytest.mark.micropython
@@ -304,7 +352,8 @@ def test_it_runs_on_a_board(tmp_path: Path) -> None:
         "    def info(self, message, **facts): print(message, sorted(facts.items()))\n"
         "    warning = info\n"
         "wifi.LOOK_MS = 1\n"
-        "known = [('home', '', ('10.0.0.7', '255.0.0.0', '10.0.0.1', '10.0.0.1')), ('spare', '', None)]\n"
+        "fixed = ('10.0.0.7', '255.0.0.0', '10.0.0.1', '10.0.0.1')\n"
+        "known = [dict(ssid='home', key='', fixed=fixed, lease_s=0), dict(ssid='spare', key='', fixed=None, lease_s=600)]\n"
         "one = wifi.Wifi(radio, known, time.ticks_ms, Notes(), lambda: 0, lambda up: print(up))\n"
         "one._wlan.air = {'spare': -50}\n"
         "async def main():\n"

@@ -253,6 +253,8 @@ def test_a_fixed_address_saves_the_time_of_dhcp_and_leads_on_in_its_own_network_
         point = AccessPoint("dabyl", "correct horse", dhcp_ms=500)
         async with Board(firmware(ADDRESSES), points=(point,)) as board:
             await board.printed("asked twice")
+            await board.taken()
+            assert (board.radio.joins, board.radio.dhcp_requests) == (3, 1)
             return [line for line in board.console.of_boot(1) if line.startswith("address")]
 
     assert asyncio.run(scenario()) == [
