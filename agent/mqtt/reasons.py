@@ -8,8 +8,20 @@ UNACCEPTABLE_VERSION: "Final" = (0x01, 0x84)
 """The broker does not speak this version of MQTT."""
 RETAIN_NOT_SUPPORTED: "Final" = 0x9A
 QOS_NOT_SUPPORTED: "Final" = 0x9B
-NOT_MENDED_BY_TIME: "Final" = (0x04, 0x05, 0x86, 0x87, 0x8A, 0x8C, RETAIN_NOT_SUPPORTED, QOS_NOT_SUPPORTED)
-"""Bad credentials, not authorised, banned, bad authentication method, no retained messages, no QoS 1: trying again at once is of no use."""
+PACKET_TOO_LARGE: "Final" = 0x95
+NOT_MENDED_BY_TIME: "Final" = (
+    0x04,
+    0x05,
+    0x86,
+    0x87,
+    0x8A,
+    0x8C,
+    PACKET_TOO_LARGE,
+    RETAIN_NOT_SUPPORTED,
+    QOS_NOT_SUPPORTED,
+)
+"""Bad credentials, not authorised, banned, bad authentication method, packets too large for the broker, no retained messages, no QoS 1:
+trying again at once is of no use."""
 
 _TEXTS = """
 00 normal disconnection

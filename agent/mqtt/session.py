@@ -27,6 +27,9 @@ DISCONNECTED = "disconnected"
 BROKEN = "broken"
 """``(BROKEN, why)``: the broker sent what is no MQTT, or what this client never asked for. Nothing that follows is read."""
 
+LEAST_PACKET = 2048
+"""Bytes of a packet that a broker has to take at least (MQTT 5): presence with its certificates is somewhat smaller. With less than an
+alarm's size nothing would get out, not even that something is too large."""
 _MAX_MID = 0xFFFF
 
 
@@ -236,6 +239,8 @@ class Session:
         self.max_packet = told.get(packets.MAXIMUM_PACKET_SIZE)
         if self.receive_max == 0 or self.max_packet == 0:
             raise MqttError("CONNACK with a limit of 0")
+        if self.max_packet is not None and self.max_packet < LEAST_PACKET:
+            return reasons.PACKET_TOO_LARGE
         keepalive_ms = told.get(packets.SERVER_KEEP_ALIVE, 0) * 1000
         if keepalive_ms:  # a longer one, or none at all, must not keep the client from noticing a dead broker
             self.keepalive_ms = min(self.keepalive_ms or keepalive_ms, keepalive_ms)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 PRESENCE_EVERY_MS = 600_000
+"""How often presence is said at least; more often where the keepalive is shorter, for the center misses a device that is silent for 1.5 of
+them, MQTT's own pings end at the broker, and a board reports more seldom."""
 LOOK_MS = 500
 """While there is a connection, it is looked at least this often what is due."""
 LEAVE_LOOK_MS = 20
@@ -143,7 +145,7 @@ class Link(Carrier):
             connection.close(reason)
             return
         connection.look()
-        if self._clock.up() - self._announced_ms >= PRESENCE_EVERY_MS:
+        if self._clock.up() - self._announced_ms >= min(PRESENCE_EVERY_MS, self._settings["keepalive_s"] * 1000):
             self._announced_ms = self._clock.up()
             self.announce()
         self.pump()

@@ -117,7 +117,7 @@ def test_nothing_comes_before_connack(version: int, early: str) -> None:
         ("", 65535, None, 60_000),
         ("21 00 01", 1, None, 60_000),
         ("21 ff ff", 65535, None, 60_000),
-        ("27 00 00 00 01", 65535, 1, 60_000),
+        ("27 00 00 08 00", 65535, 2048, 60_000),
         ("27 ff ff ff ff", 65535, 0xFFFFFFFF, 60_000),
         ("13 00 0a", 65535, None, 10_000),
         ("13 00 3d", 65535, None, 60_000),
@@ -140,8 +140,14 @@ def test_a_client_without_keepalive_takes_the_brokers() -> None:
 
 @pytest.mark.parametrize(
     ("properties", "answer", "code"),
-    [("24 00", 0, 0x9B), ("25 00", 0, 0x9A), ("24 00 25 00", 0x87, 0x87)],
-    ids=["no QoS 1", "nothing retained", "refused anyway"],
+    [
+        ("24 00", 0, 0x9B),
+        ("25 00", 0, 0x9A),
+        ("27 00 00 07 ff", 0, 0x95),
+        ("27 00 00 00 01", 0, 0x95),
+        ("24 00 25 00", 0x87, 0x87),
+    ],
+    ids=["no QoS 1", "nothing retained", "no room for presence", "no room at all", "refused anyway"],
 )
 def test_a_broker_without_what_this_client_needs_counts_as_a_no(properties: str, answer: int, code: int) -> None:
     session = begun(V5)

@@ -41,6 +41,8 @@ class Broker:
         connection.sendall(b"\x90\x05" + subscribe[:2] + b"\x00\x01\x01")
         while True:
             first, body = packet(connection)
+            if first == 0xC0:
+                connection.sendall(b"\xd0\x00")
             if first == 0xE0:
                 self.goodbyes += 1
             if first & 0xF0 != 0x30:

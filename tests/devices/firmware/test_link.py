@@ -142,6 +142,16 @@ def test_presence_is_said_again_from_time_to_time_and_on_demand(
     assert all(will.endswith(b"presence 1 False") for will in broker.wills)
 
 
+def test_presence_is_said_within_each_keepalive_for_pings_end_at_the_broker(
+    start: Start, tls: ssl.SSLContext, identity: pathlib.Path
+) -> None:
+    broker = Broker()
+    with serving(broker, tls) as port:
+        board = start(identity, port, keepalive_s=1, look_ms=10)
+        until(lambda: len(broker.of("presence")) >= 3, "three times")
+        assert board.status()["session"] == 1
+
+
 def test_without_a_signature_there_is_no_connection_and_it_comes_back_by_itself(
     start: Start, tls: ssl.SSLContext, identity: pathlib.Path
 ) -> None:
