@@ -39,7 +39,7 @@ TABLES: dict[str, dict[str, Any]] = {
     "inventory": INVENTORY,
 }
 PASSED_ON = ("broker", "wifi", "link", "kind")
-"""What boards get as it stands, and is checked as they check it: see docs/devices/firmware.md."""
+"""What boards get, and is checked as they check it: see docs/devices/firmware.md. Fixed addresses are each device's own."""
 
 
 @dataclasses.dataclass(frozen=True)

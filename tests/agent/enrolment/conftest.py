@@ -101,6 +101,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         *(sys.executable, "-c", "import sys; from agent.command import main; sys.exit(main())", "provision", "serve"),
         *("--authority", folder / "ca", "--inventory", folder / "inventory.db", "--days", "90", "--grace-days", "30"),
         *("--certificate", files.chain, "--key", files.key, "--listen", "127.0.0.1", "--port", "0"),
+        *("--language", "en"),
     ]
     errors = folder / "errors"
     with errors.open("wb") as file:

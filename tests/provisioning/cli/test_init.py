@@ -229,37 +229,33 @@ def test_pins_are_as_simulated_boards_are_wired() -> None:
         assert pins.items() <= KINDS[kind].settings.items()
 
 
-def test_a_person_without_a_file_is_asked_and_goes_on_when_the_centers_key_has_come(office: Office) -> None:
+def answer(office: Office, *answers: tuple[str, str], last: str, code: int) -> str:
+    """Lead a person on a terminal in Kazakh, who is asked for each word and types each answer, to the last word; what was shown."""
     environment: dict[str, Any] = {**os.environ, "LC_ALL": "", "LANG": "kk_KZ.UTF-8"}
-    command = [*dabyl(), "provision", "--installation", str(office.file)]
-    terminal = Terminal(command, environment)
+    terminal = Terminal([*dabyl(), "provision", "--installation", str(office.file)], environment)
     try:
-        terminal.until("Орнатудың атауы")
-        terminal.type("Алматы\n")
-        terminal.until("жаңа құпиясөзі")
-        terminal.type("\n")
-        terminal.until("Әзірге".lower())
-        terminal.type("\n")
-        terminal.until("openssl pkey")
-        assert terminal.process.wait(MOST_S) == 1
+        for word, said in answers:
+            terminal.until(word)
+            terminal.type(said + "\n")
+        terminal.until(last)
+        assert terminal.process.wait(MOST_S) == code
     finally:
         terminal.close()
+    return terminal.shown
+
+
+def test_a_person_without_a_file_is_asked_and_goes_on_when_the_centers_key_has_come(office: Office) -> None:
+    answer(office, ("Орнатудың атауы", "Алматы"), ("жаңа құпиясөзі", ""), ("әзірге", ""), last="openssl pkey", code=1)
     (office.file.parent / "center.pub.pem").write_text(office.center.read_text())
-    terminal = Terminal(command, environment)
-    try:
-        terminal.until("брокері")
-        terminal.type("https://x\n")
-        terminal.until("мекенжайы емес")
-        terminal.until("брокері")
-        terminal.type("mqtt.example.org\n")
-        terminal.until("Wi-Fi")
-        terminal.type("qala\n")
-        terminal.until("құпиясөзі")
-        terminal.type(PASSWORD + "\n")
-        terminal.until("Жазылды")
-        assert terminal.process.wait(MOST_S) == 0
-        assert PASSWORD not in terminal.shown
-    finally:
-        terminal.close()
+    shown = answer(
+        office,
+        ("брокері", "https://x"),
+        ("мекенжайы емес", "mqtt.example.org"),
+        ("Wi-Fi", "qala"),
+        ("құпиясөзі", PASSWORD),
+        last="Жазылды",
+        code=0,
+    )
+    assert PASSWORD not in shown
     found = read(office.file)
     assert (found.brokers[0]["port"], found.wifi[0]["key"], language_in(office.file)) == (8883, PASSWORD, "kk")

@@ -87,13 +87,13 @@ def test_what_is_wrong_is_said_with_exit_code_2(
 
 
 @pytest.mark.parametrize(
-    ("language", "place", "name", "unknown"),
-    [("ru", "строка 2, столбец name: Дверь не годится как имя", "Ошибка: ", "нет в реестре"),
-     ("kk", "2-жол, name бағаны: Дверь атау бола алмайды", "Қате: ", "тізілімде жоқ")],
+    ("language", "place", "name", "unknown", "server_told"),
+    [("ru", "строка 2, столбец name: Дверь не годится как имя", "Ошибка: ", "нет в реестре", "Сервер не может работать"),
+     ("kk", "2-жол, name бағаны: Дверь атау бола алмайды", "Қате: ", "тізілімде жоқ", "Сервер жұмыс істей алмайды")],
 )  # fmt: skip
 def test_tables_and_inventory_speak_the_persons_language(
     town: Town, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, language: str, place: str, name: str,
-    unknown: str,
+    unknown: str, server_told: str,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(town.folder)
     (town.folder / "devices.csv").write_text("name;kind;room\n" + "Дверь;sos-button;7\n")
@@ -104,6 +104,21 @@ def test_tables_and_inventory_speak_the_persons_language(
     monkeypatch.setenv("LANG", f"{language}.UTF-8")
     assert main(["claim", "sos-9"]) == 2
     assert unknown in capsys.readouterr().err
+    server = [
+        "serve",
+        "--authority",
+        "ca",
+        "--certificate",
+        "ca/root.pem",
+        "--key",
+        "ca/root.key",
+        "--listen",
+        "999.1.1.1",
+    ]
+    assert main(server) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(name)
+    assert server_told in told
 
 
 @pytest.mark.parametrize("command", ["plan", "claim", "inventory", "revoke", "serve"])
