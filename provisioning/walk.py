@@ -89,8 +89,12 @@ def kept(folder: Path, entries: dict[str, Entry]) -> None:
         raise InputError("walk-kept", file=path) from None
     for entry in earlier:
         known = entries.get(entry.name)
-        if known is not None and (known.serial, known.place) == (entry.serial, entry.place) and entry.result == PASSED:
+        if known is not None and entry.result == PASSED and _board(known) == _board(entry):
             entries[entry.name] = entry
+
+
+def _board(entry: Entry) -> tuple[str, dict[str, object], str]:
+    return entry.serial, entry.place, entry.address
 
 
 def _note_signals(bench: Bench, entries: dict[str, Entry]) -> None:

@@ -71,7 +71,7 @@ def serial(
     began = time.monotonic()
     with opened(installation, passphrase(passphrase_file), bundle=bundle, press_s=press_wait) as (bench, firmware):
         place = Place(site=site, building=building, floor=floor, room=room)
-        device = _device(bench, name, kind, place, address)
+        device = planned(bench, name, kind, place, address)
         files = firmware(device.kind)
         telling.step("find")
         port = port or the_board()
@@ -100,7 +100,7 @@ def serial(
     click.echo(json.dumps(found, sort_keys=True) if as_json else pressed)
 
 
-def _device(bench: Bench, name: str, kind: str | None, place: Place, address: str) -> Device:
+def planned(bench: Bench, name: str, kind: str | None, place: Place, address: str) -> Device:
     """The device of the inventory; planned now if a kind is given.
 
     Raises:

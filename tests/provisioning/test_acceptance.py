@@ -1,5 +1,6 @@
 """A walk through a building: presses as the center has verified them, judged, kept, signed."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -183,6 +184,12 @@ def test_presses_come_in_any_order_and_what_was_seen_outlives_an_interruption(
     entries = walk.walk(bench(inventory, None, None), devices, tmp_path / "out", second, 1)
     assert [(entry.result, entry.reason) for entry in entries] == [(FAILED, "no press"), (PASSED, "")]
     assert entries[1].photo == "sos-1.jpg"
+    devices[1] = dataclasses.replace(devices[1], address="10.1.2.7")
+    entries = walk.walk(bench(inventory, None), devices, tmp_path / "out", Walker([None]), 1)
+    assert [(entry.result, entry.address) for entry in entries] == [(NOT_TESTED, ""), (NOT_TESTED, "10.1.2.7")], (
+        "its board was set anew"
+    )
+    assert document(entries, by="A", made="", authority="")["devices"][1]["address"] == "10.1.2.7"
     inventory.close()
 
 
