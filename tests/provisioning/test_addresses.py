@@ -39,7 +39,8 @@ YARD: dict[str, Any] = {"ssid": "yard", "netmask": "255.255.0.0", "gateway": "10
         ({"lease_s": 599}, "'lease_s'"),
         ({"lease_s": 2_678_401}, "'lease_s'"),
         ({"lease_s": "1 h"}, "'lease_s'"),
-        ({"lease_s": True}, "'lease_s'"),
+        ({"lease_s": 7200.0}, "'lease_s'"),
+        ({"lease_s": False}, "'lease_s'"),
     ],
 )
 def test_a_network_that_cannot_be_is_refused_with_its_place(changed: dict[str, Any], said: str) -> None:

@@ -121,6 +121,27 @@ def test_tables_and_inventory_speak_the_persons_language(
     assert server_told in told
 
 
+def test_addresses_are_planned_in_the_installations_networks_and_shown(
+    town: Town, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(town.folder)
+    table = town.folder / "devices.csv"
+    table.write_text("name;kind;room;address\nsos-7;sos-button;7;10.1.2.7\ncross-8;crosswalk;8;10.1.2.8\n")
+    assert main(["plan", "devices.csv"]) == 2
+    assert "row 2, address: 10.1.2.7: no network" in capsys.readouterr().err
+    file = town.folder / "installation.toml"
+    file.touch(0o600)
+    file.write_text('[[broker]]\nhost = "b"\n[[wifi]]\nssid = "w"\nnetmask = "255.255.255.0"\ngateway = "10.1.2.1"\n')
+    assert main(["plan", "devices.csv"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "\n  row 3, address: crosswalk runs on Linux: its address is given there, not here\n"
+    )
+    table.write_text("name;kind;room;address\nsos-7;sos-button;7;10.1.2.7\n")
+    assert main(["plan", "devices.csv"]) == 0
+    assert main(["inventory"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2].split() == ["sos-7", "planned", "sos-button", "10.1.2.7", "7"]
+
+
 @pytest.mark.parametrize("command", ["plan", "claim", "inventory", "revoke", "serve"])
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     assert main([command, "--help"]) == 0
