@@ -12,6 +12,7 @@ from benchmarks import (
     board_heap,
     board_latency,
     burst,
+    center_flood,
     certificates,
     crosswalk_calls,
     crosswalk_faults,
@@ -108,6 +109,10 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
     "idle": (idle.measure, "memory, processor time and wake-ups while nothing happens"),
     "start": (start.measure, "process start to first event at the subscriber"),
     "burst": (burst.measure, "5,000 events at once"),
+    "center-flood": (
+        center_flood.measure,
+        "a new alarm while the center takes 20,000 old events, with the alarm lane and without",
+    ),
     "append": (_append, "one durable append, ratio to the bare system calls"),
     "wire": (_wire, "sealing and verifying, ratio to the bare signature"),
     "outage": (outage.measure, "broker away for 20 s, agent killed in the middle"),

@@ -22,6 +22,7 @@ PLACES = ("site", "building", "floor")
 """What a rule may speak of, from the largest: a floor is one of its building, a building one of its site."""
 
 _TABLES: Mapping[str, Mapping[str, bool]] = {
+    "alarms": {"certificate": True, "key": True},
     "broker": {"hosts": True, "ca": True, "certificate": True, "key": True},
     "center": {
         "id": True,
@@ -84,7 +85,8 @@ class Rule:
 class Configuration:
     """A center's configuration. ``tap`` is the certificate and key of the consumer that ``dabyl center tap`` connects as, if given;
     ``evidence`` what ``dabyl center evidence`` serves, if given; ``registry`` the file that says where devices hang, if given;
-    ``recording`` which alarms start video badges, none if it is not given.
+    ``recording`` which alarms start video badges, none if it is not given; ``alarms`` how the second session reaches the broker, which is
+    for alarms only, if there is one.
     """
 
     id: str
@@ -98,6 +100,7 @@ class Configuration:
     evidence: EvidenceServer | None = None
     registry: Path | None = None
     recording: Rule | None = None
+    alarms: BrokerAccess | None = None
 
 
 def load(path: Path) -> Configuration:
@@ -136,6 +139,12 @@ def parse(text: str, path: Path) -> Configuration:
     identity = reader.text(center, "center", "id")
     if not is_identity(identity):
         raise ConfigurationError(f"{path}: [center] id: {identity[:80]!r} does not match [a-z0-9][a-z0-9-]{{2,62}}")
+    access = BrokerAccess(
+        reader.hosts(broker),
+        reader.path(broker, "broker", "ca"),
+        reader.path(broker, "broker", "certificate"),
+        reader.path(broker, "broker", "key"),
+    )
     return Configuration(
         identity,
         reader.path(center, "center", "database"),
@@ -143,17 +152,18 @@ def parse(text: str, path: Path) -> Configuration:
         reader.paths(center, "center", "crls", least=0),
         reader.path(center, "center", "certificate"),
         reader.path(center, "center", "key"),
-        BrokerAccess(
-            reader.hosts(broker),
-            reader.path(broker, "broker", "ca"),
-            reader.path(broker, "broker", "certificate"),
-            reader.path(broker, "broker", "key"),
-        ),
+        access,
         (reader.path(tap, "tap", "certificate"), reader.path(tap, "tap", "key")) if tap is not None else None,
         _evidence(reader, tables["evidence"]) if "evidence" in tables else None,
         reader.path(center, "center", "registry") if "registry" in center else None,
         _recording(reader, tables["recording"], center) if "recording" in tables else None,
+        _alarms(reader, tables["alarms"], access) if "alarms" in tables else None,
     )
+
+
+def _alarms(reader: "_Reader", table: Mapping[str, object], access: BrokerAccess) -> BrokerAccess:
+    files = (reader.path(table, "alarms", "certificate"), reader.path(table, "alarms", "key"))
+    return BrokerAccess(access.hosts, access.ca, *files)
 
 
 def _evidence(reader: "_Reader", table: Mapping[str, object]) -> EvidenceServer:

@@ -90,6 +90,7 @@ class Link:
         clock: monotonic seconds.
         on_state: told "connected HOST" or "disconnected WHY", from the link's thread.
         persistent: keep the session over disconnections.
+        news: set after each message, for who waits for several links.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Link:
         clock: Callable[[], float],
         on_state: Callable[[bool, str], None],
         persistent: bool = True,
+        news: threading.Event | None = None,
     ) -> None:
         self.received: queue.Queue[Received] = queue.Queue(QUEUE)
         self.published: queue.SimpleQueue[tuple[paho.Client, int, bool]] = queue.SimpleQueue()
@@ -114,6 +116,7 @@ class Link:
         self._clock = clock
         self._on_state = on_state
         self._persistent = persistent
+        self._news = news
         self._tls = tls_context(access)
         self._old_protocol: set[tuple[str, int]] = set()
         self._client: paho.Client | None = None
@@ -131,9 +134,13 @@ class Link:
         """Begin to connect."""
         self._thread.start()
 
+    def end(self) -> None:
+        """Begin to disconnect; ``stop`` waits for it."""
+        self._stopping.set()
+
     def stop(self) -> None:
         """Disconnect and end the thread; the broker keeps the session."""
-        self._stopping.set()
+        self.end()
         self._thread.join(CONNECT_S + 2)
 
     def renew(self) -> None:
@@ -297,6 +304,8 @@ class Link:
                 self.dropped += 1
                 return
             self._patient = True
+            if self._news is not None:
+                self._news.set()
             return
 
     def _connect(self, client: paho.Client, host: tuple[str, int], modern: bool) -> None:

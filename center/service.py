@@ -1,31 +1,27 @@
-"""The running center: takes from the link, gives to the pipeline, acknowledges after the commit, sends receipts and verified events.
+"""The running center: takes from the links, gives to the pipeline, acknowledges after the commit, has the sender send.
 
 One thread does all the work and owns the database; paho's threads only move bytes. While the database cannot store, nothing is
 acknowledged and no receipt goes out, and the same batch is tried again; while the broker is away, everything else goes on. Bounded
 queues throughout.
 """
 
-import queue
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import paho.mqtt.client as paho
 
 from agent.keys.errors import RevocationListError
 from agent.keys.revocation import RevocationList, load_lists
-from agent.wire import event
-from center import inbox
 from center.config import Configuration
 from center.database import Database
 from center.errors import CenterError, ConfigurationError, DatabaseCorruptError, DatabaseError
 from center.files import read_limited
-from center.link import Link, Received
-from center.pipeline import Arrival, Outgoing, Pipeline, Proven, Refusal
+from center.lanes import Batch, Lanes
+from center.link import Link
+from center.pipeline import Arrival, Pipeline, Proven, Refusal
 from center.registry import Registry
 from center.registry import load as load_registry
 from center.report import Report
+from center.sender import Sender
 from center.watched import Content, Watched
 
 BATCH = 200
@@ -36,30 +32,12 @@ AWAY_MS = 5_000
 """A center that has not looked for so long has heard nobody meanwhile."""
 KEEP_S = 5.0
 RETRY_S = 0.25
-DECLINED_S = 5.0
-"""What the broker has declined (its access rules, its quota) is sent again after so long."""
-OUT_WINDOW = 2_000
-"""Verified events that are with the broker and not acknowledged yet, at most. Its acknowledgements stand in one line with all that it has
-for the center: in a flood they come seconds late."""
-ALARM_ROOM = 400
-"""So many alarms more, so that no flood of others holds them up."""
 CRL_LIMIT = 8 * 1024 * 1024
-SUBSCRIPTIONS = ("dabyl/v1/+/alarm", "dabyl/v1/+/event", "dabyl/v1/+/presence")
-_RANKS = (event.ALARM, 1, 2)
 
 
 def now_ms() -> int:
     """UTC milliseconds."""
     return time.time_ns() // 1_000_000
-
-
-@dataclass(slots=True)
-class _Outbox:
-    """What of the outbox is with the broker. ``after``: per rank, the last row handed over on this connection."""
-
-    after: list[int]
-    flying: dict[int, int]
-    sent: list[int]
 
 
 class Service:
@@ -69,7 +47,7 @@ class Service:
         configuration: for the revocation lists' files.
         database: open, and not used by anybody else in this process.
         pipeline: the center without its network.
-        link: not started yet.
+        lanes: not started yet.
         report: where happenings are told.
         registry: as it stands in its file; None if the configuration names none.
         stop: asked between turns; True ends the service.
@@ -80,21 +58,17 @@ class Service:
         configuration: Configuration,
         database: Database,
         pipeline: Pipeline,
-        link: Link,
+        lanes: Lanes,
         report: Report,
         registry: Registry | None,
         stop: Callable[[], bool],
     ) -> None:
         self._database = database
         self._pipeline = pipeline
-        self._link = link
+        self._lanes = lanes
+        self._sender = Sender(lanes, database, pipeline, report)
         self._report = report
         self._stop = stop
-        self._outbox = _Outbox([0, 0, 0], {}, [])
-        self._receipts_flying: dict[int, Outgoing] = {}
-        self._receipts_declined: list[Outgoing] = []
-        self._declined_again: float | None = None
-        self._client: paho.Client | None = None
         self._crls = Watched(configuration.crls, load_crls)
         self._registry = registry
         self._registry_file = Watched(
@@ -105,7 +79,7 @@ class Service:
         self._watched_ms = 0
         self._next_orders = self._next_watch = self._next_keep = 0.0
         self._database_told = 0.0
-        self._dropped = 0
+        self._dropped: dict[Link, int] = {}
 
     def run(self) -> None:
         """Work until told to stop; then finish the batch in hand, and disconnect. What is not done stays in the database.
@@ -113,39 +87,26 @@ class Service:
         Raises:
             DatabaseCorruptError: the database broke underneath; nothing can be promised any more.
         """
-        self._link.start()
+        self._lanes.start()
         try:
             while not self._stop():
-                batch = self._gather()
-                if batch:
-                    self._take(batch)
+                self._take(self._lanes.gather(BATCH, TURN_S))
                 self._turn()
         finally:
-            self._link.stop()
-            self._attempt(self._settle_outbox)
+            self._lanes.stop()
+            self._attempt(self._sender.settle)
             self._attempt(self._pipeline.keep_counts)
             self._report.flush()
 
-    def _gather(self) -> list[Received]:
-        batch: list[Received] = []
-        try:
-            batch.append(self._link.received.get(timeout=TURN_S))
-            while len(batch) < BATCH:
-                batch.append(self._link.received.get_nowait())
-        except queue.Empty:
-            pass
-        return batch
-
-    def _take(self, batch: Sequence[Received]) -> None:
+    def _take(self, batch: Batch) -> None:
         """Prove, store, acknowledge. While the database does not store, nothing else happens to this batch."""
-        arrivals = [Arrival(message.topic, message.payload, message.retained) for message in batch]
+        arrivals = [Arrival(message.topic, message.payload, message.retained) for message in batch.fresh]
         proven = self._pipeline.prove(arrivals, now_ms())
         while not self._attempt(lambda: self._store(proven)):
             if self._stop():
                 return  # not acknowledged, so the broker keeps it
             time.sleep(RETRY_S)  # the database is busy or full: nothing to do but to try again
-        for message in batch:
-            self._link.acknowledge(message)
+        self._lanes.acknowledge(batch)
 
     def _store(self, proven: Proven) -> None:
         outcome = self._pipeline.store(proven, now_ms())
@@ -170,14 +131,14 @@ class Service:
 
     def _turn(self) -> None:
         """Everything but incoming messages, each when it is its time."""
-        self._follow_connection()
+        self._sender.follow(now_ms())
+        self._ask_again()
         now = time.monotonic()
         if now >= self._next_orders:
             self._next_orders = now + ORDERS_S
             self._attempt(lambda: self._pipeline.carry_out_orders(now_ms()))
-        if self._client is not None:
-            self._attempt(self._send_receipts)
-            self._attempt(self._send_events)
+        self._attempt(lambda: self._sender.send_receipts(now_ms()))
+        self._attempt(self._sender.send_events)
         if now >= self._next_watch:
             self._next_watch = now + WATCH_S
             self._attempt(self._watch)
@@ -188,97 +149,21 @@ class Service:
             self._attempt(self._pipeline.keep_counts)
             self._report.flush()
 
-    def _follow_connection(self) -> None:
-        """On a new connection, what the old one took with it is sent again."""
-        client = self._link.client
-        if client is not self._client:
-            self._receipts_declined += self._receipts_flying.values()
-            self._receipts_flying.clear()
-            self._outbox.flying.clear()
-            self._send_again()
-            self._client = client
-        while True:
-            try:
-                came_on, mid, taken = self._link.published.get_nowait()
-            except queue.Empty:
-                break
-            if came_on is self._client:
-                self._hear(mid, taken)
-        if self._declined_again is not None and time.monotonic() >= self._declined_again:
-            self._send_again()
-        dropped = self._link.dropped
-        if dropped != self._dropped and self._link.received.empty():
-            self._report.say(
-                "flood", f"{dropped - self._dropped} messages did not fit the queue and are asked for again"
-            )
-            self._dropped = dropped
-            self._link.renew()
-
-    def _hear(self, mid: int, taken: bool) -> None:
-        """The broker has answered for a message."""
-        out, row = self._receipts_flying.pop(mid, None), self._outbox.flying.pop(mid, None)
-        if taken:
-            if row is not None:
-                self._outbox.sent.append(row)
-            return
-        if out is not None:
-            self._receipts_declined.append(out)
-        if self._declined_again is None:
-            self._declined_again = time.monotonic() + DECLINED_S
-            text = f"the broker declines what the center sends: check its access rules and quotas; again in {DECLINED_S:g} s"
-            self._report.say("declined", text)
-
-    def _send_again(self) -> None:
-        """What the broker did not take is due again; of the outbox that is every row that is neither under way nor taken."""
-        self._pipeline.receipts.put_back((out.draft for out in self._receipts_declined), now_ms())
-        self._receipts_declined.clear()
-        self._outbox.after = [0, 0, 0]
-        self._declined_again = None
-
-    def _send_receipts(self) -> None:
-        client = self._client
-        for out in self._pipeline.due_receipts(now_ms()):
-            mid = self._link.publish(client, out.topic, out.payload) if client is not None else None
-            if mid is None:
-                self._pipeline.receipts.put_back([out.draft], now_ms())
-                continue
-            self._receipts_flying[mid] = out
-            self._report.receipted(out.draft.device, out.draft.settled, out.draft.alarms)
-
-    def _send_events(self) -> None:
-        """Hand outbox rows to the broker, alarms first, no more than the window at a time."""
-        box = self._outbox
-        if len(box.sent) >= BATCH or (box.sent and not box.flying):
-            self._settle_outbox()
-        room = OUT_WINDOW - len(box.flying)
-        if room <= -ALARM_ROOM or self._client is None:
-            return
-        rows: list[tuple[int, int, str, bytes]] = []
-        with self._database.read() as connection:
-            for rank in _RANKS if room > OUT_WINDOW // 4 else _RANKS[:1]:
-                most = max(0, room - len(rows)) if rank != event.ALARM else room + ALARM_ROOM
-                rows += [(rank, *row) for row in inbox.outgoing(connection, rank, box.after[rank], most)]
-        busy = {*box.sent, *box.flying.values()}
-        for rank, row, topic, body in rows:
-            if row not in busy:
-                mid = self._link.publish(self._client, topic, body)
-                if mid is None:
-                    return
-                box.flying[mid] = row
-            box.after[rank] = row
-
-    def _settle_outbox(self) -> None:
-        if self._outbox.sent:
-            with self._database.begin() as connection:
-                inbox.forget_sent(connection, self._outbox.sent)
-            self._outbox.sent = []
+    def _ask_again(self) -> None:
+        """What did not fit a queue, the broker sends again on a new connection."""
+        for link in self._lanes.links:
+            dropped = link.dropped - self._dropped.get(link, 0)
+            if dropped and link.received.empty():
+                self._report.say("flood", f"{dropped} messages did not fit the queue and are asked for again")
+                self._dropped[link] = link.dropped
+                link.renew()
 
     def _watch(self) -> None:
         """Tell of devices that have gone silent, but not where it was the center that could not hear them: cut off from the broker, held up
         by its database, asleep with its machine, or its clock was set.
         """
         now = now_ms()
-        if self._client is None or not 0 <= now - self._watched_ms <= AWAY_MS:
+        if self._lanes.main.client is None or not 0 <= now - self._watched_ms <= AWAY_MS:
             self._pipeline.cut_off_until(now)
         self._watched_ms = now
         for change in self._pipeline.watch(now):

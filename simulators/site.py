@@ -21,6 +21,7 @@ from simulators.consumer import Consumer
 
 HOST = "127.0.0.1"
 CENTER = "center-1"
+ALARMS = "center-1-alarms"
 CONSUMER = "desk-1"
 BROKER = "broker-1"
 BUTTON_PIN = 17
@@ -91,12 +92,13 @@ class Site:
         self.crl.write_text(self.authority.crl_pem(now_ms), encoding="ascii")
         broker = self._identity("broker", BROKER, hosts=(HOST, "localhost"))
         self.center_identity = self._identity("center", CENTER)
+        self._identity("center", ALARMS, directory / "alarms")
         self.consumer_identity = self._identity("consumer", CONSUMER)
         self.operators = {name: self._identity("center", name, directory / name) for name in operators}
         self.broker: Mosquitto | Nats = embedded(
             directory / "broker",
             Certificates(self.root, broker.chain, broker.key, self.crl),
-            Identities.of(devices=tuple(devices), centers=(CENTER, *operators), consumers=(CONSUMER,)),
+            Identities.of(devices=tuple(devices), centers=(CENTER, ALARMS, *operators), consumers=(CONSUMER,)),
             prefer=prefer,
             limits=limits,
         )
@@ -204,6 +206,7 @@ class Site:
                     "key": "center/key.pem",
                 },
             ),
+            ("[alarms]", {"certificate": "alarms/chain.pem", "key": "alarms/key.pem"}),
             ("[tap]", {"certificate": "consumer/chain.pem", "key": "consumer/key.pem"}),
         )
 

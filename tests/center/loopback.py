@@ -32,17 +32,27 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> No
         time.sleep(0.005)
 
 
-class Site:
-    """Broker, center, and what they need on disk. ``close`` ends every process."""
+ALARMS = "center-1-alarms"
 
-    def __init__(self, directory: Path, engine: str, devices: tuple[str, ...]) -> None:
+
+class Site:
+    """Broker, center, and what they need on disk. ``close`` ends every process.
+
+    ``lane``: whether the center has an alarm lane; ``known``: whether the broker knows that for a center's.
+    """
+
+    def __init__(
+        self, directory: Path, engine: str, devices: tuple[str, ...], *, lane: bool = True, known: bool = True
+    ) -> None:
         self.directory = directory
         self.pki = Pki(directory / "pki", time.time_ns() // 1_000_000)
         self.devices = {name: self.pki.device(name) for name in devices}
         broker = self.pki.leaf("broker", "broker-1")
         certificate, key = self.pki.leaf("center", "center-1")
         tap = self.pki.leaf("consumer", "tap-1")
-        identities = Identities.of(devices=devices, centers=("center-1",), consumers=("tap-1",))
+        alarms = self.pki.leaf("center", ALARMS)
+        centers = ("center-1", ALARMS) if known else ("center-1",)
+        identities = Identities.of(devices=devices, centers=centers, consumers=("tap-1",))
         self.broker = embedded(directory / "broker", Certificates(self.pki.root, *broker), identities, prefer=engine)
         self.database = directory / "center.sqlite"
         self.config = directory / "center.toml"
@@ -68,10 +78,17 @@ certificate = "{tap[0]}"
 key = "{tap[1]}"
 """
         )
+        self._lane = f'\n[alarms]\ncertificate = "{alarms[0]}"\nkey = "{alarms[1]}"\n'
+        if lane:
+            self.add_lane()
         self.log = directory / "center.log"
         self.center: subprocess.Popen[bytes] | None = None
         self._clients: list[Client] = []
         self._others: list[subprocess.Popen[str]] = []
+
+    def add_lane(self) -> None:
+        """Have the center, when it starts, have an alarm lane."""
+        self.config.write_text(self.config.read_text() + self._lane)
 
     def start_center(self) -> None:
         """Start the center; returns once it is connected."""
@@ -122,6 +139,23 @@ key = "{tap[1]}"
         client = Client(self, name, key_of or self.pki)
         self._clients.append(client)
         return client
+
+    def take_over(self, name: str) -> None:
+        """Connect with this certificate and client id, which ends the session's connection, and leave again."""
+        entered = threading.Event()
+        mqtt = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=False)
+        mqtt.tls_set_context(self._context(name))
+        mqtt.on_connect = lambda *_: entered.set()
+        mqtt.connect("127.0.0.1", self.port, 20)
+        mqtt.loop_start()
+        assert entered.wait(10), f"{name} is not let in"
+        mqtt.disconnect()
+        mqtt.loop_stop()
+
+    def _context(self, name: str) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self.pki.root))
+        context.load_cert_chain(str(self.pki.directory / f"{name}.pem"), str(self.pki.directory / f"{name}.key"))
+        return context
 
     def close(self) -> None:
         """End everything."""

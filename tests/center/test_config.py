@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from center.config import Rule, host_and_port, load, parse
+from center.config import BrokerAccess, Rule, host_and_port, load, parse
 from center.errors import ConfigurationError
 
 EXAMPLE = Path(__file__).parents[2] / "docs/center.toml"
@@ -19,6 +19,15 @@ def test_the_documented_example_is_a_configuration() -> None:
     assert found.tap is not None
     assert found.evidence is not None
     assert found.evidence.listen == ("0.0.0.0", 8443)  # noqa: S104  the example's
+
+
+def test_the_alarm_lane_goes_to_the_same_brokers_with_a_certificate_of_its_own() -> None:
+    found = load(EXAMPLE)
+    files = EXAMPLE.parent / "center-1-alarms.pem", EXAMPLE.parent / "center-1-alarms.key"
+    assert found.alarms == BrokerAccess(found.broker.hosts, found.broker.ca, *files)
+    text = EXAMPLE.read_text()
+    without = text[: text.index("[alarms]")] + text[text.index("[tap]") :]
+    assert parse(without, Path("center.toml")).alarms is None
 
 
 def test_the_documented_rule_is_one_and_what_is_left_out_has_a_default() -> None:
@@ -45,6 +54,7 @@ def test_the_documented_rule_is_one_and_what_is_left_out_has_a_default() -> None
         ("expires_s = 60", "expires_s = 3601", r"\[recording\] expires_s is to be 3600 at most"),
         ("expires_s = 60", "expires_s = 0", r"\[recording\] expires_s is to be a whole number from 1"),
         ('alarms = ["panic-button", "panic-hub"]', "alarms = []", r"\[recording\] alarms is to be a list of 1 to"),
+        ('key = "center-1-alarms.key"', "", r"\[alarms\] key is missing"),
         ('registry = "registry.json"', "", r"\[recording\] needs \[center\] registry"),
     ],
 )

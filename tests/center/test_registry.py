@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from center import config
 from center.database import Database
 from center.errors import ConfigurationError
+from center.lanes import Lanes
 from center.link import Link
 from center.pipeline import Pipeline
 from center.registry import FORMAT, MAX_DEVICES, Registry, load
@@ -122,7 +124,8 @@ def running(
     )
     link = Link(configuration.broker, "center-1", (), draw=lambda: 0.0, clock=lambda: 0.0, on_state=lambda *_: None)
     said = io.StringIO()
-    service = Service(configuration, database, pipeline, link, Report(said, as_json=True), load(file), lambda: True)
+    lanes = Lanes(link, None, threading.Event())
+    service = Service(configuration, database, pipeline, lanes, Report(said, as_json=True), load(file), lambda: True)
 
     def told() -> list[str]:
         service._reload()

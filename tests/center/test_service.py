@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import threading
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -13,6 +14,7 @@ from agent.keys.chain import load_roots
 from center import config
 from center.database import Database
 from center.keytable import KeyTable
+from center.lanes import Lanes
 from center.link import Link
 from center.parking import PARKED_MS
 from center.pipeline import Pipeline
@@ -46,7 +48,8 @@ def service(own: Pki, tmp_path: Path, database: Database, pipeline: Pipeline, sa
     link = Link(
         configuration.broker, "center-1", (), draw=lambda: 0.0, clock=lambda: 0.0, on_state=lambda _up, _text: None
     )
-    return Service(configuration, database, pipeline, link, Report(said, as_json=True), None, lambda: True)
+    lanes = Lanes(link, None, threading.Event())
+    return Service(configuration, database, pipeline, lanes, Report(said, as_json=True), None, lambda: True)
 
 
 @pytest.fixture
@@ -117,7 +120,7 @@ def test_silence_counts_only_while_the_center_listens(
 ) -> None:
     clock = [NOW]
     monkeypatch.setattr("center.service.now_ms", lambda: clock[0])
-    service._client = paho.Client(CallbackAPIVersion.VERSION2)  # a connection that stands
+    service._lanes.main._client = paho.Client(CallbackAPIVersion.VERSION2)  # a connection that stands
     ingest(pipeline, arrivals(own.device("sos-0001").greeting(keepalive=13)), NOW)
     service._watch()
     for step in steps:
@@ -145,60 +148,3 @@ def test_what_waits_for_its_key_in_vain_is_told_as_refused(
     monkeypatch.setattr("center.service.now_ms", lambda: NOW + PARKED_MS + 1)
     service._turn()
     assert [json.loads(line)["reason"] for line in said.getvalue().splitlines()] == ["unknown-key"]
-
-
-def test_of_what_a_broker_declined_nothing_is_sent_again_that_is_under_way_or_taken(
-    service: Service, pipeline: Pipeline, own: Pki, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    device = own.device("sos-0001")
-    ingest(pipeline, arrivals(device.greeting(), device.press(), device.press(), device.press()), NOW)
-    link, client, sent = service._link, paho.Client(CallbackAPIVersion.VERSION2), []
-
-    def publish(_client: paho.Client, topic: str, payload: bytes) -> int:
-        sent.append(payload)
-        return len(sent)
-
-    monkeypatch.setattr(link, "publish", publish)
-    link._client = client
-    service._follow_connection()
-    service._send_events()
-    assert len(sent) == 4
-    link.published.put((client, 1, False))
-    link.published.put((client, 2, True))
-    service._follow_connection()
-    service._send_events()
-    assert len(sent) == 4, "not at once"
-    service._declined_again = 0.0
-    service._follow_connection()
-    service._send_events()
-    assert sent[4:] == sent[:1]
-
-
-def test_alarms_do_not_wait_for_the_acknowledgements_of_a_flood_of_others(
-    service: Service, pipeline: Pipeline, own: Pki, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("center.service.OUT_WINDOW", 3)
-    monkeypatch.setattr("center.service.ALARM_ROOM", 2)
-    device = own.device("sos-0001")
-    client, topics = paho.Client(CallbackAPIVersion.VERSION2), []
-
-    def publish(_client: paho.Client, topic: str, payload: bytes) -> int:
-        topics.append(topic.rsplit("/", 1)[1])
-        return len(topics)
-
-    monkeypatch.setattr(service._link, "publish", publish)
-    service._link._client = client
-    service._follow_connection()
-    ingest(pipeline, arrivals(device.greeting(), *(device.event("reading.taken", {}) for _ in range(5))), NOW)
-    service._send_events()
-    service._send_events()
-    assert topics == ["presence.online", "reading.taken", "reading.taken"], "the window is full"
-    ingest(pipeline, arrivals(device.press(), device.press(), device.press()), NOW)
-    service._send_events()
-    service._send_events()
-    assert topics[3:] == ["alarm.raised"] * 2, "as far as the room for alarms goes"
-    for number in range(1, 6):
-        service._link.published.put((client, number, True))
-    service._follow_connection()
-    service._send_events()
-    assert topics[5:] == ["alarm.raised", "reading.taken", "reading.taken"]

@@ -91,8 +91,10 @@ def test_nothing_forged_replayed_readdressed_foreign_or_revoked_is_accepted(site
     honest, hostile = site.join("sos-0001"), site.join("sos-0002")
     foreign = Pki(site.directory / "foreign", site.pki.now_ms).device("sos-0002")
     first_greeting = one.greeting()
-    honest.send(first_greeting, one.greeting(online=False, session=1), one.greeting(), one.press())
+    honest.send(first_greeting, one.greeting(online=False, session=1), one.greeting())
     hostile.send(two.greeting())
+    until(lambda: rows(site, "SELECT count(*) FROM keys") == [(2,)], "both keys are known: alarms overtake presences")
+    honest.send(one.press())
     until(lambda: (1, 1) in honest.settled, "the honest event")
 
     press, state = two.press(), two.event("tamper.opened")
