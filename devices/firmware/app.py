@@ -69,11 +69,13 @@ class Board(Device):
         self._made = make_logic(config.settings, schedule.now_ms())
         settings = {name: config.settings.get(name, table[name][1]) for name in table}
         self._hardware = Hardware(settings, patterns, config.battery, schedule, self._input, slots.remember_lamp)
+        resets = machine.reset_cause() == machine.PWRON_RESET and factory.asked(self._hardware, schedule, watchdog.feed)
+        self._hardware.listen()
         journal = Journal(FlashStore(JOURNAL), **BOUNDS)
         report = journal.open()
         if report.bytes_cut or report.damaged or report.unreadable:
             log.warning("the journal was mended", bytes_cut=report.bytes_cut, damaged=len(report.damaged))
-        if machine.reset_cause() == machine.PWRON_RESET and factory.asked(self._hardware, schedule, watchdog.feed):
+        if resets:
             self._reset(journal.unsettled_count(0), schedule, log, watchdog)
         identity = Identity(config.device["id"], config.secure_element, watchdog)
         self._tls = identity.tls

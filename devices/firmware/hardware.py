@@ -87,6 +87,7 @@ class Hardware:
             schedule.now_ms,
             on_input,
         )
+        self.listen = self._inputs.listen
         self.look = self._inputs.look
         self.run = self._inputs.run
         self.output = self._outputs.output
@@ -95,7 +96,7 @@ class Hardware:
         self.close = self._outputs.off
 
     def start(self) -> None:
-        """Begin to report, and tell every present level once."""
+        """Begin to report what came since `listen`, and tell every present level once."""
         self._inputs.start(self.woken)
 
     def sleeper(self, woken: bool) -> None:

@@ -40,6 +40,7 @@ class Contact:
     def __init__(self, name: str, pin: "Any", active_low: bool) -> None:
         self.name = name
         self.value = -1  # as last told
+        self.first = 0  # as it was when `Inputs.listen` was called
         self.at_ms = 0
         self.pin = pin
         self.active_low = 1 if active_low else 0
@@ -92,17 +93,23 @@ class Inputs:
         self._head = 0  # only handlers move it
         self._tail = 0  # only `look` moves it
         self._crowded = bytearray(len(contacts))  # 1: the ring had no room for an edge of this contact
-        self._handlers = [self._handler(place) for place in range(len(contacts))]
+
+    def listen(self) -> None:
+        """Note edges from now on. `start` tells them: until then the board may need a second for its journal, its keys and TLS."""
+        self._looked_ms = self._now_ms()
+        for place in range(len(self._contacts)):
+            contact = self._contacts[place]
+            contact.first = contact.level()
+            contact.call(self._handler(place))
 
     def start(self, woken: str = "") -> None:
-        """Begin to listen, and tell every present level once; before it, that ``woken`` was closed when the board began to start."""
-        for contact, handler in zip(self._contacts, self._handlers):  # noqa: B905 - MicroPython's zip has no strict
-            contact.call(handler)
+        """Tell what was noted, and every present level once; before it, that ``woken`` was closed when the board began to start."""
+        for contact in self._contacts:
             if contact.name == woken:
-                self._report(contact, 1, max(0, self._now_ms() - PULSE_MS))
-                if not contact.level():  # over, and no spike, however quickly the board has started
-                    self._report(contact, 0, max(self._now_ms(), LONGEST_DEBOUNCE_MS))
-        self.look()
+                self._report(contact, 1, max(0, self._looked_ms - PULSE_MS))
+                if not contact.first:  # over, and no spike, however quickly the board has started
+                    self._report(contact, 0, max(self._looked_ms, LONGEST_DEBOUNCE_MS))
+        self.look(True)
 
     def read(self) -> "dict[str, int]":
         """The present levels."""
@@ -120,14 +127,14 @@ class Inputs:
             await asyncio.sleep_ms(LOOK_MS)  # type: ignore[attr-defined]  # MicroPython's own
             self._flag.set()
 
-    def look(self) -> None:
-        """Tell what came since the last look."""
+    def look(self, starting: bool = False) -> None:
+        """Tell what came since the last look; the first one comes late without the processor having been held."""
         while self._tail != self._head:
             tail = self._tail
             edge = self._edges[tail]
             at_ms = self._then_ms(self._times[tail])
             self._tail = (tail + 1) % RING
-            self._tell(self._contacts[edge >> 1], edge & 1, at_ms, HELD_MS)
+            self._tell(self._contacts[edge >> 1], edge & 1, at_ms, HELD_MS, starting)
         now_ms = self._now_ms()
         for place in range(len(self._contacts)):
             contact = self._contacts[place]
@@ -136,24 +143,24 @@ class Inputs:
                 break  # an interrupt came meanwhile and tells better
             if self._crowded[place]:
                 self._crowded[place] = 0
-                self._tell(contact, value, now_ms, 1)
+                self._tell(contact, value, now_ms, 1, starting)
             elif value != contact.value:
                 if contact.value >= 0:
                     self.unseen += 1
                 self._report(contact, value, now_ms)
         self._looked_ms = now_ms
 
-    def _tell(self, contact: "Contact", value: int, at_ms: int, pulse_ms: int) -> None:
+    def _tell(self, contact: "Contact", value: int, at_ms: int, pulse_ms: int, starting: bool) -> None:
         """Tell a level; if it stood already, the way there and back when that may have taken ``pulse_ms``."""
         since_ms = max(self._looked_ms, contact.at_ms)
         held = at_ms - since_ms >= pulse_ms
         earliest_ms = max(since_ms, at_ms - PULSE_MS)
-        if value == contact.value:
+        if value == max(0, contact.value):  # before anything is told, it counts as open
             if not held:
                 return
             self.unseen += 1
             self._report(contact, 1 - value, earliest_ms)
-        elif value and held:
+        elif value and held and not starting:
             at_ms = earliest_ms
         self._report(contact, value, max(at_ms, contact.at_ms))
 

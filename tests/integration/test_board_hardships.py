@@ -1,6 +1,8 @@
 """What a whole board meets in the field: each time a line on its console, no restart that nobody asked for, and no press lost."""
 
 import asyncio
+import errno
+import functools
 import json
 import pathlib
 import time
@@ -213,14 +215,35 @@ async def torn_tail(place: Place) -> None:
         await whole(device)
 
 
+class Slow(Bus):
+    """Its chip answers at the fourth try only, and the button is pressed from the first to the last: all of it while the board starts."""
+
+    def __init__(self, chip: Chip) -> None:
+        super().__init__(chip)
+        self.tries = 0
+        self.move: Callable[[int], object] = print
+
+    def readfrom(self, address: int, size: int) -> bytes:
+        self.tries += 1
+        if self.tries == 1:
+            self.move(LOW)
+        if self.tries < 4:
+            raise OSError(errno.ENODEV)
+        if self.tries == 4:
+            self.move(OPEN)
+        return super().readfrom(address, size)
+
+
 async def secure_element(place: Place) -> None:
-    """The chip signs what the board says; and the board tells that its mains has gone."""
+    """The chip signs what the board says, a press while it starts among it; and the board tells that its mains has gone."""
     chip = Chip(lambda: time.monotonic_ns() // 1_000_000, lambda size: bytes([7]) * size)
+    bus = Slow(chip)
 
     def change(told: dict[str, Any]) -> None:
         told["secure_element"] = {"sda": 26, "scl": 27}
 
-    board, device, flash = place.board(change, buses={0: Bus(chip)})
+    board, device, flash = place.board(change, buses={0: bus})
+    bus.move = functools.partial(board.set_pin, BUTTON)
     keys = flash / "keys"
     # The device's first identity is the connection's; the chip has a key and a certificate of its own.
     made = place.ground.identity("device", device.name)
@@ -231,8 +254,9 @@ async def secure_element(place: Place) -> None:
     (keys / "element.der").write_bytes(certificate.public_bytes(Encoding.DER))
     async with board:
         await board.printed("connected")
-        await pressed(board)
         await delivered(device, 1)
+        await pressed(board)
+        await delivered(device, 2)
         board.set_pin(SUPPLY, OPEN)
         await until(lambda: device.events("supply.lost"), "that the mains has gone")
         await whole(device)

@@ -59,6 +59,7 @@ class Rig:
             lambda: self.now_ms,
             lambda name, value, at_ms: self.seen.append((name, value, at_ms - 1_000_000)),
         )
+        self.inputs.listen()
         self.inputs.start()
         self.seen.clear()
 
@@ -95,6 +96,7 @@ def test_starting_tells_every_level_once() -> None:
         [Contact("a", rig.pins[0], active_low=True), Contact("b", rig.pins[1], active_low=False)],
         rig.flag, lambda: 0, lambda ticks: ticks, lambda: 7, lambda *told: fresh.append(told),
     )  # fmt: skip
+    inputs.listen()
     inputs.start()
     assert fresh == [("a", 0, 7), ("b", 1, 7)]
     assert inputs.unseen == 0
@@ -110,12 +112,61 @@ def test_the_press_that_woke_a_board_counts_even_if_it_is_over(now_ms: int, sinc
         [Contact("button", pins[0], active_low=True), Contact("tamper", pins[1], active_low=True)],
         FakeFlag(), lambda: 0, lambda ticks: ticks, lambda: now_ms, lambda *told: seen.append(told),
     )  # fmt: skip
+    inputs.listen()
     inputs.start("button")
     released = [] if still_held else [("button", 0, max(now_ms, LONGEST_DEBOUNCE_MS))]
     assert seen == [("button", 1, since_ms), *released, ("tamper", 0, now_ms)]
     debouncer = Debouncer(LONGEST_DEBOUNCE_MS)
     gestures = [told for name, value, at_ms in seen if name == "button" for told in debouncer.level(value, at_ms)]
     assert [gesture for gesture, _at_ms in [*gestures, *debouncer.tick(max(now_ms, LONGEST_DEBOUNCE_MS))]] == [PRESS]
+
+
+def listening(rig: Rig) -> None:
+    """From now on, a second later, the board listens; it has told nothing yet."""
+    rig.now_ms += 1000
+    rig.inputs.listen()
+    for contact in rig.inputs._contacts:
+        contact.value = -1
+
+
+def begun(rig: Rig, woken: str = "") -> list[tuple[int, int]]:
+    """What the button tells when the board has started, with milliseconds since it listens."""
+    rig.now_ms += 700
+    rig.inputs.start(woken)
+    return [(value, at_ms - 1000) for name, value, at_ms in rig.look() if name == "button"]
+
+
+def test_presses_while_a_board_starts_are_told_when_it_has_started(rig: Rig) -> None:
+    listening(rig)
+    for level, after_ms in ((0, 500), (1, 60), (0, 200), (1, 60)):
+        rig.edge(level, after_ms=after_ms)
+    assert begun(rig) == [(1, 500), (0, 560), (1, 760), (0, 820)]
+
+
+def test_who_lets_go_while_a_board_starts_has_pressed(rig: Rig) -> None:
+    rig.pins[0].level = 0
+    listening(rig)
+    rig.edge(1, after_ms=1500)
+    assert begun(rig) == [(1, 500), (0, 1500)]
+
+
+def test_a_pin_that_rises_as_its_pull_up_is_switched_on_is_no_press(rig: Rig) -> None:
+    rig.pins[0].level = 0
+    listening(rig)
+    rig.edge(1, after_ms=HELD_MS - 1)
+    assert begun(rig) == [(0, HELD_MS - 1 + 700)]
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_a_second_press_while_the_first_one_wakes_a_board_is_one_of_its_own(rig: Rig, over: bool) -> None:
+    rig.pins[0].level = 1 if over else 0
+    listening(rig)
+    if not over:
+        rig.edge(1, after_ms=300)
+    rig.edge(0, after_ms=200)
+    rig.edge(1, after_ms=60)
+    expected = [(1, -PULSE_MS), (0, 0), (1, 200), (0, 260)] if over else [(1, -PULSE_MS), (0, 300), (1, 500), (0, 560)]
+    assert begun(rig, "button") == expected
 
 
 def test_edges_come_in_order_with_the_times_at_which_they_were_seen(rig: Rig) -> None:
@@ -285,6 +336,7 @@ def count(name, value, at_ms):
     seen[value] += 1
 flag = asyncio.ThreadSafeFlag()
 inputs = Inputs([Contact("button", pin, True)], flag, time.ticks_ms, lambda ticks: ticks, time.ticks_ms, count)
+inputs.listen()
 inputs.start()
 seen[0] = 0
 
