@@ -55,6 +55,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
         wasm.installed,
         f"Node.js, npm and the npm package micropython-webassembly-pyscript {wasm.VERSION} (scripts/test)",
     ),
+    "curl": (lambda: shutil.which("curl") is not None, "the Debian package curl"),
     "faketime": (lambda: shutil.which("faketime") is not None, "the Debian package faketime"),
     "dpkg": (
         lambda: (

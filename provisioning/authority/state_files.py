@@ -3,6 +3,7 @@
 Everything is on the disk when a call returns. A private key file is never overwritten.
 """
 
+import contextlib
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -36,7 +37,9 @@ def make_directory(directory: Path) -> None:
         AuthorityStateError: it exists and is not empty, or cannot be made.
     """
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            directory.mkdir(mode=0o700, parents=True)
+            directory.chmod(0o700)
         if any(directory.iterdir()):
             raise AuthorityStateError(
                 f"{directory} is not empty: choose a new directory, an authority is never overwritten"

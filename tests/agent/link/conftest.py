@@ -139,7 +139,8 @@ def serve(authority: Authority, broker: tuple[str, str]) -> Serve:
                 if task is not None:
                     task.cancel()
             for writer in writers:
-                writer.transport.abort()  # an orderly end may take longer than the loop lives
+                with contextlib.suppress(AttributeError):  # Debian 12's Python: it was closed twice, as its end does
+                    writer.transport.abort()  # an orderly end may take longer than the loop lives
             await asyncio.sleep(0.01)
 
     return listening

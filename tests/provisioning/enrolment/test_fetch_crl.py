@@ -79,6 +79,7 @@ def host(make_town: Callable[[int], Town], tmp_path: Path) -> Iterator[Host]:
     made.close()
 
 
+@pytest.mark.curl
 def test_a_new_list_takes_the_old_ones_place_once(host: Host) -> None:
     listed = host.place / "crl.pem"
     assert host.fetch() is False, "it has what there is"
@@ -91,6 +92,7 @@ def test_a_new_list_takes_the_old_ones_place_once(host: Host) -> None:
     assert host.fetch() is False
 
 
+@pytest.mark.curl
 def test_a_list_that_is_forged_old_or_none_changes_nothing(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +120,7 @@ def test_a_list_that_is_forged_old_or_none_changes_nothing(
     assert "curl" in host.said
 
 
+@pytest.mark.curl
 def test_a_server_that_is_away_changes_nothing_and_is_told(host: Host) -> None:
     good = (host.place / "crl.pem").read_bytes()
     script = host.place / "fetch-crl"

@@ -19,6 +19,7 @@ from provisioning.enrolment import server as server_module
 from provisioning.enrolment.server import Server, context, place_of
 from tests.provisioning.enrolment.conftest import BOARD, DAY_MS, Town
 
+pytestmark = pytest.mark.curl
 MakeTown = Callable[[int], Town]
 
 
