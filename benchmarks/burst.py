@@ -12,7 +12,7 @@ from agent.wire import cose, event
 from benchmarks.figures import Detail, Figure, median
 from benchmarks.latency import ready
 from benchmarks.processes import BenchmarkError
-from benchmarks.scene import Context, alarm_topic, clean_press, event_topic, run_agent, scene
+from benchmarks.scene import Context, clean_press, event_topic, run_agent, scene
 from benchmarks.watcher import Message, Watcher
 from simulators.gpio.hardware import Hardware
 from simulators.site import BUTTON_PIN
@@ -36,14 +36,14 @@ def measure(context: Context) -> list[Figure]:
             stage.board(signing) as signing_board,
             stage.watch() as watcher,
             run_agent(ours) as agent_process,
-            stage.peer(plain, "press", BUTTON_PIN, EVENTS) as plain_script,
-            stage.peer(signing, "sign", BUTTON_PIN, EVENTS) as signing_script,
+            stage.peer(plain, "press", BUTTON_PIN, EVENTS, alarms=False) as plain_script,
+            stage.peer(signing, "sign", BUTTON_PIN, EVENTS, alarms=False) as signing_script,
         ):
             ready((agent_process, plain_script, signing_script), (our_board, plain_board, signing_board))
             runners = (
                 ("agent", our_board, event_topic(ours)),
-                ("script", plain_board, alarm_topic(plain)),
-                ("signing_script", signing_board, alarm_topic(signing)),
+                ("script", plain_board, event_topic(plain)),
+                ("signing_script", signing_board, event_topic(signing)),
             )
             found: dict[str, list[tuple[float, int]]] = {name: [] for name, _, _ in runners}
             for turn in range(rounds):

@@ -73,15 +73,13 @@ class Scene:
         """Its board, with enclosure shut and mains there."""
         return Hardware(device.board, contacts={TAMPER_PIN: TAMPER, SUPPLY_PIN: MAINS})
 
-    def peer(self, device: Device, mode: str, *arguments: object) -> Child:
-        """The plain paho script under the device's identity; returns at once."""
-        return Child(self.peer_command(device, mode, *arguments), device.environment, f"paho script {mode}")
-
-    def peer_command(self, device: Device, mode: str, *arguments: object) -> list[str]:
-        """The command line of `peer`."""
+    def peer(self, device: Device, mode: str, *arguments: object, alarms: bool = True) -> Child:
+        """The plain paho script under the device's identity; returns at once. It publishes alarms, or other events where the agent does."""
         files = (device.identity.root, device.identity.chain, device.identity.key)
-        where = [HOST, str(self.site.broker.port), *map(os.fspath, files), device.name, alarm_topic(device)]
-        return [sys.executable, os.fspath(PEER), *where, mode, *map(str, arguments)]
+        topic = alarm_topic(device) if alarms else event_topic(device)
+        where = [HOST, str(self.site.broker.port), *map(os.fspath, files), device.name, topic]
+        command = [sys.executable, os.fspath(PEER), *where, mode, *map(str, arguments)]
+        return Child(command, device.environment, f"paho script {mode}")
 
 
 def compile_all() -> None:
