@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.errors import ConfigError
 from provisioning.inventory.errors import RecordError
+from provisioning.inventory.record import DHCP
 
 FIXED = ("netmask", "gateway", "dns")
 PREFIXES = range(8, 31)
@@ -45,6 +46,8 @@ class Addressing:
         Raises:
             RecordError: it may not.
         """
+        if address == DHCP:
+            return
         if kind not in self.boards:
             raise RecordError("address", "address-linux", kind=kind)
         network_of(self.networks, address)

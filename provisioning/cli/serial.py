@@ -16,7 +16,7 @@ from provisioning.cable.prompt import Prompt
 from provisioning.cli.common import BUNDLE, FILE, Telling, common, passphrase
 from provisioning.errors import InputError
 from provisioning.inventory.errors import UnknownDeviceError
-from provisioning.inventory.record import PLACE_FIELDS, Device, Place
+from provisioning.inventory.record import DHCP, PLACE_FIELDS, Device, Place
 from provisioning.messages import text
 
 
@@ -39,7 +39,7 @@ from provisioning.messages import text
 @click.option("--building", default="", help="Building.")
 @click.option("--floor", default="", help="Floor.")
 @click.option("--room", default="", help="Room.")
-@click.option("--address", default="", help="Its fixed IPv4 address, where the network has such.")
+@click.option("--address", default="", help="Its fixed IPv4 address; dhcp: none any more.")
 @click.option("--replace", is_flag=True, help="The board, or the name, was another's so far: revoke that.")
 @click.option("--press-wait", type=click.IntRange(1, 86400), default=int(PRESS_S), show_default=True, help="Seconds.")
 @BUNDLE
@@ -118,7 +118,7 @@ def planned(bench: Bench, name: str, kind: str | None, place: Place, address: st
         known = dataclasses.replace(
             known, kind=kind or known.kind, place=Place(**given), address=address or known.address
         )
-    if known.address:
+    if known.address not in {"", DHCP}:
         network_of(bench.installation.networks, known.address)
     bench.inventory.plan([known], bench.now_ms(), move=True)
-    return known
+    return bench.inventory.get(name)

@@ -6,12 +6,14 @@ Calls that are repeated after an interruption do no harm: what is done already i
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from provisioning.inventory.database import Database
 from provisioning.inventory.errors import DuplicateError, StateError, UnknownDeviceError
 from provisioning.inventory.record import (
+    DHCP,
     ENROLLED,
     PLACE_FIELDS,
     PLANNED,
@@ -64,11 +66,11 @@ class Inventory:
         """
         new = []
         with self.database.change() as connection:
+            wanted = [_addressed(device, _find(connection, device.name)) for device in devices]
             if move:  # first all addresses are free, for two devices may exchange theirs
-                connection.executemany(
-                    "UPDATE devices SET address = '' WHERE name = ?", [(one.name,) for one in devices]
-                )
-            for device in devices:
+                names = [(device.name,) for device in devices]
+                connection.executemany("UPDATE devices SET address = '' WHERE name = ?", names)
+            for device in wanted:
                 known = _find(connection, device.name)
                 if known is None:
                     self._insert(connection, device, now_ms)
@@ -262,6 +264,13 @@ def _device(connection: sqlite3.Connection, row: Sequence[object]) -> Device:
 def _enter(connection: sqlite3.Connection, name: str, state: str, now_ms: int) -> None:
     connection.execute("UPDATE devices SET state = ? WHERE name = ?", (state, name))
     connection.execute("INSERT OR REPLACE INTO times (name, state, at_ms) VALUES (?, ?, ?)", (name, state, now_ms))
+
+
+def _addressed(device: Device, known: Device | None) -> Device:
+    """A planned device with the address that it is to have: one that is not told stays."""
+    if device.address == DHCP:
+        return replace(device, address="")
+    return replace(device, address=device.address or (known.address if known else ""))
 
 
 def _moved(device: Device) -> list[object]:

@@ -18,6 +18,8 @@ WAY = (PLANNED, CLAIMED, ENROLLED, VERIFIED, ACCEPTED)
 """The states on an installation's way: wanted, a claim was printed, has its certificate, was pressed and seen, taken over in writing."""
 STATES = (*WAY, REVOKED)
 
+DHCP = "dhcp"
+"""Planned in place of an address: the device has none from now on, while an empty one leaves it as it is."""
 TEXT_MAX = 80
 _KIND = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
@@ -96,7 +98,7 @@ class Device:
             raise RecordError("kind", "kind", value=self.kind[:80])
         if self.serial:
             check_serial(self.serial)
-        if self.address:
+        if self.address not in {"", DHCP}:
             _check_address(self.address)
         if self.state not in STATES:
             raise RecordError("state", "state", value=self.state[:40], known=", ".join(STATES))

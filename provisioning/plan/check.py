@@ -7,7 +7,7 @@ from pathlib import Path
 from provisioning.addresses import Addressing
 from provisioning.errors import InputError
 from provisioning.inventory.errors import RecordError
-from provisioning.inventory.record import PLACE_FIELDS, Device, Place
+from provisioning.inventory.record import DHCP, PLACE_FIELDS, Device, Place
 from provisioning.messages import text
 from provisioning.plan.table import MAX_CELL, Row, rows
 
@@ -73,6 +73,7 @@ def read(file: Path, kinds: Collection[str], addressing: Addressing | None = Non
     number = head[0]
     for number, cells in found:
         values = {name: cells[at] for name, at in columns.items() if at < len(cells)}
+        values["address"] = values.get("address", "").lower()
         before = len(problems)
         _check(number, values, kinds, seen, problems)
         device = _device(number, values, addressing, problems)
@@ -118,7 +119,7 @@ def _check(
     found += [(column, "empty", {}) for column in NEEDED if not values.get(column)]
     for column in UNIQUE:
         value = values.get(column, "")
-        if value and (first := seen.setdefault((column, value), number)) != number:
+        if value not in {"", DHCP} and (first := seen.setdefault((column, value), number)) != number:
             found.append((column, "twice", {"value": value[:63], "first": first}))
     kind = values.get("kind", "")
     if kind and kind not in kinds:

@@ -36,7 +36,7 @@ def test_a_copys_manifest_comes_after_the_copy_and_what_starts_it_all_last() -> 
 def test_a_bundle_that_is_cut_off_is_refused(tmp_path: pathlib.Path, bundle: pathlib.Path) -> None:
     whole = read_bundle(bundle)
     assert isinstance(whole, Bundle)
-    assert whole.kinds == ("sos-button",)
+    assert "sos-button" in whole.kinds
     for lacking in ("main.py", "a/manifest.json", "a/devices/firmware/start.mpy"):
         shutil.copytree(bundle, tmp_path / "cut", dirs_exist_ok=True)
         (tmp_path / "cut" / lacking).unlink()

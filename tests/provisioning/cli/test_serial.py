@@ -12,7 +12,7 @@ from provisioning.cli.serial import planned
 from provisioning.errors import InputError
 from provisioning.inventory.errors import DuplicateError, RecordError
 from provisioning.inventory.inventory import Inventory
-from provisioning.inventory.record import Device, Place
+from provisioning.inventory.record import DHCP, Device, Place
 from tests.provisioning.cable.test_contents import installation
 
 ROOM = Place(building="School 5", room="212")
@@ -33,6 +33,8 @@ def test_an_address_is_taken_kept_and_changed(bench: Bench) -> None:
     )
     assert planned(bench, "sos-1", None, Place(), "10.1.2.8").address == "10.1.2.8"
     assert bench.inventory.get("sos-1").address == "10.1.2.8"
+    assert planned(bench, "sos-1", None, Place(), DHCP).address == ""
+    assert bench.inventory.get("sos-1").address == ""
 
 
 @pytest.mark.parametrize("address", ["10.1.2.1", "10.1.3.1", "10.1.2", "school"])

@@ -22,7 +22,7 @@ from provisioning.inventory.errors import (
     UnknownDeviceError,
 )
 from provisioning.inventory.inventory import Inventory
-from provisioning.inventory.record import Device, Place
+from provisioning.inventory.record import DHCP, Device, Place
 
 NOW_MS = 1_800_000_000_000
 SCHOOL = Place("Мектеп № 7", "Негізгі", "-1", "212", 43.238949, 76.889709, "ALM-3", "ALM", "KZ-75")
@@ -85,13 +85,22 @@ def test_one_address_is_one_devices(inventory: Inventory) -> None:
     with pytest.raises(DuplicateError, match=r"sos-1 is in the inventory already, as: sos-button, 10.1.2.7"):
         inventory.plan([device(address="10.1.2.8")], NOW_MS)
     with pytest.raises(DuplicateError, match="sos-1 is in the inventory already"):
-        inventory.plan([device()], NOW_MS)
+        inventory.plan([device(address=DHCP)], NOW_MS)
     assert inventory.get("sos-1").address == "10.1.2.7"
+
+
+def test_an_address_that_is_not_told_stays_and_one_is_taken_back_on_purpose(inventory: Inventory) -> None:
+    inventory.plan([device(address="10.1.2.7"), device("sos-2", address=DHCP)], NOW_MS)
+    assert inventory.plan([device()], NOW_MS) == []
+    inventory.plan([device(place=SCHOOL)], NOW_MS, move=True)
+    assert [one.address for one in inventory.devices()] == ["10.1.2.7", ""]
+    inventory.plan([device("sos-3", address="10.1.2.7"), device(place=SCHOOL, address=DHCP)], NOW_MS, move=True)
+    assert [one.address for one in inventory.devices()] == ["", "", "10.1.2.7"]
 
 
 def test_devices_exchange_their_addresses_on_purpose(inventory: Inventory) -> None:
     inventory.plan([device(address="10.1.2.7"), device("sos-2", address="10.1.2.8")], NOW_MS)
-    exchanged = [device("sos-3", address="10.1.2.7"), device(address="10.1.2.8"), device("sos-2")]
+    exchanged = [device("sos-3", address="10.1.2.7"), device(address="10.1.2.8"), device("sos-2", address=DHCP)]
     assert inventory.plan(exchanged, NOW_MS, move=True) == ["sos-3"]
     assert [one.address for one in inventory.devices()] == ["10.1.2.8", "", "10.1.2.7"]
 

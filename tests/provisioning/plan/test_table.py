@@ -9,6 +9,7 @@ from openpyxl import Workbook
 
 from provisioning.addresses import Addressing, networks
 from provisioning.errors import InputError
+from provisioning.inventory.record import DHCP
 from provisioning.plan.check import MAX_PROBLEMS, TableError, read
 
 KINDS = ("panic-button", "sos-button")
@@ -140,9 +141,10 @@ def test_addresses_are_checked_against_the_networks_and_one_another(tmp_path: pa
 def test_good_addresses_are_read_and_may_be_left_out(tmp_path: pathlib.Path) -> None:
     school = {"ssid": "school", "netmask": "255.255.255.0", "gateway": "10.1.2.1"}
     text = "name;kind;room;address\nsos-1;sos-button;1;10.1.2.7\nsos-2;sos-button;2;\ncross-1;crosswalk;3;\n"
+    text += "sos-4;sos-button;4;DHCP\nsos-5;sos-button;5;dhcp\n"
     known = Addressing(networks([school], ""), KINDS)
     devices = read(table(tmp_path, text), (*KINDS, "crosswalk"), known)
-    assert [one.address for one in devices] == ["10.1.2.7", "", ""]
+    assert [one.address for one in devices] == ["10.1.2.7", "", "", DHCP, DHCP]
     assert read(table(tmp_path, text), (*KINDS, "crosswalk")) == devices, "also where the networks are not known yet"
 
 
