@@ -20,6 +20,7 @@ from agent.keys.hsm import module_path
 from agent.keys.hsm_uri import HsmUri
 from simulators.broker.engines import Mosquitto
 from tests.agent.wire import wasm
+from tests.firmware import compiled_once
 
 COMPLETE = "DABYL_TESTS_COMPLETE"
 LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
@@ -84,6 +85,12 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("search", deadline=None, max_examples=2000)
     hypothesis.settings.load_profile("tests")
     config.stash[LEFT_OUT] = {}
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The firmware of every kind as it lies on the flash of a board before it is enrolled. Copy it, and leave it as it is."""
+    return compiled_once(tmp_path_factory)
 
 
 @pytest.hookimpl(tryfirst=True)

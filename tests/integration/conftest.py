@@ -8,17 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from simulators.board.firmware import compiled
-from simulators.board.kinds import KINDS
 from tests.integration.ground import Button, Ground
 
 ENGINES = [pytest.param("mosquitto", marks=pytest.mark.mosquitto), "nats"]
-
-
-@pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """The firmware as it lies on the flash of every board, before it is enrolled."""
-    return compiled(tmp_path_factory.mktemp("firmware") / "bundle", sorted(KINDS), secure_element=True)
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,8 @@ DEVICE = "sos-1"
 DABYL = [sys.executable, "-c", "import sys; from agent.command import main; sys.exit(main())"]
 
 
-def test_every_press_comes_through_power_cuts_once() -> None:
-    command = [*DABYL, "simulate", "board", "--presses", "6", "--power-cuts", "2", "--json"]
+def test_every_press_comes_through_power_cuts_once(bundle: pathlib.Path) -> None:
+    command = [*DABYL, "simulate", "board", "--bundle", str(bundle), "--presses", "6", "--power-cuts", "2", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     told = json.loads(done.stdout)
     assert (told["presses"], told["verified"], told["lost"], told["duplicated"]) == (6, 6, 0, 0)

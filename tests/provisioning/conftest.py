@@ -15,7 +15,6 @@ from provisioning.cable.contents import Bundle, read_bundle
 from provisioning.cable.enrolment import Bench, Press, enrol
 from provisioning.cable.prompt import Prompt
 from provisioning.inventory.record import Device, Place
-from simulators.board.firmware import compiled, lacking
 from simulators.workshop.layout import Layout
 from simulators.workshop.workshop import Workshop
 
@@ -116,14 +115,6 @@ class Works:
     def good(self, name: str) -> list[int]:
         """Certificates of the name that are not revoked."""
         return [one.serial for one in self.bench.authority.register.of_identity(name) if one.revoked_ms is None]
-
-
-@pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """The firmware, compiled once."""
-    if reason := lacking():
-        pytest.skip(reason)
-    return compiled(tmp_path_factory.mktemp("firmware") / "bundle", [KIND])
 
 
 @pytest.fixture(scope="package")

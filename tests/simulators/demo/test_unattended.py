@@ -5,17 +5,10 @@ import pathlib
 
 import pytest
 
-from simulators.board.firmware import compiled
 from simulators.site import dabyl
 from tests.integration.processes import run
 
 ENGINES = [pytest.param("mosquitto", marks=pytest.mark.mosquitto), "nats"]
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """The firmware, compiled once."""
-    return compiled(tmp_path_factory.mktemp("firmware") / "bundle", ["panic-button"])
 
 
 @pytest.mark.micropython
