@@ -323,4 +323,4 @@ def _tap_access(
             f"{config_path} has no table [tap] with certificate and key: a tap needs a certificate of its own, "
             "with the center's it would take over the center's session"
         )
-    return BrokerAccess(configuration.broker.hosts, configuration.broker.ca, *configuration.tap)
+    return BrokerAccess(configuration.broker.hosts, configuration.broker.ca, *configuration.tap, table="tap")

@@ -49,12 +49,16 @@ _TABLES: Mapping[str, Mapping[str, bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class BrokerAccess:
-    """How to reach the broker: (host, port) in order of preference, the authority of its certificate, and one's own for mutual TLS."""
+    """How to reach the broker: (host, port) in order of preference, the authority of its certificate, and one's own for mutual TLS.
+
+    ``table``: where one's own stands in the configuration.
+    """
 
     hosts: tuple[tuple[str, int], ...]
     ca: Path
     certificate: Path
     key: Path
+    table: str = "broker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,7 @@ def parse(text: str, path: Path) -> Configuration:
 
 def _alarms(reader: "_Reader", table: Mapping[str, object], access: BrokerAccess) -> BrokerAccess:
     files = (reader.path(table, "alarms", "certificate"), reader.path(table, "alarms", "key"))
-    return BrokerAccess(access.hosts, access.ca, *files)
+    return BrokerAccess(access.hosts, access.ca, *files, table="alarms")
 
 
 def _evidence(reader: "_Reader", table: Mapping[str, object]) -> EvidenceServer:

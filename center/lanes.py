@@ -78,7 +78,7 @@ class Lanes:
         doubt: Callable[[], object] = lambda: None,
     ) -> None:
         self.main = main
-        self.links = (main,) if alarms is None else (alarms, main)
+        self.links: tuple[Link, ...] = (main,) if alarms is None else (alarms, main)
         self._alarms = alarms
         self._news = news
         self._doubt = doubt

@@ -74,7 +74,7 @@ def tls_context(access: BrokerAccess) -> ssl.SSLContext:
         context.load_cert_chain(str(access.certificate), str(access.key), password=_no_password)
     except (OSError, ssl.SSLError, ValueError) as error:
         raise ConfigurationError(
-            f"[broker] certificate {access.certificate} with key {access.key} cannot be used: {_words(error)}"
+            f"[{access.table}] certificate {access.certificate} with key {access.key} cannot be used: {_words(error)}"
         ) from None
     return context
 

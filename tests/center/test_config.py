@@ -24,7 +24,7 @@ def test_the_documented_example_is_a_configuration() -> None:
 def test_the_alarm_lane_goes_to_the_same_brokers_with_a_certificate_of_its_own() -> None:
     found = load(EXAMPLE)
     files = EXAMPLE.parent / "center-1-alarms.pem", EXAMPLE.parent / "center-1-alarms.key"
-    assert found.alarms == BrokerAccess(found.broker.hosts, found.broker.ca, *files)
+    assert found.alarms == BrokerAccess(found.broker.hosts, found.broker.ca, *files, table="alarms")
     text = EXAMPLE.read_text()
     without = text[: text.index("[alarms]")] + text[text.index("[tap]") :]
     assert parse(without, Path("center.toml")).alarms is None

@@ -148,3 +148,30 @@ def test_what_waits_for_its_key_in_vain_is_told_as_refused(
     monkeypatch.setattr("center.service.now_ms", lambda: NOW + PARKED_MS + 1)
     service._turn()
     assert [json.loads(line)["reason"] for line in said.getvalue().splitlines()] == ["unknown-key"]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_did_not_fit_the_queue_of_a_session_is_told_and_asked_for_again_there(
+    service: Service, said: io.StringIO, monkeypatch: pytest.MonkeyPatch, which: int
+) -> None:
+    alarms = Link(
+        service._lanes.main._access,
+        "center-2",
+        (),
+        draw=lambda: 0.0,
+        clock=lambda: 0.0,
+        on_state=lambda _up, _text: None,
+    )
+    service._lanes = lanes = Lanes(service._lanes.main, alarms, threading.Event())
+    renewed = []
+    for link in lanes.links:
+        monkeypatch.setattr(link, "renew", lambda link=link: renewed.append(link))
+    full = lanes.links[which]
+    full.dropped = 3
+    service._turn()
+    service._turn()
+    assert renewed == [full]
+    assert json.loads(said.getvalue().splitlines()[0])["text"].startswith("3 messages")
+    full.dropped = 5
+    service._turn()
+    assert renewed == [full, full]

@@ -154,6 +154,23 @@ def test_anothers_client_id_shows_no_message_and_stops_none(yard: Yard, join: Jo
     assert attacking.received == []
 
 
+def test_the_client_id_of_a_centers_alarm_lane_shows_no_alarm_and_each_comes_to_its_other_session(
+    yard: Yard, join: Join
+) -> None:
+    main, lane, device = join(CENTER, client_id=CENTER), join("center-2", client_id="center-2"), join(VICTIM)
+    for session in (main, lane):
+        session.subscribe("dabyl/v1/+/alarm")
+    attacking = join(ATTACKER, client_id="center-2")
+    device.publish(f"dabyl/v1/{VICTIM}/alarm", b"press")
+    if not attacking.ended:
+        attacking.subscribe("dabyl/v1/+/alarm")
+    device.publish(f"dabyl/v1/{VICTIM}/alarm", b"marker")
+    assert main.until(b"marker") == [b"press", b"marker"]
+    assert _after_a_marker(join, ATTACKER, attacking, main) == [b"marker"]
+    if yard.engine == "mosquitto":
+        assert lane.until(b"marker") == [b"press", b"marker"]
+
+
 def _enters(yard: Yard, context: ssl.SSLContext | None) -> bool:
     """Whether a CONNECT is answered with a yes."""
     try:
