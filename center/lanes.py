@@ -67,7 +67,7 @@ class Lanes:
         main: for everything.
         alarms: for alarms only; None where there is no alarm lane.
         news: what both links set.
-        doubt: called once for each connection of the lane that brings nothing.
+        doubt: told True of a connection of the lane that brings nothing, once, and False if it does after all.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Lanes:
         main: Link,
         alarms: Link | None,
         news: threading.Event,
-        doubt: Callable[[], object] = lambda: None,
+        doubt: Callable[[bool], object] = lambda _doubtful: None,
     ) -> None:
         self.main = main
         self.links: tuple[Link, ...] = (main,) if alarms is None else (alarms, main)
@@ -88,7 +88,7 @@ class Lanes:
         self._mute: paho.Client | None = None
         """The lane's connection, once the broker has declined what was sent over it."""
         self._awaited: tuple[paho.Client | None, float] = (None, 0.0)
-        """The lane's connection that was to bring an alarm, and by when."""
+        """The lane's connection that was to bring an alarm, and by when; infinity: it has not, which is told."""
 
     @property
     def connections(self) -> list[paho.Client | None]:
@@ -178,6 +178,9 @@ class Lanes:
         (batch.copies if second else batch.fresh).append(message)
         if over_lane:
             self._heard = message.client
+            if self._awaited == (message.client, math.inf):
+                self._awaited = message.client, 0.0
+                self._doubt(False)
         elif self._alarms is not None and self._alarms.client is not self._awaited[0]:
             self._awaited = self._alarms.client, time.monotonic() + LATE_S
 
@@ -185,7 +188,7 @@ class Lanes:
         client, limit = self._awaited
         if client is not None and client is lane.client and client is not self._heard and time.monotonic() >= limit:
             self._awaited = client, math.inf
-            self._doubt()
+            self._doubt(True)
 
 
 def _taken(link: Link, most: int) -> Iterator[Received]:

@@ -102,13 +102,17 @@ def lanes_of(configuration: Configuration, report: Report) -> Lanes:
     main, *alarms = _sessions(configuration)
     if not alarms:
         return Lanes(link(*main, EVERYTHING, tell), None, news)
-    doubt = (
-        f"alarms came, and none of them over the alarm lane: unless they had waited at the broker since before there was one, its rules do "
-        f"not let {alarms[0][1]} read {ALARMS[0]}; it is not used until it brings one"
-    )
+
+    def tell_doubt(doubtful: bool) -> None:
+        text = (
+            "alarms came, and none of them over the alarm lane: unless they had waited at the broker since before there was one, its "
+            f"rules do not let {alarms[0][1]} read {ALARMS[0]}; it is not used until it brings one"
+        )
+        report.say("alarm-lane", text if doubtful else "it brings alarms", up=not doubtful)
+
     return Lanes(
         link(*main, EVERYTHING, tell),
         link(*alarms[0], ALARMS, tell_alarms),
         news,
-        lambda: report.say("alarm-lane", doubt, up=False),
+        tell_doubt,
     )

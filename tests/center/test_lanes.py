@@ -49,11 +49,8 @@ class Pair:
         news = threading.Event()
         self.main = Session(access, news)
         self.alarms = Session(access, news)
-        self.doubts = 0
-        self.lanes = Lanes(self.main, self.alarms if lane else None, news, self._doubt)
-
-    def _doubt(self) -> None:
-        self.doubts += 1
+        self.doubts: list[bool] = []
+        self.lanes = Lanes(self.main, self.alarms if lane else None, news, self.doubts.append)
 
     def gather(self) -> list[tuple[str, bytes]]:
         """What is to be looked at; all of it is acknowledged, as after a commit."""
@@ -135,9 +132,9 @@ def test_what_comes_over_either_session_ends_the_wait(pair: Pair, session: str) 
     assert [len(batch.fresh) for batch in came] == [1]
 
 
-@pytest.mark.parametrize(("late_s", "brings", "doubts"), [(0.0, False, 1), (0.0, True, 0), (3600.0, False, 0)])
+@pytest.mark.parametrize(("late_s", "brings", "doubts"), [(0.0, False, [True]), (0.0, True, []), (3600.0, False, [])])
 def test_a_lane_that_brings_no_alarm_where_the_first_session_does_is_told_once_a_connection(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch, late_s: float, brings: bool, doubts: int
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, late_s: float, brings: bool, doubts: list[bool]
 ) -> None:
     monkeypatch.setattr("center.lanes.LATE_S", late_s)
     for connection in (1, 2):
@@ -150,6 +147,27 @@ def test_a_lane_that_brings_no_alarm_where_the_first_session_does_is_told_once_a
             pair.main.come(ALARM, payload)
             pair.gather()
         assert pair.doubts == doubts * connection
+
+
+def test_a_lane_that_was_doubted_and_works_after_all_is_told(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("center.lanes.LATE_S", 0.0)
+    pair.main.come(ALARM, b"waited since before there was a lane")
+    pair.gather()
+    for payload in numbered(3):
+        pair.alarms.come(ALARM, payload)
+        pair.main.come(ALARM, payload)
+        pair.gather()
+        pair.main.come(ALARM, b"more" + payload)
+        pair.gather()
+    assert pair.doubts == []
+    pair.alarms._client = paho.Client(CallbackAPIVersion.VERSION2)
+    for payload in numbered(3):
+        pair.main.come(ALARM, payload)
+        pair.gather()
+    assert pair.doubts == [True]
+    pair.alarms.come(ALARM, *numbered(3))
+    pair.gather()
+    assert pair.doubts == [True, False]
 
 
 @given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.booleans()), max_size=60))

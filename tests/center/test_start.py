@@ -44,13 +44,18 @@ def test_the_lane_has_a_name_of_its_own_and_alarms_only_and_the_first_session_ha
     for link in lanes.links:
         link._on_state(True, "here")
         link._on_state(False, "there")
+    lanes._doubt(True)
+    lanes._doubt(False)
     told = [json.loads(line) for line in said.getvalue().splitlines()]
     assert [(one["what"], one.get("up")) for one in told] == [
         ("alarm-lane", True),
         ("alarm-lane", False),
         ("connected", None),
         ("disconnected", None),
+        ("alarm-lane", False),
+        ("alarm-lane", True),
     ]
+    assert "do not let center-1-alarms read dabyl/v1/+/alarm" in told[4]["text"]
 
 
 def test_without_the_table_there_is_one_session(own: Pki) -> None:
