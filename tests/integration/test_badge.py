@@ -34,7 +34,7 @@ async def _story(folder: pathlib.Path) -> dict[str, Any]:
         await scene.start_agent()
         await scene.recorded("started", 2)  # it goes on by itself
         scene.camera.set(Faults(frozen=True))
-        await scene.until(lambda: bool(scene.events("fault.camera")), "the frozen camera was not told", 8)
+        await scene.until(lambda: bool(scene.events("fault.camera")), "the frozen camera was not told")
         scene.camera.set(Faults())
         await scene.recorded("gap")
         await scene.hold()

@@ -273,7 +273,7 @@ def test_the_far_side_calls_flashes_with_this_one_and_neither_lights_without_the
     assert far.unit.said(input="lamp-left", state="dead"), "it says what ails it"
     far.street.break_it("lamp-left", "well")
     far.unit.end(signal.SIGKILL)
-    until(lambda: not far.supplied(), "the far side's relay lets go", timeout_s=5)
+    until(lambda: not far.supplied(), "the far side's relay lets go")
     crossing.wait_fault("farside", "lost")
     assert crossing.street.lit(), "this side goes on"
     far.start()
