@@ -66,6 +66,10 @@ def test_a_board_with_a_fixed_address_is_told_it_and_another_nothing_of_it() -> 
     fixed = Config(json.loads(device_json(installation(), "sos-1", "sos-button", {}, "10.1.2.7")))
     assert fixed.wifi[0]["fixed"] == ("10.1.2.7", "255.255.255.0", "10.1.2.1", "10.1.2.1")
     assert Config(json.loads(device_json(installation(), "sos-1", "sos-button", {}))).wifi[0]["fixed"] is None
+    school = {"ssid": "w", "netmask": "255.255.255.0", "gateway": "10.1.2.1", "lease_s": 7200}
+    lent = installation(wifi=(school,), networks=networks([school], ""))
+    assert Config(json.loads(device_json(lent, "sos-1", "sos-button", {}))).wifi[0]["lease_s"] == 7200
+    assert Config(json.loads(device_json(lent, "sos-1", "sos-button", {}, "10.1.2.7"))).wifi[0]["lease_s"] == 0
     with pytest.raises(RecordError, match=r"10.1.2.1 is no device's in w \(10.1.2.0/24\)"):
         device_json(installation(), "sos-1", "sos-button", {}, "10.1.2.1")
 
