@@ -25,7 +25,7 @@ DEVICE_READS = ("receipt", "command")
 class Identities:
     """Certificate CNs by role.
 
-    A center that keeps several connections has one certificate for each (`center-ingest`, `center-tap`), because a broker takes the
+    A center that keeps several connections has one certificate for each (`center-1`, `center-1-alarms`), because a broker takes the
     CN for the client ID: otherwise any valid certificate could throw any device out by using its client ID.
 
     Raises:

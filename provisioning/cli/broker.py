@@ -26,7 +26,7 @@ _DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
     epilog="\b\n"
     "Examples:\n"
     "  dabyl provision broker mosquitto --out broker --authority ca --certificate chain.pem --key key.pem\n"
-    "  dabyl provision broker rabbitmq --out broker --csv devices.csv --center center-1 --consumer tap-1\n"
+    "  dabyl provision broker rabbitmq --out broker --csv devices.csv --center center-1 --center center-1-alarms\n"
     "  dabyl provision broker nats --out broker --device sos-1 --device sos-2 --center center-1 --port 18883 --force\n"
     "\b\n"
     "Certificate files that are not named are looked for in DIR: root.pem, chain.pem, key.pem, crl.pem.\n"
