@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 KEYS = "/keys"
 HERTZ = 100_000
 _URI = 0x86
-_MAX_BYTES = 4096
+_MAX_BYTES = 2048
 
 
 class Identity:
