@@ -121,7 +121,7 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Context], list[Figure]], str]] = {
     "journal-100k": (_journal_100k, "opening and draining 100,000 events, the journal alone"),
     "backlog": (backlog.measure, "the same with the agent's process, a broker and a center"),
     "signing": (signing.measure, "a board's signatures, estimated for an ESP32"),
-    "battery": (battery.measure, "battery life of a badge, by a model"),
+    "battery": (battery.measure, "battery life of a badge: a day of its firmware, by a model"),
     "sensors": (
         sensors.measure,
         "decoders of the crosswalk's sensors, ratio to the public parsers, and 10^6 fuzzed bytes for each",

@@ -1,4 +1,5 @@
-"""Receipts in the making: alarms at once, everything else gathered for up to a second, ranges merged. Pure; times are passed in.
+"""Receipts in the making: alarms at once, everything else gathered, for a moment after a quiet time and for up to a
+second in a stream, ranges merged. Pure; times are passed in.
 
 Only what is durably stored may be added here. A receipt says what the contract lets it say and fits its bounds; what does not fit in one
 goes into the next.
@@ -11,8 +12,10 @@ from agent.wire import cose, receipt
 from agent.wire.receipt import Receipt
 from center.continuity import ranges
 
-GATHER_MS = 1_000
-"""How long what is no alarm may wait for company."""
+GATHER_MS = 20
+"""How long the first of what is no alarm waits for company after a quiet time: a badge waits for its receipt with its radio on."""
+APART_MS = 1_000
+"""How long after a device's last receipt the next one waits without an alarm: a microcontroller takes 0.2 s to verify one."""
 MAX_PENDING = 512
 """Numbers of one device at most before they are sent without waiting."""
 
@@ -41,9 +44,9 @@ class Draft:
 class Receipts:
     """What is still to be receipted, by device."""
 
-    def __init__(self, gather_ms: int = GATHER_MS) -> None:
-        self._gather_ms = gather_ms
+    def __init__(self) -> None:
         self._waiting: dict[str, _Waiting] = {}
+        self._told_ms: dict[str, int] = {}  # when each device's last receipt went, as long as that matters
 
     def settle(self, device: str, boot: int, seq: int, now_ms: int, *, urgent: bool) -> None:
         """(boot, seq) is durably stored. ``urgent``: it is an alarm, and the device's whole receipt goes at once."""
@@ -60,8 +63,10 @@ class Receipts:
     def due(self, now_ms: int) -> list[Draft]:
         """What is to be sent now, and no longer waits. Those with alarms come first."""
         drafts: list[Draft] = []
+        self._told_ms = {device: at_ms for device, at_ms in self._told_ms.items() if now_ms < at_ms + APART_MS}
         for device in [device for device, waiting in self._waiting.items() if waiting.due_ms <= now_ms]:
             drafts += _drafts(device, self._waiting.pop(device))
+            self._told_ms[device] = now_ms
         drafts.sort(key=lambda draft: not draft.alarms)
         return drafts
 
@@ -74,7 +79,9 @@ class Receipts:
                 self.state(draft.device, boot, seq, state, now_ms)
 
     def _of(self, device: str, now_ms: int, *, urgent: bool) -> _Waiting:
-        due_ms = now_ms if urgent else now_ms + self._gather_ms
+        due_ms = now_ms
+        if not urgent:
+            due_ms = max(now_ms + GATHER_MS, self._told_ms.get(device, now_ms - APART_MS) + APART_MS)
         waiting = self._waiting.setdefault(device, _Waiting(due_ms))
         waiting.due_ms = min(waiting.due_ms, due_ms)
         return waiting

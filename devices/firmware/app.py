@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from devices.firmware.watchdog import Watchdog
 
 JOURNAL = "/journal"
-FEED_MS = 500
+FEED_MS = 20
+"""How often it is looked whether all goes on, a report can go or a badge can sleep, which has its radio on until then."""
 STUCK_MS = 60_000
 """How far the link may be behind what it last said it would do; beyond that the watchdog is not fed."""
 HEALTHY_MS = 30_000

@@ -9,10 +9,12 @@ import esp32
 import machine
 import network
 
+from agent.link.errors import LinkError
 from devices.firmware import power
 from devices.firmware.app import Board
 from devices.firmware.clock import rtc_ms
 from devices.firmware.config import ConfigError
+from devices.firmware.wifi import JOINING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 LONGEST_S = 65535
 """The longest keepalive that presence can tell."""
+READ_MS = 500
+"""The battery is read so often: not in one moment, but long enough awake for a judgement."""
 SOON_MS = 15_000
 """A self-test that is due so soon is waited for."""
 TEST_MS = 2000
@@ -39,6 +43,8 @@ class Badge(Board):
         slept = machine.reset_cause() == machine.DEEPSLEEP_RESET
         self._record = kept = power.decode(machine.RTC().memory(), rtc_ms() - schedule.now_ms()) if slept else None
         self._felt_ms = -1
+        self._read_ms = 0
+        self._signed: "dict[tuple[int, bool], bytes]" = {}  # presence and will of the first connection, signed while the radio joins
         if kept is not None:
             self.first_broker = kept.broker % len(config.brokers)
             self.first_network = kept.network % len(config.wifi)
@@ -54,6 +60,9 @@ class Badge(Board):
 
     def _missed_s(self, config: "Config") -> int:
         return min(LONGEST_S, int(config.device["heartbeat_s"]))
+
+    def _presence(self, session: int, online: bool) -> bytes:
+        return self._signed.pop((session, online), None) or super()._presence(session, online)
 
     def _begin(self) -> None:
         super()._begin()
@@ -72,9 +81,17 @@ class Badge(Board):
         super()._input(name, value, time_ms)
 
     async def _look(self) -> None:
-        read = self._hardware.read()
-        if "battery" in read:  # not often, but long enough awake for a judgement
-            self._input("battery", read["battery"], self._schedule.now_ms())
+        now_ms = self._schedule.now_ms()
+        if self._wifi.state == JOINING and not self._link.session and not self._signed:
+            try:
+                self._signed = {(1, online): self._presence(1, online) for online in (False, True)}
+            except LinkError:  # whoever connects says so
+                pass
+        if now_ms >= self._read_ms:
+            self._read_ms = now_ms + READ_MS
+            read = self._hardware.read()
+            if "battery" in read:
+                self._input("battery", read["battery"], now_ms)
         if self._sleep_ms():
             await self._link.pause()
             network.WLAN(network.STA_IF).active(False)

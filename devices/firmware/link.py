@@ -22,7 +22,7 @@ PRESENCE_EVERY_MS = 600_000
 them, MQTT's own pings end at the broker, and a board reports more seldom."""
 LOOK_MS = 500
 """While there is a connection, it is looked at least this often what is due."""
-LEAVE_LOOK_MS = 20
+LEAVE_LOOK_MS = 5
 """How often it is looked whether the broker has hung up."""
 JOIN_MS = 10_000
 """So long it is waited for a network without saying so again."""

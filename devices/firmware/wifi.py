@@ -29,7 +29,7 @@ LEAST_WAIT_MS = 500
 MOST_WAIT_MS = 60_000
 JOIN_MS = 15_000
 """Association, keys and DHCP within this time, or the next network is tried."""
-LOOK_MS = 200
+LOOK_MS = 20
 """How often the driver is asked. It has no callback."""
 FIXED_MS = 10_000
 """Within this time of joining, a fixed address has to lead to a broker."""

@@ -104,7 +104,7 @@ def make(
         raise BundleError(str(error)) from None
     loaded = file.path.removesuffix(".py") + ".mpy"
     try:
-        data = compiled(written(file, foreign), file.path.removeprefix("devices/"), copy / loaded)
+        data = compiled(written(file, foreign), file.path, copy / loaded)
     except BundleError:
         for part in file.parts:  # which of them is at fault?
             compiled(part.source, part.path, copy / loaded)
@@ -151,7 +151,7 @@ def shrunk(files: list[File], fixed: set[str], given: dict[str, bool]) -> dict[s
 
 
 def compiled(source: str, name: str, target: Path) -> bytes:
-    """Compile a file, and make it small; ``name`` is what tracebacks show.
+    """Compile a file, and make it small; ``name`` is what tracebacks show, and what freezing takes for the module's path.
 
     Raises:
         BundleError: it does not compile.

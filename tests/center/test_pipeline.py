@@ -19,6 +19,7 @@ from center.errors import DatabaseBusyError, DatabaseFullError
 from center.keytable import KeyTable
 from center.parking import MAX_PARKED, PARKED_MS
 from center.pipeline import Arrival, Outcome, Pipeline
+from center.receipts import APART_MS, GATHER_MS
 from tests.center.desk import arrivals, count, counters, handed_on, ingest, opened, settled
 from tests.center.scripted import NOW, Device, Message, Pki
 
@@ -27,8 +28,8 @@ def test_an_alarm_is_receipted_at_once_and_the_rest_within_a_second(
     pipeline: Pipeline, device: Device, pki: Pki
 ) -> None:
     ingest(pipeline, arrivals(device.greeting(), device.event(), device.event()), NOW)
-    assert pipeline.due_receipts(NOW + 999) == []
-    (gathered,) = pipeline.due_receipts(NOW + 1_000)
+    assert pipeline.due_receipts(NOW + GATHER_MS - 1) == []
+    (gathered,) = pipeline.due_receipts(NOW + GATHER_MS)
     assert opened(gathered, pki).settled == [(1, 1, 2)]
     ingest(pipeline, arrivals(device.press()), NOW + 2_000)
     (at_once,) = pipeline.due_receipts(NOW + 2_000)
@@ -331,11 +332,13 @@ def test_however_deliveries_are_shuffled_repeated_and_batched_the_end_is_the_sam
     draw.shuffle(deliveries)
     ingest(pipeline, arrivals(device.greeting()), NOW)
     told: set[tuple[int, int]] = set()
+    now = NOW
     while deliveries:
         size = draw.randint(1, 12)
         batch, deliveries = deliveries[:size], deliveries[size:]
-        ingest(pipeline, arrivals(*batch), NOW)
-        told |= settled(pipeline.due_receipts(NOW + 1_000), pki)
+        ingest(pipeline, arrivals(*batch), now)
+        now += APART_MS
+        told |= settled(pipeline.due_receipts(now), pki)
     assert told == {(1, seq) for seq in range(1, 61)}
     assert count(database) == 60
     ids = [one["id"] for one in handed_on(database) if "dabylseq" in one]

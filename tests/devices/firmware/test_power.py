@@ -58,6 +58,7 @@ def test_what_was_slept_is_taken_off_by_the_clock(slept_ms: int, gone_ms: int) -
 def test_no_rubbish_is_taken_for_a_record() -> None:
     data = KEPT.encode()
     assert decode(b"", 0) is None
+    assert decode(b"\2" + crc32(b"\2").to_bytes(4, "big"), 0) is None
     for place in range(len(data)):
         assert decode(data[:place], 0) is None
         for bit in range(8):
