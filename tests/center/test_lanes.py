@@ -114,6 +114,14 @@ def test_only_the_same_bytes_on_the_same_topic_are_a_copy(pair: Pair) -> None:
     assert len(pair.gather()) == 5
 
 
+def test_a_flood_of_events_makes_no_alarm_forgotten(pair: Pair) -> None:
+    pair.alarms.come(ALARM, b"press")
+    pair.main.come(EVENT, *numbered(100))
+    pair.gather()
+    pair.gather()
+    assert len(pair.lanes._copies._balance) == 1
+
+
 def test_without_a_lane_everything_is_looked_at(pki: Pki) -> None:
     alone = Pair(pki, lane=False)
     alone.main.come(ALARM, b"press", b"press")

@@ -242,5 +242,6 @@ def test_while_no_session_stands_receipts_keep_their_numbers(
     stage.alarms.up(is_up=False)
     stage.turn(NOW)
     assert stage.main.topics == stage.alarms.topics == []
+    assert pipeline._next_n == 0, "none was signed in vain"
     (out,) = pipeline.due_receipts(NOW)
     assert out.draft.settled == ((1, 1, 1),)

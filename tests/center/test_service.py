@@ -13,11 +13,12 @@ from paho.mqtt.enums import CallbackAPIVersion
 from agent.keys.chain import load_roots
 from center import config
 from center.database import Database
+from center.errors import DatabaseBusyError
 from center.keytable import KeyTable
-from center.lanes import Lanes
-from center.link import Link
+from center.lanes import Batch, Lanes
+from center.link import Link, Received
 from center.parking import PARKED_MS
-from center.pipeline import Pipeline
+from center.pipeline import Outcome, Pipeline, Proven
 from center.report import Report
 from center.service import AWAY_MS, Service
 from tests.center.desk import arrivals, ingest
@@ -175,3 +176,23 @@ def test_what_did_not_fit_the_queue_of_a_session_is_told_and_asked_for_again_the
     full.dropped = 5
     service._turn()
     assert renewed == [full, full]
+
+
+def test_the_broker_hears_nothing_of_a_batch_and_its_copies_before_it_is_stored(
+    service: Service, pipeline: Pipeline, own: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press, client = own.device("sos-0001").press(), paho.Client(CallbackAPIVersion.VERSION2)
+    messages = [Received(press.topic, press.envelope, retained=False, mid=mid, qos=1, client=client) for mid in (1, 2)]
+    acknowledged: list[int] = []
+    monkeypatch.setattr(service._lanes.main, "acknowledge", lambda message: acknowledged.append(message.mid))
+    store = pipeline.store
+
+    def busy(_proven: Proven, _now_ms: int) -> Outcome:
+        raise DatabaseBusyError("locked")
+
+    monkeypatch.setattr(pipeline, "store", busy)
+    service._take(Batch(messages[:1], messages[1:]))
+    assert acknowledged == []
+    monkeypatch.setattr(pipeline, "store", store)
+    service._take(Batch(messages[:1], messages[1:]))
+    assert acknowledged == [1, 2]
