@@ -138,6 +138,7 @@ def test_what_comes_over_either_session_ends_the_wait(pair: Pair, session: str) 
     getattr(pair, session).come(ALARM, b"press")
     waiting.join(20)
     assert [len(batch.fresh) for batch in came] == [1]
+    assert not pair.lanes._news.is_set(), "the next wait is one again"
 
 
 @pytest.mark.parametrize(("late_s", "brings", "doubts"), [(0.0, False, [True]), (0.0, True, []), (3600.0, False, [])])
