@@ -28,7 +28,7 @@ def test_a_program_that_the_environment_names_runs_the_board(
 ) -> None:
     program, started = tmp_path / "micropython", tmp_path / "started"
     wheel = pathlib.Path(sys.executable).with_name("micropython")
-    program.write_text(f'#!/bin/sh\necho "$1 $2" >>{started}\nexec {wheel} "$@"\n')
+    program.write_text(f'#!/bin/sh\necho "$1 $2" >>{started}\nexec "{wheel}" "$@"\n')
     program.chmod(0o755)
     monkeypatch.setenv(PROGRAM, str(program))
 
