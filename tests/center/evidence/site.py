@@ -27,6 +27,8 @@ from center.pipeline import Arrival, Pipeline
 from center.report import Report
 from tests.center.scripted import Device, Message, Pki
 
+PATIENCE_S = 60
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -130,7 +132,8 @@ class Site:
 
     def reach(self) -> None:
         """Wait until somebody listens."""
-        for _ in range(500):
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
             except OSError:

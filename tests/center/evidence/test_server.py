@@ -117,7 +117,7 @@ def test_a_file_that_the_device_has_not_signed_is_never_receipted(site: Site, ba
     signed, other = random_segment(1, 5000, recording), random_segment(1, 5000, recording)
     site.signs(badge, signed)
     path = send(client, other)
-    for _ in range(200):
+    for _ in range(6000):
         status, _, text = client.ask("GET", path + "/receipt")
         if status != 202:
             break
@@ -309,7 +309,7 @@ def test_a_revoked_badge_is_out_at_once(site: Site, badge: Device, client: Clien
     segment = random_segment(length=2000)
     path = client.create(segment)
     site.pki.revoke(badge.name)
-    for _ in range(500):
+    for _ in range(6000):
         status, _, text = client.patch(path, 0, b"")
         if status == 403:
             break
