@@ -12,7 +12,7 @@ import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks.figures import percentile
+from benchmarks.figures import median
 from benchmarks.processes import BenchmarkError
 from benchmarks.scene import Scene
 from benchmarks.watcher import Message, Watcher
@@ -45,7 +45,7 @@ class Counts:
         flash_bytes: written to its flash.
         awake_s: from the firmware's start to sleep, in all.
         waited_s: of that, what was neither the access point's time nor that of the TLS handshake on this machine: in a day as many times
-            what nine in ten wake-ups exceed, for the rest is what else this machine does.
+            the median of its wake-ups. What else this machine does makes it longer: measure on a quiet one.
     """
 
     wake_ups: int
@@ -114,7 +114,7 @@ class Badge:
             raise BenchmarkError(f"not each report of {self._name} was verified")
         did = self._counts() - counts[0]
         waits_s = [now.waited_s - before.waited_s for before, now in itertools.pairwise(counts)]
-        return dataclasses.replace(did, waited_s=percentile(waits_s, 0.1) * hours)
+        return dataclasses.replace(did, waited_s=median(waits_s) * hours)
 
     async def is_pressed(self) -> None:
         """A press in its sleep, which has to come out at the center's other side.
