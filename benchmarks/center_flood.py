@@ -21,7 +21,7 @@ from agent.wire import chain, cose, presence, topics
 from agent.wire.presence import Presence
 from benchmarks.figures import Detail, Figure, median
 from benchmarks.processes import BenchmarkError
-from benchmarks.scene import VERIFIED, Context, Scene, run_center, scene
+from benchmarks.scene import VERIFIED, Context, Scene, run_center, scene, take_lane
 from benchmarks.watcher import Watcher
 from simulators.site import HOST, Device
 
@@ -100,8 +100,7 @@ def measure(context: Context) -> list[Figure]:
             center.stop()
         context.say(f"a flood of {events} events, with the alarm lane")
         lane, rate = _flood(stage, flooding, calling, watcher, events)
-        text = stage.site.center_config.read_text()
-        stage.site.center_config.write_text(text[: text.index("[alarms]")] + text[text.index("[tap]") :])
+        take_lane(stage.site)
         context.say(f"a flood of {events} events, without it")
         alone, alone_rate = _flood(stage, flooding, calling, watcher, events)
     details: dict[str, Detail] = {

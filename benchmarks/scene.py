@@ -99,7 +99,9 @@ def event_topic(device: Device) -> str:
 
 
 @contextlib.contextmanager
-def scene(context: Context, devices: Sequence[str], *, center: bool = True, polite: bool = True) -> Iterator[Scene]:
+def scene(
+    context: Context, devices: Sequence[str], *, center: bool = True, polite: bool = True, lane: bool = True
+) -> Iterator[Scene]:
     """A new site in a folder that is removed afterwards.
 
     Args:
@@ -107,11 +109,14 @@ def scene(context: Context, devices: Sequence[str], *, center: bool = True, poli
         devices: their names.
         center: whether one runs.
         polite: whether it has a low priority.
+        lane: whether it has a second session, for alarms.
     """
     compile_all()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="b", dir=context.directory))
     try:
         site = Site(folder / "s", devices)
+        if not lane:
+            take_lane(site)
         identity = make_identity(folder / "watcher", site.authority, "center", WATCHER, time.time_ns() // 1_000_000)
         known = site.broker.identities
         site.broker.reload(dataclasses.replace(known, centers=known.centers | {WATCHER}))
@@ -120,6 +125,12 @@ def scene(context: Context, devices: Sequence[str], *, center: bool = True, poli
             yield Scene(site, identity, serving)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def take_lane(site: Site) -> None:
+    """From its next start on the site's center has one session, for everything."""
+    text = site.center_config.read_text()
+    site.center_config.write_text(text[: text.index("[alarms]")] + text[text.index("[tap]") :])
 
 
 def run_center(site: Site, polite: bool) -> Child:
