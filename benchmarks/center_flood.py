@@ -147,7 +147,7 @@ def _flood(
             if time.monotonic() - began_s > WAIT_S:
                 raise BenchmarkError("the flood does not drain:\n" + "\n".join(center.lines[-8:]))
             took_ms.append(_alarm_ms(calling, watcher))
-            time.sleep(PAUSE_S)
+            time.sleep(PAUSE_S)  # how often alarms come is part of the scene
         rate = expected / (time.monotonic() - began_s)
         center.stop()
     return took_ms, rate
@@ -161,9 +161,7 @@ def _alarm_ms(calling: Publisher, watcher: Watcher) -> float:
     while not (told := watcher.since(mark, topic)):
         if time.monotonic_ns() - began_ns > WAIT_S * 1e9:
             raise BenchmarkError("an alarm did not reach the consumer")
-        time.sleep(
-            LOOK_S
-        )  # each message bears its instant, so that looking seldom disturbs less and costs no precision
+        time.sleep(LOOK_S)  # each message bears its instant: looking seldom costs no precision
     return (told[0].ns - began_ns) / 1e6
 
 

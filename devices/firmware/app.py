@@ -210,7 +210,7 @@ class Board(Device):
         return int(config.link["keepalive_s"])
 
     async def _look(self) -> None:
-        """Called twice a second, for a board that does more."""
+        """Called every `FEED_MS`, for a board that does more."""
 
     def _broker(self) -> int:
         """Place of the broker in use or tried."""
