@@ -29,7 +29,7 @@ from simulators.gpio.wiring import Contact, Output
 
 HOME = AccessPoint("dabyl", "correct horse")
 SIMULATOR_HEAP_BYTES = 58 * 1024  # what the simulated hardware itself takes of the process's heap
-REST_S = 0.15  # a flash that was not touched for so long has come to rest
+DEBOUNCE_S = 0.15  # more than firmware waits for a contact
 PATIENCE_S = 60.0  # a busy machine takes long to start a process
 NO_DEVICE = 19  # ENODEV: no chip acknowledged
 
@@ -78,7 +78,8 @@ class Board:
         self._heap_bytes = heap_kb * 1024 + SIMULATOR_HEAP_BYTES
         self._buses = dict(buses or {})
         self._changed = asyncio.Event()
-        self._pongs = self._pings = 0
+        self._pings = 0
+        self._pongs = [0, 0]  # the last one answered at once, and at rest
         self._uid = uid
         self.nvs: dict[str, dict[str, int | str]] = {}
         self.pins = Pins(contacts or {}, seed, self._send, self._moved)
@@ -232,24 +233,26 @@ class Board:
 
     async def taken(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the board has taken everything that was done to it so far, its interrupt handlers included."""
-        self._pings += 1
-        mine = self._pings
-        self._send(records.packed(records.PING, value=mine))
-        await self.until(lambda: self._pongs >= mine, timeout_s, "the board to take what was sent")
+        await self._ping(0, timeout_s, "the board to take what was sent")
+
+    async def at_rest(self, timeout_s: float = PATIENCE_S) -> None:
+        """Wait until the firmware has done everything that what was done to it so far called for.
+
+        Its contacts are debounced, its event loop has nothing more to do at once: a press is in its flash by then, and may be on its way.
+        """
+        await self._ping(1, timeout_s, "the firmware to come to rest")
+        await asyncio.sleep(DEBOUNCE_S)
+        await self._ping(1, timeout_s, "the firmware to come to rest")
 
     async def written(self, operations: int, timeout_s: float = PATIENCE_S) -> None:
-        """Wait until the board has taken all that was done to it, has written to its flash, and that has come to rest.
+        """Wait until the firmware has written to its flash, and has come to rest: what a press calls for.
 
         Args:
-            operations: `flash.operations` before.
-            timeout_s: at most so long.
+            operations: `flash.operations` before the press.
+            timeout_s: at most so long for each.
         """
-        await self.taken(timeout_s)
         await self.until(lambda: self.flash.operations > operations, timeout_s, "the flash to be written")
-        seen = -1
-        while seen != self.flash.operations:
-            seen = self.flash.operations
-            await asyncio.sleep(REST_S)
+        await self.at_rest(timeout_s)
 
     async def until(self, reached: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Wait until `reached()`, which is asked again whenever the board shows, prints or does something.
@@ -280,6 +283,12 @@ class Board:
             await self._life.run.drained()
 
     # Inside
+
+    async def _ping(self, when: int, timeout_s: float, what: str) -> None:
+        self._pings += 1
+        mine = self._pings
+        self._send(records.packed(records.PING, when, mine))
+        await self.until(lambda: self._pongs[when] >= mine, timeout_s, what)
 
     def _setup(self) -> dict[str, object]:
         life = self._life
@@ -314,7 +323,7 @@ class Board:
         elif record.kind == records.CLOCK:
             self._life.clock_us = int(record.payload)
         elif record.kind == records.PONG:
-            self._pongs = record.value
+            self._pongs[record.number] = record.value
             if self._life.run is not None:
                 self._life.run.hear()
         else:

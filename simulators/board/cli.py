@@ -106,7 +106,11 @@ async def _pressed(
         if bundle is None:
             bundle = await asyncio.to_thread(compiled, folder / "bundle", [kind])
         async with Scene(folder, bundle, KINDS[kind], heap_kb=heap_kb, seed=seed) as scene:
-            return await TRIALS[kind](scene, presses, trial.chosen(presses, power_cuts, seed), told)
+            found = await TRIALS[kind](scene, presses, trial.chosen(presses, power_cuts, seed), told)
+            if found["lost"]:
+                for line in trial.evidence(scene.consumer.events(), scene.board.console.lines):
+                    click.echo(line, err=True)
+            return found
 
 
 def _table(found: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ ADC       host   GPIO           millivolts
 AIR       host                                                                  JSON: the access points
 FIRE      host   timer
 FAULTS    host                                                                  JSON: what goes wrong with the flash
-PING      host                  any number
+PING      host   1 at rest      any number            (answered at once, or when the firmware's loop has nothing more to do)
 INPUT     board  GPIO           pull
 OUTPUT    board  GPIO           duty 0…65535          frequency in Hz, 0 steady
 WATCHDOG  board  0 arm, 1 feed  timeout in ms
@@ -22,7 +22,7 @@ HALT      board  why            0                     ms of deep sleep          
 RTC       board                                                                 the memory that deep sleep keeps
 CLOCK     board                                                                 decimal: real-time clock minus `CLOCK_MONOTONIC`, us
 FLASH     board  operation      block                 bytes
-PONG      board                 PING's number
+PONG      board  PING's         PING's value
 UP        board  reset cause    free heap
 CTRL_C    board                                                                 (type it once more: it came within an operation)
 JOIN      board  1 by DHCP                                                      (an access point took it in; 0 with an address of its own)

@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from simulators.consumer import Delivery
 SPACING_S = 0.7
 """Each press is an event of its own while the button's allowance lasts: 20 in a row, one more a second."""
 TWICE_S = 0.5
+SAID_MAX = 200
 
 
 def chosen(presses: int, power_cuts: int, seed: int) -> set[int]:
@@ -46,6 +48,22 @@ async def perform(scene: Scene, presses: int, cuts: set[int], progress: Callable
     await scene.drained(presses)
     await asyncio.sleep(TWICE_S)  # for what would come twice
     return account(presses, touched, scene.consumer.deliveries)
+
+
+def evidence(events: Sequence[dict[str, Any]], lines: Sequence[tuple[int, str]]) -> list[str]:
+    """What helps to find a press that was lost.
+
+    Args:
+        events: that the consumer received.
+        lines: of the board's console, with the number of the start.
+    """
+    came = [
+        f"{event['type']} {event['dabylboot']}/{event['dabylseq']} {json.dumps(event['data'])}"
+        for event in events
+        if event["type"].startswith("dabyl.alarm.")
+    ]
+    said = [f"start {boot}: {line}" for boot, line in lines]
+    return ["Presses are lost. These came:", *came, "What the board said at last:", *said[-SAID_MAX:]]
 
 
 def account(presses: int, touched_ns: Sequence[int], deliveries: Sequence[Delivery]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class BoardButton(Button):
         await self.board.power_on()
 
     async def kept(self, timeout_s: float) -> None:
-        """By its flash, which nobody else writes to."""
+        """By its flash, and its firmware, which has nothing more to do."""
         await self.board.written(self._operations, timeout_s)
 
     async def listens(self, timeout_s: float) -> None:

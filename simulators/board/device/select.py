@@ -29,7 +29,10 @@ class _Poll:
         self.poll = self._poll.poll
 
     def ipoll(self, timeout=-1, flags=0):
-        return iter(self._at_once(flags)) if timeout == 0 else self._poll.ipoll(timeout, flags)
+        if timeout == 0:
+            return iter(self._at_once(flags))
+        sim_bus.waits()
+        return self._poll.ipoll(timeout, flags)
 
     def _at_once(self, flags):
         always = sim_bus._calls  # there is always room for a question to the host

@@ -46,6 +46,8 @@ _due = 0  # answers that have not come
 masked = False  # by machine.disable_irq
 busy = False  # within the flash's driver or a transfer
 handlers = {}  # kind -> function(number, value, extra, payload)
+_asked = 0  # the last PING that wants to know of a wait; only its handler sets it
+_told = 0  # the last of these that was answered
 
 
 def say(kind, number=0, value=0, extra=0, payload=b""):
@@ -77,6 +79,14 @@ def _called(kind, number, value, extra, payload):
     return head[3], payload
 
 
+def waits():
+    """The firmware's event loop has nothing to do at once, but for what an interrupt has just woken."""
+    global _told
+    if _asked > _told:
+        _told = _asked
+        say(PONG, 1, _told)
+
+
 def halt(why, value=0, extra=0, payload=b""):
     """Tell the host why this run is over, and stand still until the host ends the process. No handler runs any more."""
     global _halted
@@ -92,6 +102,14 @@ def halt(why, value=0, extra=0, payload=b""):
 def again():
     """Have Ctrl-C typed once more: it came where a board has no byte code to interrupt."""
     _events.write(_ctrl_c)
+
+
+def _pinged(number, value, _extra, _payload):
+    global _asked
+    if number:
+        _asked = value
+    else:
+        say(PONG, 0, value)
 
 
 def _await(n):
@@ -179,5 +197,5 @@ def start():
 
 def listen():
     """Let interrupts in, now that all their handlers are there."""
-    handlers[PING] = lambda number, value, extra, payload: say(PONG, 0, value)
+    handlers[PING] = _pinged
     _thread.start_new_thread(_listen, ())

@@ -59,7 +59,7 @@ def both_interpreters(tmp_path: Path, on_micropython: Callable[[str], str]) -> C
 def printed(interpreter: list[str], source: str, folder: Path) -> str:
     """What ``source`` prints, run in the new folder; it must neither fail nor complain."""
     folder.mkdir()
-    environment = {**os.environ, "MICROPYPATH": str(ROOT), "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "MICROPYPATH": f"{ROOT}:.frozen", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [*interpreter, "-c", source],
         cwd=folder,

@@ -9,7 +9,7 @@ import pytest
 from provisioning.firmware.pictures import INPUTS, PARTS
 from simulators.board.cli import main
 from simulators.board.kinds import KINDS
-from simulators.board.trial import account
+from simulators.board.trial import SAID_MAX, account, evidence
 from simulators.consumer import Delivery
 
 
@@ -46,6 +46,13 @@ def test_what_comes_twice_is_duplicated_and_counts_once() -> None:
     assert (found["verified"], found["lost"], found["duplicated"]) == (1, 0, 1)
     assert found["press_to_subscriber_ms"]["p50"] == 20.0
     assert counted(1, [1000], delivery(1, 1020), delivery(2, 1030))["duplicated"] == 1  # two alarms of one press
+
+
+def test_of_a_lost_press_is_told_what_came_and_what_the_board_said_at_last() -> None:
+    events = [delivery(1, 1020).event, delivery(2, 1030, "health.report").event]
+    told = evidence(events, [(n, "info started") for n in range(SAID_MAX + 5)])
+    assert told[1:3] == ["dabyl.alarm.raised 1/1 {}", "What the board said at last:"]
+    assert (told[3], len(told)) == ("start 5: info started", 3 + SAID_MAX)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -1,10 +1,11 @@
-"""Waiting for streams on the simulated board: what is ready, and that a loop's turn costs no wait."""
+"""Waiting for streams on the simulated board: what is ready, that a loop's turn costs no wait, and when firmware has come to rest."""
 
 import asyncio
 
 import pytest
 
 from simulators.board.board import Board
+from simulators.errors import HardwareTimeoutError
 from simulators.gpio import physics
 from tests.simulators.board.conftest import Firmware
 
@@ -67,6 +68,32 @@ TURNS = """
     asyncio.run(main())
 """
 
+DEBOUNCED = """
+    import asyncio, time
+    from machine import Pin
+
+    flag = asyncio.ThreadSafeFlag()
+    Pin(4, Pin.IN, Pin.PULL_UP).irq(lambda pin: flag.set(), Pin.IRQ_FALLING)
+
+    async def write():
+        while True:
+            await flag.wait()
+            time.sleep_ms(100)
+            await asyncio.sleep_ms(100)
+            time.sleep_ms(200)
+            await asyncio.sleep_ms(0)
+            time.sleep_ms(200)
+            print("written")
+
+    async def main():
+        asyncio.create_task(write())
+        print("works")
+        while True:
+            await asyncio.sleep_ms(50)
+
+    asyncio.run(main())
+"""
+
 
 def test_polls_tell_what_is_ready_and_nothing_else(firmware: Firmware) -> None:
     async def scenario() -> list[str]:
@@ -107,3 +134,27 @@ def test_a_turn_of_the_loop_does_not_wait(firmware: Firmware) -> None:
             return await board.printed("more turns")
 
     assert asyncio.run(scenario()).endswith("True")
+
+
+def test_firmware_is_at_rest_when_it_has_done_what_a_press_called_for(firmware: Firmware) -> None:
+    async def scenario() -> None:
+        async with Board(firmware(DEBOUNCED)) as board:
+            await board.printed("works")
+            for count in range(1, 6):
+                await asyncio.sleep(count * 0.013)  # in another moment of its loop each time
+                await board.press(4, 5, bounce=physics.CLEAN)
+                await board.at_rest()
+                assert board.console.of_boot(1).count("written") == count
+
+    asyncio.run(scenario())
+
+
+def test_firmware_that_never_waits_is_never_at_rest(firmware: Firmware) -> None:
+    async def scenario() -> None:
+        async with Board(firmware("print('works')\nwhile True: pass")) as board:
+            await board.printed("works")
+            await board.taken()
+            with pytest.raises(HardwareTimeoutError, match="for the firmware to come to rest"):
+                await board.at_rest(0.5)
+
+    asyncio.run(scenario())
