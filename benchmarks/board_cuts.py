@@ -1,31 +1,32 @@
 """Five hundred power cuts of whole boards while their buttons are pressed, and a board that hangs: what is lost, what comes twice.
 
 Simulated boards run the SOS button's compiled firmware against the site's Mosquitto and center. A *round* is one to three lives of a board
-that end in a power cut each, most of them before it is on line, and a life in which everything is delivered. Either all cuts of a round
-come after a press was kept, that is, after the board has taken it and its flash has come to rest: then each press is *owed*. Or all cuts
-fall into writing to the flash, after a random number of its operations, and tear a block: then a press may be told or not, nobody was shown
-that it was taken. What consumers of the verified topics get must account for each round exactly, none of it twice, and the center must find
-the board's chain whole.
+that end in a power cut each, most of them before it is on line, and a life in which everything is delivered. The cuts of a round come
+either right after the board has answered a press, or up to 0.8 s later; or they fall into writing to the flash, after a random number of
+its operations, and tear a block. The board's relay, which would start a camera, is its answer. A press on a board that lives until then is
+*owed*, and so is each one that was answered, whatever the power did to the flash after that. The others are doubtful: nobody was shown that
+they were taken. Events bear the number of the life in which they arose, so each life is accounted for by itself: consumers of the verified
+topics must get what is owed, nothing twice, and the center must find the board's chain whole.
 
-A hang is a processor that stands still, interrupts included, right after a press was kept and before the board is on line. The watchdog
-starts it again.
+A hang is a processor that stands still, interrupts included, right after it has answered a press and before the board is on line. The
+watchdog starts it again.
 """
 
 import asyncio
+import bisect
 import dataclasses
 import json
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from benchmarks.figures import Detail, Figure, spread
 from benchmarks.kills import checked
-from benchmarks.processes import BenchmarkError
 from benchmarks.scene import VERIFIED, Context, Scene, scene
 from benchmarks.watcher import Watcher
-from simulators.account import of_device, presses_verified
+from simulators.account import of_device
 from simulators.board.board import Board
 from simulators.board.enrolled import enrolled
 from simulators.board.firmware import compiled
@@ -40,10 +41,12 @@ TEARS: tuple[Tear, ...] = ("none", "old", "random")
 OPERATIONS = 12
 """A press writes fewer blocks than that, and what is made durable beside it."""
 START_S = 60.0
+ANSWER_S = 10.0
 CUT_S = 3.0
 DELIVERY_S = 60.0
 QUIET_S = 1.0
 HANG_MS = 5000
+PRESSES = {"dabyl.alarm.raised", "dabyl.alarm.escalated"}
 
 
 @dataclasses.dataclass(slots=True)
@@ -53,8 +56,9 @@ class Account:
     Args:
         cuts: of its power.
         torn: how many of them fell into a write.
-        owed: presses that were kept.
-        doubtful: presses that the power cut while they were being kept.
+        owed: presses that a board lived to answer, or had answered.
+        doubtful: presses that the power cut before that.
+        unfelt: presses owed that it did not answer.
         lost: presses owed that nobody was told of.
         too_many: presses told of beyond those made: a finger that is still on the button when its board starts again counts twice.
         hang_ms: from each hang to the arrival of the alarm that was waiting.
@@ -64,6 +68,7 @@ class Account:
     torn: int = 0
     owed: int = 0
     doubtful: int = 0
+    unfelt: int = 0
     lost: int = 0
     too_many: int = 0
     hang_ms: list[float] = dataclasses.field(default_factory=list)
@@ -73,12 +78,12 @@ class Account:
         for field in dataclasses.fields(self):
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
-    def close_round(self, owed: int, doubtful: int, told: int) -> None:
-        """A round is over: so many presses of each sort, so many were told."""
+    def close_life(self, made: int, owed: int, told: int) -> None:
+        """A life is over: so many presses were made in it, owed by it, told of it."""
         self.owed += owed
-        self.doubtful += doubtful
+        self.doubtful += max(0, made - owed)
         self.lost += max(0, owed - told)
-        self.too_many += max(0, told - owed - doubtful)
+        self.too_many += max(0, told - max(made, owed))
 
 
 class Verified:
@@ -88,18 +93,16 @@ class Verified:
         self._watcher = watcher
         self._device = device
         self._read = 0
-        self._events: list[dict[str, Any]] = []
+        self._presses: dict[str, int] = {}
 
-    def events(self) -> list[dict[str, Any]]:
-        """The CloudEvents so far, repetitions included."""
+    def presses(self) -> Counter[int]:
+        """How many presses they tell of, by the number of the boot. No board here is pressed so fast that two share an event."""
         fresh = self._watcher.messages[self._read :]
         self._read += len(fresh)
-        self._events += of_device([json.loads(one.payload) for one in fresh], self._device)
-        return self._events
-
-    def presses(self) -> int:
-        """How many presses they tell of."""
-        return presses_verified(self.events())
+        for event in of_device([json.loads(one.payload) for one in fresh], self._device):
+            if event["type"] in PRESSES:
+                self._presses[event["id"]] = event["dabylboot"]
+        return Counter(self._presses.values())
 
 
 class Victim:
@@ -110,6 +113,8 @@ class Victim:
         self._board = board
         self._verified = verified
         self._rng = random.Random(seed)
+        self._made: Counter[int] = Counter()  # presses, by how many starts there had been
+        self._owed: Counter[int] = Counter()
 
     async def live(self, cuts: int) -> None:
         """Rounds until the power was cut so often."""
@@ -118,77 +123,97 @@ class Victim:
 
     async def hang(self) -> None:
         """Press, hang, and wait until the watchdog's next life has delivered the press."""
-        board, before = self._board, self._verified.presses()
-        boots = len(board.boots)
+        board, boots = self._board, len(self._board.boots)
         await board.power_cut()
         await board.printed("info started", START_S)
-        if not await self._kept():
-            raise BenchmarkError("a board started again before it was made to hang")
+        await self._press()
         hung_ns = time.monotonic_ns()
         board.hang()
         await board.booted(boots + 2, START_S)
-        self.account.hang_ms.append((await self._delivered(before + 1) - hung_ns) / 1e6)
-        self.account.close_round(1, 0, self._verified.presses() - before)
+        self.account.hang_ms.append((await self._delivered(boots + 1) - hung_ns) / 1e6)
+
+    async def close(self) -> None:
+        """Wait until nothing more comes, and enter each life into the account."""
+        told, still_at = Counter[int](), 0.0
+        while time.monotonic() < still_at or self._verified.presses() != told:
+            if self._verified.presses() != told:
+                told, still_at = self._verified.presses(), time.monotonic() + QUIET_S
+            await asyncio.sleep(0.05)
+        for life in range(1, len(self._board.boots) + 1):
+            self.account.close_life(self._made[life], self._owes(life), told[self._number(life)])
 
     async def _round(self) -> None:
-        before = self._verified.presses()
-        torn = self._rng.random() < 0.5
-        owed = doubtful = 0
+        first = len(self._board.boots)
+        if self._answers(first):  # a finger that was still there: the next answer would not show
+            await self._board.power_cut()
+            await self._board.printed("info started", START_S)
+        cut = self._tear if self._rng.random() < 0.5 else self._cut
         for _ in range(self._rng.choice((1, 1, 2, 3))):
-            kept = await (self._tear() if torn else self._cut())
-            owed += kept
-            doubtful += not kept
+            await cut()
             self.account.cuts += 1
             await self._board.printed("info started", START_S)
         await self._board.printed("info connected", START_S)
-        await self._delivered(before + owed)
-        self.account.close_round(owed, doubtful, self._verified.presses() - before)
+        await self._delivered(first)
 
-    async def _cut(self) -> bool:
-        """Press, wait until it is kept, and some time; then the power goes. Whether it was kept."""
-        kept = await self._kept()
-        await asyncio.sleep(self._rng.uniform(0, 0.8))
+    async def _cut(self) -> None:
+        """Press until that is answered; at once or some time later the power goes."""
+        await self._press()
+        await asyncio.sleep(self._rng.choice((0, self._rng.uniform(0, 0.8))))
         await self._board.power_cut()
-        return kept
 
-    async def _kept(self) -> bool:
-        """Press, and wait until the board has kept that; False if the power went before, by a cut planned earlier."""
-        board = self._board
-        boots, operations = len(board.boots), board.flash.operations
-        await board.press(WIRING.pin("button"), HOLD_MS)
-        await board.written(operations, START_S)
-        return len(board.boots) == boots
-
-    async def _tear(self) -> bool:
-        """Press; the power goes while the flash is written. False: nobody knows whether the press was kept."""
+    async def _tear(self) -> None:
+        """Press; the power goes while the flash is written."""
         board, rng = self._board, self._rng
-        boots = len(board.boots)
+        life = len(board.boots)
         board.flash.cut_after(rng.randint(0, OPERATIONS), rng.choice(TEARS), seed=rng.getrandbits(30))
+        self._made[life] += 1
         await board.press(WIRING.pin("button"), HOLD_MS)
         try:
-            await board.booted(boots + 1, CUT_S)
+            await board.booted(life + 1, CUT_S)
         except HardwareTimeoutError:
             await board.power_cut()
         else:
             self.account.torn += 1
-        return False
 
-    async def _delivered(self, presses: int) -> int:
-        """Wait until consumers got so many, or for a minute, and then until nothing more comes; when they had them, in monotonic ns."""
+    async def _press(self) -> None:
+        """Press, and wait until that is answered."""
+        board, life = self._board, len(self._board.boots)
+        self._made[life] += 1
+        self._owed[life] += 1
+        await board.press(WIRING.pin("button"), HOLD_MS)
+        try:
+            await board.until(lambda: self._answers(life) > 0, ANSWER_S, "the relay to close")
+        except HardwareTimeoutError:
+            self.account.unfelt += 1
+
+    def _answers(self, life: int) -> int:
+        """How often the relay has closed in this life: once for all its presses, for it stays so for longer than a life."""
+        starts_ns = [boot.at_ns for boot in self._board.boots[life - 1 :]]
+        changes = self._board.history(WIRING.pin("relay"))
+        return sum(change.lit and bisect.bisect(starts_ns, change.since_ns) == 1 for change in changes)
+
+    def _owes(self, life: int) -> int:
+        return max(self._owed[life], self._answers(life))
+
+    def _number(self, life: int) -> int:
+        """What a life is called in events; 0 if it ended before it said so."""
+        told = (re.search(r" info started .*\bboot=(\d+)", line) for line in self._board.console.of_boot(life))
+        return next((int(found[1]) for found in told if found), 0)
+
+    async def _delivered(self, first: int) -> int:
+        """Wait until consumers got what is owed since this life, or for a minute; when they had it, in monotonic ns."""
+        lives = [(self._number(life), self._owes(life)) for life in range(first, len(self._board.boots) + 1)]
         until = time.monotonic() + DELIVERY_S
-        while self._verified.presses() < presses and time.monotonic() < until:  # noqa: ASYNC110  a thread's list
+        while time.monotonic() < until:
+            told = self._verified.presses()
+            if all(told[number] >= owed for number, owed in lives):
+                break
             await asyncio.sleep(0.02)
-        delivered_ns = time.monotonic_ns()
-        count, still_at = -1, 0.0
-        while time.monotonic() < still_at or len(self._verified.events()) != count:
-            if len(self._verified.events()) != count:
-                count, still_at = len(self._verified.events()), time.monotonic() + QUIET_S
-            await asyncio.sleep(0.05)
-        return delivered_ns
+        return time.monotonic_ns()
 
 
 def measure(context: Context) -> list[Figure]:
-    """Both figures.
+    """The figures.
 
     Raises:
         BenchmarkError: a board does not come up.
@@ -210,6 +235,7 @@ def measure(context: Context) -> list[Figure]:
         "torn": total.torn,
         "presses_owed": total.owed,
         "presses_doubtful": total.doubtful,
+        "presses_unfelt": total.unfelt,
         "presses_too_many": total.too_many,
         "chains": len(devices),
         "boots": sum(len(device["boots"]) for device in devices),
@@ -241,6 +267,7 @@ async def _all(context: Context, stage: Scene, consumer: Watcher, cuts: int, han
             await victim.live(cuts // len(BOARDS))
             for _ in range(hangs // len(BOARDS)):
                 await victim.hang()
+            await victim.close()
         return victim.account
 
     victims: list[Victim] = []

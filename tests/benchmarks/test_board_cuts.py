@@ -6,29 +6,32 @@ from benchmarks.board_cuts import Account
 
 
 @pytest.mark.parametrize(
-    ("owed", "doubtful", "told", "lost", "too_many"),
+    ("made", "owed", "told", "lost", "doubtful", "too_many"),
     [
-        (2, 0, 2, 0, 0),
-        (2, 0, 1, 1, 0),
-        (2, 0, 3, 0, 1),
-        (0, 2, 0, 0, 0),
-        (0, 2, 2, 0, 0),
-        (0, 2, 3, 0, 1),
-        (1, 1, 0, 1, 0),
+        (1, 1, 1, 0, 0, 0),
+        (1, 1, 0, 1, 0, 0),
+        (1, 1, 2, 0, 0, 1),
+        (1, 0, 0, 0, 1, 0),
+        (1, 0, 1, 0, 1, 0),
+        (1, 0, 2, 0, 1, 1),
+        (0, 1, 1, 0, 0, 0),
+        (0, 1, 0, 1, 0, 0),
+        (0, 0, 1, 0, 0, 1),
+        (2, 1, 1, 0, 1, 0),
     ],
 )
-def test_a_round_owes_what_was_kept_and_allows_what_was_doubtful(
-    owed: int, doubtful: int, told: int, lost: int, too_many: int
+def test_a_life_owes_what_was_answered_and_allows_what_was_doubtful(
+    made: int, owed: int, told: int, lost: int, doubtful: int, too_many: int
 ) -> None:
     account = Account()
-    account.close_round(owed, doubtful, told)
-    assert (account.owed, account.doubtful, account.lost, account.too_many) == (owed, doubtful, lost, too_many)
+    account.close_life(made, owed, told)
+    assert (account.owed, account.lost, account.doubtful, account.too_many) == (owed, lost, doubtful, too_many)
 
 
-def test_a_press_told_too_often_in_one_round_does_not_hide_one_lost_in_another() -> None:
+def test_a_press_told_too_often_in_one_life_does_not_hide_one_lost_in_another() -> None:
     account = Account()
-    account.close_round(1, 0, 0)
-    account.close_round(1, 0, 2)
+    account.close_life(1, 1, 0)
+    account.close_life(1, 1, 2)
     assert (account.lost, account.too_many) == (1, 1)
 
 
