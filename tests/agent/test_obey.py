@@ -104,6 +104,36 @@ def test_a_command_is_carried_out_only_once_its_number_is_durable(play: Any, sta
     play(scenario())
 
 
+def test_a_command_waits_for_its_own_number_to_be_durable_not_for_what_came_before(play: Any, start: Start) -> None:
+    class Gated(DiskStore):
+        hangs = False
+
+        def sync(self, name: str) -> None:
+            if Gated.hangs:
+                gate.acquire()
+            super().sync(name)
+
+    async def scenario() -> None:
+        async with start(disk=Gated) as run:
+            Gated.hangs = True
+            run.kind.binding.on_input("note", 1, 0)
+            await run.until(lambda: run.agent._disk.is_syncing)
+            before = run.journal.kept_position
+            run.command(5, "echo")
+            await run.until(lambda: run.types()[-1] == "command.accepted")
+            gate.release()  # for the note
+            await run.until(lambda: run.journal.kept_position > before)
+            await asyncio.sleep(0.05)
+            assert run.types()[-1] == "command.accepted"
+            Gated.hangs = False
+            gate.release()
+            await run.settle()
+            assert run.types()[-1] == "command.completed"
+
+    gate = threading.Semaphore(0)
+    play(scenario())
+
+
 def test_a_command_cut_short_is_answered_at_the_next_start_and_not_done_again(play: Any, start: Start) -> None:
     async def scenario() -> None:
         async with start() as run:

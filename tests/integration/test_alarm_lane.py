@@ -112,7 +112,7 @@ def test_an_alarm_is_stored_receipted_and_handed_on_before_a_flood_that_came_fir
     finally:
         center.close()
     assert center.stored().index("alarm.raised") < BATCH // 4
-    assert events(tap).index("dabyl.alarm.raised") == 0
+    assert events(tap).index("dabyl.alarm.raised") < BATCH // 4, "two sessions hand on side by side"
     assert len(clients[1].receipts) == 1, "no second receipt for the second copy"
 
 

@@ -31,7 +31,7 @@ def test_every_press_comes_through_power_cuts_once(bundle: pathlib.Path) -> None
     command = [*DABYL, "simulate", "board", "--bundle", str(bundle), "--presses", "6", "--power-cuts", "2", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     told = json.loads(done.stdout)
-    assert (told["presses"], told["verified"], told["lost"], told["duplicated"]) == (6, 6, 0, 0)
+    assert (told["presses"], told["verified"], told["lost"], told["duplicated"]) == (6, 6, 0, 0), done.stderr
     assert done.returncode == 0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agent.wire import cose, presence
 from simulators.board.board import HOME, Board
 from simulators.board.kinds import HEAP_KB, KINDS
 from simulators.board.life import DEEPSLEEP_RESET, EXT1_WAKE, PWRON_RESET, TIMER_WAKE
@@ -47,11 +48,12 @@ async def reports_and_power_cuts(board: Board, device: Button) -> None:
         await until(lambda: device.events("battery.low"), "the low battery is told")
         await until(lambda: device.events("test."), "its self-test is verified")
         assert device.events("test.")[0]["data"]["battery_mv"] == 3200
-        (presence,) = [one for one in device.ground.ask("devices") if one["device"] == device.name]
-        assert presence["online"]
-        assert presence["keepalive"] == HOUR_S
+        (listed,) = [one for one in device.ground.ask("devices") if one["device"] == device.name]
+        assert listed["online"]
+        assert listed["keepalive"] == HOUR_S
 
         reports = len(device.events("health.report"))
+        board.radio.change(dataclasses.replace(HOME, join_ms=500))
         board.skip(left_ms)
         woken = await board.booted(2)
         assert (woken.cause, woken.wake) == (DEEPSLEEP_RESET, TIMER_WAKE)
@@ -61,6 +63,9 @@ async def reports_and_power_cuts(board: Board, device: Button) -> None:
         await until(lambda: len(device.events("health.report")) == reports + 1, "the next report is verified")
         assert all(one["data"]["rssi"] == HOME.rssi for one in device.events("health.report"))
         assert len(device.events("battery.low")) == len(device.events("test.")) == 1, "and not again"
+        (joined,) = [line for line in board.console.of_boot(2) if "info wifi joined" in line]
+        said = presence.decode(cose.parse(device.ground.ear.of(device.name, "presence")[-1]).payload)
+        assert said.up < int(joined.split()[0]), "presence was signed while the radio joined"
 
         await board.power_cut()  # in its sleep: the record is lost
         assert board.boots[-1].cause == PWRON_RESET

@@ -287,11 +287,10 @@ async def no_factory_reset(place: Place) -> None:
     board.set_pin(BUTTON, LOW)
     async with board:
         await until(lambda: board.output(LAMP) is not None and len(board.history(LAMP)) > 3, "its lamp flashes")
-        operations = board.flash.operations
         board.set_pin(BUTTON, OPEN)
         await board.printed("started")
         await until(lambda: shown(board) == "sending-no-link", "its lamp tells that an alarm waits")
-        await board.written(operations)
+        await board.at_rest()
         await board.power_off()
         board.set_pin(BUTTON, LOW)
         await board.power_on()

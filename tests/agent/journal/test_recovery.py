@@ -76,6 +76,24 @@ def test_damage_in_an_older_segment_keeps_what_is_before_and_after(disk: Simulat
     assert journal.notes == {"boot": 4}
 
 
+@pytest.mark.parametrize("seq", range(1, 31))
+def test_damage_in_an_older_segment_that_was_made_durable_at_once_costs_one_event(
+    disk: SimulatedDisk, opened: Open, append: Append, seq: int
+) -> None:
+    journal = opened(disk)
+    for number in range(1, 41):
+        append(journal, 0, 4, number, b"envelope %d " % number * 6)
+    assert journal.sync()
+    name, place = next(
+        (name, content.index(b"envelope %d " % seq))
+        for name, content in disk.content().items()
+        if b"envelope %d " % seq in content
+    )
+    assert name != max(disk.content())
+    disk.damage(name, place, b"\xff")
+    assert numbers(opened(disk)) == [number for number in range(1, 41) if number != seq]
+
+
 def test_a_damaged_header_costs_no_event_and_no_note(disk: SimulatedDisk, opened: Open) -> None:
     filled(disk)
     for name in disk.names():

@@ -166,6 +166,23 @@ def test_on_a_full_disk_telemetry_gives_way_to_an_alarm(disk: SimulatedDisk, ope
     assert opened(disk.after_power_cut("none", Random(1)), max_bytes=65536).unsettled_count(0) == 60
 
 
+def test_on_a_full_disk_nothing_is_given_up_before_an_alarm_needs_the_room(
+    disk: SimulatedDisk, opened: Open, append: Append
+) -> None:
+    journal = opened(disk)
+    append(journal, 0, 1, 1)
+    assert journal.sync()
+    disk.remove("reserve")
+    disk.capacity -= disk.free_bytes() - 10
+    for seq in range(2, 7):
+        append(journal, 3, 1, seq)
+    assert not journal.sync()
+    assert (journal.unkept_count, journal.take_gaps()) == (5, [])
+    disk.capacity = 1 << 20
+    assert journal.sync()
+    assert opened(disk).unsettled_count(3) == 5
+
+
 def test_a_disk_that_stays_full_keeps_alarms_in_memory(disk: SimulatedDisk, opened: Open, append: Append) -> None:
     disk.capacity = 0
     journal = opened(disk)

@@ -123,3 +123,12 @@ def test_a_file_is_read_missing_or_bounded(tmp_path: Path) -> None:
     path.write_text(json.dumps(GOOD) + " " * MAX_FILE)
     with pytest.raises(ConfigError, match="longer than"):
         read(str(path))
+
+
+def test_a_flash_that_cannot_be_read_is_not_taken_for_a_board_without_enrolment(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        read(str(tmp_path))
+
+
+def test_the_least_and_the_longest_wait_may_be_the_same() -> None:
+    assert Config(changed(link={"retry_min_ms": 4000, "retry_max_ms": 4000})).link["retry_min_ms"] == 4000

@@ -187,8 +187,9 @@ def test_a_good_start_is_not_held_up_by_comparing(root: Path) -> None:
     assert Slots(str(root)).choose() == "a"
 
 
-def test_a_half_copied_one_alone_is_not_started(root: Path) -> None:
-    (root / "a").mkdir()
+@pytest.mark.parametrize("slot", ["a", "b"])
+def test_a_half_copied_one_alone_is_not_started(root: Path, slot: str) -> None:
+    (root / slot).mkdir()
     with pytest.raises(OSError, match="copy it again"):
         Slots(str(root)).choose()
 
@@ -204,3 +205,27 @@ def test_damaged_notes_keep_nothing_from_starting(root: Path, junk: str) -> None
 
 def test_a_flash_that_takes_nothing_keeps_nothing_from_starting(tmp_path: Path) -> None:
     assert Slots(str(tmp_path / "missing")).choose() == "a"
+
+
+def test_the_lamps_pin_is_kept_and_written_when_it_changes_only(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NVS:
+        def __init__(self, space: str) -> None:
+            assert space == "dabyl"
+
+        def get_i32(self, key: str) -> int:
+            if key not in stored:
+                raise OSError
+            return stored[key]
+
+        def set_i32(self, key: str, value: int) -> None:
+            stored[key] = value
+
+        def commit(self) -> None:
+            committed.append(dict(stored))
+
+    stored: dict[str, int] = {}
+    committed: list[dict[str, int]] = []
+    monkeypatch.setitem(sys.modules, "esp32", SimpleNamespace(NVS=NVS))
+    for pin in (18, 18, -1, -1):
+        Slots(str(root)).remember_lamp(pin)
+    assert committed == [{"lamp": 18}, {"lamp": -1}]

@@ -1,6 +1,5 @@
 """A board is enrolled over the cable; the cable is pulled at every step; boards and names that do not fit are refused."""
 
-import asyncio
 import contextlib
 import dataclasses
 import hashlib
@@ -112,11 +111,9 @@ def test_a_board_that_owes_an_alarm_is_not_taken_from_its_name(works: Works) -> 
     async def press_unheard() -> None:
         board = works.workshop.board
         board.radio.down()
-        await asyncio.sleep(1)  # what was under way is written
-        operations = board.flash.operations
+        await board.at_rest()  # two presses with less than the debounce time between them are one
         await board.press(32)
-        await board.written(operations)
-        await asyncio.sleep(1)
+        await board.at_rest()
 
     works.loop.do(press_unheard())
     port = works.loop.do(works.workshop.plug("sos-5", KIND, points=()))  # or it would deliver it while it is opened
