@@ -135,7 +135,7 @@ def test_killed_while_it_flashes_it_goes_dark_by_the_relays_own_timer_and_comes_
 
 
 def test_a_broken_lamp_and_a_pulled_plug_are_told_and_healing_too(make: Make) -> None:
-    crossing = make()
+    crossing = make(lit_min_s=30)  # a busy machine leaves gaps between samples, and their time does not count
     agent = crossing.start()
     crossing.street.break_it("lamp-left", "broken")
     crossing.press()

@@ -129,9 +129,9 @@ def test_the_watchdog_stays_armed_over_ctrl_c_and_a_soft_reset(firmware: Firmwar
     main = """
         import machine, time
         cause = machine.reset_cause()
-        print("cause", cause)
         if cause == machine.PWRON_RESET:
             machine.WDT(timeout=1500)
+        print("cause", cause)
         while cause != machine.SOFT_RESET:
             time.sleep_ms(30)
     """
