@@ -169,8 +169,12 @@ class Board:
             await self.power_cut()
 
     def hang(self) -> None:
-        """The processor stands still, interrupts included; only a watchdog or a power cut helps."""
+        """The processor stands still, interrupts included; only a watchdog, a power cut or `go_on` helps."""
         self._life.hang()
+
+    def go_on(self) -> None:
+        """The processor goes on after `hang`: native code or a busy machine had held it. What interrupted it meanwhile is handled first."""
+        self._life.go_on()
 
     def skip(self, ms: int) -> None:
         """Let time pass for a board in deep sleep; it wakes if that was due. Its clock goes on by as much.

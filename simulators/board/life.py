@@ -122,6 +122,11 @@ class Life:
             raise BoardStateError(f"the board is {self.state}: only a running one can hang")
         self.run.signal(signal.SIGSTOP)
 
+    def go_on(self) -> None:
+        """End what `hang` began."""
+        if self.run is not None:
+            self.run.signal(signal.SIGCONT)
+
     def skip(self, ms: int) -> None:
         """Let time pass for a board in deep sleep.
 

@@ -74,13 +74,17 @@ class Pins:
             self._show(record.number, record.value, record.extra, record.time_us)
 
     async def play(self, number: int, wave: physics.Waveform, start_ns: int) -> None:
-        """Move a contact as a waveform says; a later movement ends this one."""
+        """Move a contact as a waveform says; a later movement ends this one. What a busy machine delays delays the rest: a press that was
+        shortened by it would be no press."""
         pin = self._pins[self.checked(number)]
         movement = pin.movement = object()
         for at_us, closed in wave:
             left_us = (start_ns - time.monotonic_ns()) // 1000 + at_us
             if left_us > FLAT_US:
                 await asyncio.sleep(left_us / 1_000_000)
+                left_us = (start_ns - time.monotonic_ns()) // 1000 + at_us
+            if left_us < -FLAT_US:
+                start_ns -= left_us * 1000
             if pin.movement is not movement:
                 return
             pin.closed = closed

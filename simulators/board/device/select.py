@@ -30,9 +30,12 @@ class _Poll:
 
     def ipoll(self, timeout=-1, flags=0):
         if timeout == 0:
-            return iter(self._at_once(flags))
-        sim_bus.waits()
-        return self._poll.ipoll(timeout, flags)
+            ready = iter(self._at_once(flags))
+        else:
+            sim_bus.waits()
+            ready = self._poll.ipoll(timeout, flags)
+        sim_bus.settle()
+        return ready
 
     def _at_once(self, flags):
         always = sim_bus._calls  # there is always room for a question to the host

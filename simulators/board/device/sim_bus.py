@@ -10,11 +10,13 @@ import time
 
 import _thread
 import micropython
+import uselect
 
 RECORD = "<BBHiIq"
 SIZE = 20
 SLOTS = 64
 PAYLOAD_MAX = 65535
+SETTLE_MS = 1000
 
 SETUP, DRIVE, ADC, AIR, FIRE, FAULTS, PING = 1, 2, 3, 4, 5, 6, 7
 INPUT, OUTPUT, WATCHDOG, TIMER, HALT, RTC, CLOCK, FLASH, PONG, UP, CTRL_C, JOIN = (
@@ -39,6 +41,8 @@ _ring = bytearray(SLOTS * SIZE)
 _payloads = [None] * SLOTS
 _head = 0  # written by the thread only
 _tail = 0  # written by the main thread only
+_taking = False  # the thread has a record that is not in the ring yet; only the thread sets it
+_arrived = uselect.poll()  # asked by the main thread
 _ctrl_c = struct.pack(RECORD, CTRL_C, 0, 0, 0, 0, 0)
 _halted = False
 _answer = bytearray()  # what has come of an answer
@@ -87,6 +91,18 @@ def waits():
         say(PONG, 1, _told)
 
 
+def settle():
+    """Let what has reached the board be handled first, as on an ESP32, where an interrupt that came while native code held the processor runs
+    before anything else does. Here this process may have been held itself, and its thread be the last one to know. It is not waited for what
+    goes on arriving, nor for ever: who polls within a handler keeps the others from running."""
+    first = _head
+    began_ms = time.ticks_ms()
+    while not masked and (_taking or _head != _tail or _any(_arrived)):
+        if _head - first >= SLOTS or time.ticks_diff(time.ticks_ms(), began_ms) > SETTLE_MS:
+            break
+        time.sleep_us(20)
+
+
 def halt(why, value=0, extra=0, payload=b""):
     """Tell the host why this run is over, and stand still until the host ends the process. No handler runs any more."""
     global _halted
@@ -133,12 +149,22 @@ def _read(file, n):
     return data
 
 
+def _any(polled, timeout=0):
+    for _ in polled.ipoll(timeout):
+        return True
+    return False
+
+
 def _listen():
-    global _head
+    global _head, _taking
     slots = [memoryview(_ring)[i * SIZE : (i + 1) * SIZE] for i in range(SLOTS)]
+    arrives = uselect.poll()
+    arrives.register(_events, uselect.POLLIN)
     while True:
         while _head - _tail >= SLOTS:
             time.sleep_us(50)
+        _any(arrives, -1)
+        _taking = True
         slot = _head % SLOTS
         view = slots[slot]
         n = _events.readinto(view)
@@ -155,6 +181,7 @@ def _listen():
                 break
             except RuntimeError:  # the queue is full
                 time.sleep_us(50)
+        _taking = False
 
 
 def _deliver(end):
@@ -198,4 +225,5 @@ def start():
 def listen():
     """Let interrupts in, now that all their handlers are there."""
     handlers[PING] = _pinged
+    _arrived.register(_events, uselect.POLLIN)
     _thread.start_new_thread(_listen, ())

@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+import time
 
 import pytest
 
 from simulators.board.board import Board
+from simulators.board.pins import Pins
 from simulators.errors import HardwareTimeoutError, WiringError
 from simulators.gpio import physics
 from simulators.gpio.records import HIGH, LOW, OPEN
@@ -150,6 +152,18 @@ def test_a_later_movement_ends_the_bounce_of_an_earlier_one(firmware: Firmware) 
             return board.console.of_boot(1)[-1]
 
     assert asyncio.run(scenario()) == "edge 4 0 True"
+
+
+def test_a_press_is_not_shortened_by_a_machine_that_stands_still_in_its_bounce() -> None:
+    async def scenario() -> list[int]:
+        sent: list[int] = []
+        pins = Pins({}, 0, lambda _record: sent.append(time.monotonic_ns()), lambda: None)
+        asyncio.get_running_loop().call_later(0.002, time.sleep, 0.1)
+        await pins.press(4, 0, [(0, 1), (5, 0), (10, 1), (60, 0)])
+        return sent
+
+    _touched, _open, closed_ns, released_ns = asyncio.run(scenario())
+    assert released_ns - closed_ns >= 48_000_000
 
 
 def test_outputs_show_levels_pwm_and_times(firmware: Firmware) -> None:

@@ -94,6 +94,34 @@ DEBOUNCED = """
     asyncio.run(main())
 """
 
+HELD = """
+    import asyncio, time
+    from machine import Pin
+
+    edges = told = 0
+
+    def edge(pin):
+        global edges
+        edges += 1
+
+    Pin(4, Pin.IN, Pin.PULL_UP).irq(edge)
+
+    async def main():
+        global told
+        before = time.ticks_ms()
+        while True:
+            await asyncio.sleep_ms(1)
+            now = time.ticks_ms()
+            if edges != told:
+                print("seen at once" if time.ticks_diff(now, before) >= 50 else "seen late", edges)
+                told = edges
+            before = now
+
+    print("works")
+    asyncio.run(main())
+"""
+HOLDS = 25
+
 
 def test_polls_tell_what_is_ready_and_nothing_else(firmware: Firmware) -> None:
     async def scenario() -> list[str]:
@@ -158,3 +186,18 @@ def test_firmware_that_never_waits_is_never_at_rest(firmware: Firmware) -> None:
                 await board.at_rest(0.5)
 
     asyncio.run(scenario())
+
+
+def test_what_comes_while_the_processor_is_held_is_handled_before_anything_else(firmware: Firmware) -> None:
+    async def scenario() -> list[str]:
+        async with Board(firmware(HELD)) as board:
+            await board.printed("works")
+            for count in range(1, HOLDS + 1):
+                board.hang()
+                await board.press(4, 20, bounce=physics.CLEAN)
+                await asyncio.sleep(0.05)
+                board.go_on()
+                await board.printed(f" {2 * count}")
+            return board.console.of_boot(1)
+
+    assert asyncio.run(scenario())[1:] == [f"seen at once {2 * count}" for count in range(1, HOLDS + 1)]
