@@ -180,6 +180,13 @@ class Board(Device):
             await self._look()
             await asyncio.sleep_ms(FEED_MS)  # type: ignore[attr-defined]  # MicroPython's own
 
+    def _tick(self) -> None:
+        """What interrupted while the processor was held comes before what is due since."""
+        self._timer = None
+        self._hardware.look()
+        if self._timer is None:
+            super()._tick()
+
     async def _heartbeat(self) -> None:
         """Report, and wait for a network before it as long as joining one may take, so that the report tells its strength."""
         while True:

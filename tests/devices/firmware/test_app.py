@@ -11,7 +11,7 @@ pytestmark = pytest.mark.micropython
 HEAP = "640K"
 """A board's, and what compiling all of the firmware takes."""
 
-WATCHED = """
+BARE = """
 import asyncio, sys
 
 class Nothing:
@@ -30,6 +30,8 @@ class Bare(app.Board):
 class Part:
     pass
 
+"""
+WATCHED = """
 class Over(Exception):
     pass
 
@@ -57,6 +59,87 @@ except Over:
 """
 
 
+HELD = """
+from agent.effects import EMIT
+from devices import sos_button
+from devices.firmware.inputs import Contact, Inputs
+
+class Time:
+    now = 1000
+    due = None
+    def now_ms(self):
+        return self.now
+    def at(self, due_ms, call):
+        self.due = due_ms, call
+        return self
+    def cancel(self):
+        self.due = None
+
+class Pin:
+    IRQ_RISING, IRQ_FALLING = 1, 2
+    level = 0
+    def value(self):
+        return self.level
+    def irq(self, handler, trigger):
+        self.edge = handler
+
+class Binding:
+    def step(self, now_ms):
+        pass
+    def next_step_ms(self, now_ms):
+        return None
+
+board = Bare()
+board._schedule = time = Time()
+board._timer = None
+board._stopped = False
+board._log = Part()
+board._log.tracing = False
+board._binding = Binding()
+board._logic = sos_button.make_logic({}, time.now)
+said = []
+
+def do(effect):
+    if effect[0] == EMIT:
+        said.append(effect[2:])
+        board._carry_out(board._logic.sealed(effect[1], 1, len(said), time.now))
+
+board._do = do
+pin = Pin()
+flag = Part()
+flag.set = lambda: None
+board._hardware = inputs = Inputs([Contact("button", pin, False)], flag, time.now_ms, lambda ms: ms, time.now_ms, board._input)
+inputs.listen()
+inputs.start()
+
+def moved(level):
+    pin.level = level
+    pin.edge(pin)
+
+moved(1)
+inputs.look()
+time.now += 100
+inputs.look()
+moved(0)
+inputs.look()
+time.now += 200  # the processor is held, and the contact bounces once more as it opens
+moved(1)
+moved(0)
+for _ in range(500):
+    time.now += 1
+    if time.due[0] <= time.now:
+        time.due[1]()
+    inputs.look()
+print(said)
+"""
+
+
 def test_the_watchdog_is_not_fed_while_the_link_makes_no_progress(tmp_path: Path) -> None:
-    said = printed([str(MICROPYTHON), "-X", f"heapsize={HEAP}"], WATCHED, tmp_path / "board")
+    said = printed([str(MICROPYTHON), "-X", f"heapsize={HEAP}"], BARE + WATCHED, tmp_path / "board")
     assert said == "[1, 0, 59999, 0] 60000\n"
+
+
+def test_a_press_whose_end_bounces_while_the_processor_is_held_counts_once(tmp_path: Path) -> None:
+    said = printed([str(MICROPYTHON), "-X", f"heapsize={HEAP}"], BARE + HELD, tmp_path / "board")
+    assert said.count("alarm.raised") == 1
+    assert "alarm.escalated" not in said
