@@ -74,8 +74,10 @@ class Pins:
             self._show(record.number, record.value, record.extra, record.time_us)
 
     async def play(self, number: int, wave: physics.Waveform, start_ns: int) -> None:
-        """Move a contact as a waveform says; a later movement ends this one. What a busy machine delays delays the rest: a press that was
-        shortened by it would be no press."""
+        """Move a contact as a waveform says; a later movement ends this one.
+
+        What a busy machine delays, delays the rest: a press that it shortened would be none.
+        """
         pin = self._pins[self.checked(number)]
         movement = pin.movement = object()
         for at_us, closed in wave:
