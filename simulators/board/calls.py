@@ -18,6 +18,8 @@ from simulators.gpio.wiring import Output
 
 APART_S = 3.2
 """From the last press of a call to the first of the next: no gesture reaches across."""
+ANSWER_S = 0.3
+"""A machine that stands still must not make one answer of two: the motor is at rest before the next press."""
 HOLD_MS = 5200
 DRILL_S = 120
 JUDGED_S = 10.0
@@ -83,8 +85,9 @@ async def perform(scene: Scene, presses: int, cuts: set[int], progress: Callable
                 await scene.cut_power()
             else:
                 touched.append(touched_ns)
+                await scene.board.at_rest()
             progress(number)
-            await asyncio.sleep(max(0.0, last + SPACING_S - time.monotonic()))
+            await asyncio.sleep(max(last + SPACING_S - time.monotonic(), ANSWER_S))
         wanted = gesture if whole else dataclasses.replace(gesture, level="")
         problems = await _judged(scene, began, number, wanted)
         if whole and not problems:
