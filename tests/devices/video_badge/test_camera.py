@@ -56,7 +56,6 @@ def keeper(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     from devices.video_badge import camera  # noqa: PLC0415  picamera2 is found only now
 
     monkeypatch.setattr(camera, "AGAIN_S", (0.05,))
-    monkeypatch.setattr(camera, "SILENT_S", 0.6)
     monkeypatch.setattr(camera, "LOOK_S", 0.05)
     made = Keeper(tmp_path, camera)
     yield made
@@ -100,9 +99,10 @@ def test_a_camera_that_is_not_there_is_told_and_used_once_it_is(keeper: Keeper) 
     assert keeper.reports == ["IndexError: list index out of range", None]
 
 
-def test_a_camera_that_freezes_is_told_and_opened_again(keeper: Keeper) -> None:
+def test_a_camera_that_freezes_is_told_and_opened_again(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
     keeper.start()
     keeper.until(lambda: keeper.reports == [None])
+    monkeypatch.setattr("devices.video_badge.camera.SILENT_S", 0.6)
     keeper.control.set(Faults(frozen=True))
     keeper.until(lambda: len(keeper.reports) == 2)
     keeper.control.set(Faults())
