@@ -14,6 +14,8 @@ from simulators.consumer import Delivery
 
 SPACING_S = 0.7
 """Each press is an event of its own while the button's allowance lasts: 20 in a row, one more a second."""
+OFF_S = 0.3
+"""At least so long is the finger off between two presses, whatever a busy machine delays: contact that is hardly open is one press."""
 TWICE_S = 0.5
 SAID_MAX = 200
 
@@ -43,8 +45,9 @@ async def perform(scene: Scene, presses: int, cuts: set[int], progress: Callable
             await scene.cut_power()
         else:
             touched.append(touched_ns)
+            await scene.board.taken()
         progress(number + 1)
-        await asyncio.sleep(max(0.0, began + SPACING_S - time.monotonic()))
+        await asyncio.sleep(max(began + SPACING_S - time.monotonic(), OFF_S))
     await scene.drained(presses)
     await asyncio.sleep(TWICE_S)  # for what would come twice
     return account(presses, touched, scene.consumer.deliveries)

@@ -270,7 +270,7 @@ def test_the_far_side_calls_flashes_with_this_one_and_neither_lights_without_the
     until(far.street.lit, "the far side flashes", *both)
     far.street.break_it("lamp-left", "broken")
     crossing.wait_fault("farside", "ill")
-    assert far.unit.said(input="lamp-left", state="dead"), "it says what ails it"
+    far.unit.wait_said(input="lamp-left", state="dead")
     far.street.break_it("lamp-left", "well")
     far.unit.end(signal.SIGKILL)
     until(lambda: not far.supplied(), "the far side's relay lets go")
