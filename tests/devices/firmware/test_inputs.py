@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from devices.common.contact import PRESS, Debouncer
+from devices.common.contact import PRESS, RELEASE, Debouncer
 from devices.firmware.inputs import HELD_MS, LONGEST_DEBOUNCE_MS, LOOK_MS, PULSE_MS, RING, Contact, Inputs
 
 ROOT = Path(__file__).parents[3]
@@ -119,6 +119,38 @@ def test_the_press_that_woke_a_board_counts_even_if_it_is_over(now_ms: int, sinc
     debouncer = Debouncer(LONGEST_DEBOUNCE_MS)
     gestures = [told for name, value, at_ms in seen if name == "button" for told in debouncer.level(value, at_ms)]
     assert [gesture for gesture, _at_ms in [*gestures, *debouncer.tick(max(now_ms, LONGEST_DEBOUNCE_MS))]] == [PRESS]
+
+
+@pytest.mark.parametrize("interrupts", [True, False])
+@pytest.mark.parametrize("started_ms", [0, 3, 20])
+@pytest.mark.parametrize("released_ms", [1, 4, 15, 29, 31, 99, 150])
+def test_the_press_that_woke_a_board_counts_whenever_the_finger_goes(
+    released_ms: int, started_ms: int, interrupts: bool
+) -> None:
+    pin = FakePin()
+    pin.level = 0
+    now_ms = 0
+    debouncer = Debouncer(LONGEST_DEBOUNCE_MS)
+    gestures: list[int] = []
+
+    def told(_name: str, value: int, at_ms: int) -> None:
+        gestures.extend(gesture for gesture, _at_ms in debouncer.level(value, at_ms))
+
+    contact = Contact("button", pin, active_low=True)
+    inputs = Inputs([contact], FakeFlag(), lambda: now_ms, lambda ticks: ticks, lambda: now_ms, told)
+    inputs.listen()
+    for now_ms in range(300):
+        if now_ms == released_ms:
+            pin.level = 1
+            if interrupts:
+                assert pin.handler is not None
+                pin.handler(pin)
+        if now_ms == started_ms:
+            inputs.start("button")
+        elif now_ms > started_ms:
+            inputs.look()
+            gestures.extend(gesture for gesture, _at_ms in debouncer.tick(now_ms))
+    assert gestures == [PRESS, RELEASE]
 
 
 def listening(rig: Rig) -> None:
