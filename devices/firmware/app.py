@@ -184,8 +184,9 @@ class Board(Device):
         """What interrupted while the processor was held comes before what is due since."""
         self._timer = None
         self._hardware.look()
-        if self._timer is None:
-            super()._tick()
+        if self._timer is not None:
+            self._timer.cancel()
+        super()._tick()
 
     async def _heartbeat(self) -> None:
         """Report, and wait for a network before it as long as joining one may take, so that the report tells its strength."""

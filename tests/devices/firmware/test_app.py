@@ -59,7 +59,7 @@ except Over:
 """
 
 
-HELD = """
+AT_WORK = """
 from agent.effects import EMIT
 from devices import sos_button
 from devices.firmware.inputs import Contact, Inputs
@@ -105,31 +105,45 @@ def do(effect):
         board._carry_out(board._logic.sealed(effect[1], 1, len(said), time.now))
 
 board._do = do
-pin = Pin()
 flag = Part()
 flag.set = lambda: None
-board._hardware = inputs = Inputs([Contact("button", pin, False)], flag, time.now_ms, lambda ms: ms, time.now_ms, board._input)
+contacts = [Contact(name, Pin(), False) for name in ("button", "tamper")]
+button, tamper = [contact.pin for contact in contacts]
+board._hardware = inputs = Inputs(contacts, flag, time.now_ms, lambda ms: ms, time.now_ms, board._input)
 inputs.listen()
 inputs.start()
 
-def moved(level):
+def moved(pin, level):
     pin.level = level
     pin.edge(pin)
 
-moved(1)
+"""
+HELD = """
+moved(button, 1)
 inputs.look()
 time.now += 100
 inputs.look()
-moved(0)
+moved(button, 0)
 inputs.look()
 time.now += 200  # the processor is held, and the contact bounces once more as it opens
-moved(1)
-moved(0)
+moved(button, 1)
+moved(button, 0)
 for _ in range(500):
     time.now += 1
     if time.due[0] <= time.now:
         time.due[1]()
     inputs.look()
+print(said)
+"""
+
+CHATTERS = """
+moved(button, 1)
+inputs.look()
+for n in range(500):
+    time.now += 1
+    moved(tamper, n & 1)
+    if time.due[0] <= time.now:
+        time.due[1]()
 print(said)
 """
 
@@ -140,6 +154,11 @@ def test_the_watchdog_is_not_fed_while_the_link_makes_no_progress(tmp_path: Path
 
 
 def test_a_press_whose_end_bounces_while_the_processor_is_held_counts_once(tmp_path: Path) -> None:
-    said = printed([str(MICROPYTHON), "-X", f"heapsize={HEAP}"], BARE + HELD, tmp_path / "board")
+    said = printed([str(MICROPYTHON), "-X", f"heapsize={HEAP}"], BARE + AT_WORK + HELD, tmp_path / "board")
     assert said.count("alarm.raised") == 1
     assert "alarm.escalated" not in said
+
+
+def test_a_contact_that_chatters_without_end_keeps_no_press_from_being_told(tmp_path: Path) -> None:
+    said = printed([str(MICROPYTHON), "-X", f"heapsize={HEAP}"], BARE + AT_WORK + CHATTERS, tmp_path / "board")
+    assert said.count("alarm.raised") == 1
