@@ -185,7 +185,7 @@ class Board(Device):
         self._timer = None
         self._hardware.look()
         if self._timer is not None:
-            self._timer.cancel()
+            self._timer.cancel()  # type: ignore[unreachable]  # to look may have set it
         super()._tick()
 
     async def _heartbeat(self) -> None:
