@@ -77,7 +77,7 @@ class Badge(Board):
 
     def _input(self, name: str, value: int, time_ms: int) -> None:
         if name == "button" and (value or self._felt_ms >= 0):
-            self._felt_ms = time_ms
+            self._felt_ms = max(0, time_ms)
         super()._input(name, value, time_ms)
 
     async def _look(self) -> None:

@@ -106,11 +106,10 @@ class Inputs:
         """Tell what was noted, and every present level once; before it, that ``woken`` was closed when the board began to start."""
         for contact in self._contacts:
             if contact.name == woken:
-                self._report(contact, 1, max(0, self._looked_ms - PULSE_MS))
-                # Not over before this, and no spike, however quickly the board has started, and whenever the finger goes.
-                contact.at_ms = max(self._looked_ms, LONGEST_DEBOUNCE_MS)
+                # Before time began, so that it is no spike, however quickly the board has started, and whenever the finger goes.
+                self._report(contact, 1, max(-LONGEST_DEBOUNCE_MS, self._looked_ms - PULSE_MS))
                 if not contact.first:
-                    self._report(contact, 0, 0)
+                    self._report(contact, 0, self._looked_ms)
         self.look(True)
 
     def read(self) -> "dict[str, int]":
@@ -164,12 +163,12 @@ class Inputs:
             self._report(contact, 1 - value, earliest_ms)
         elif value and held and not starting:
             at_ms = earliest_ms
-        self._report(contact, value, at_ms)
+        self._report(contact, value, max(at_ms, contact.at_ms))
 
     def _report(self, contact: "Contact", value: int, at_ms: int) -> None:
         contact.value = value
-        contact.at_ms = max(at_ms, contact.at_ms)
-        self._on_input(contact.name, value, contact.at_ms)
+        contact.at_ms = at_ms
+        self._on_input(contact.name, value, at_ms)
 
     def _handler(self, place: int) -> "Callable[[object], None]":
         contact = self._contacts[place]

@@ -102,7 +102,9 @@ def test_starting_tells_every_level_once() -> None:
     assert inputs.unseen == 0
 
 
-@pytest.mark.parametrize(("now_ms", "since_ms"), [(5, 0), (300, 0), (5000, 5000 - PULSE_MS)])
+@pytest.mark.parametrize(
+    ("now_ms", "since_ms"), [(5, -LONGEST_DEBOUNCE_MS), (300, -LONGEST_DEBOUNCE_MS), (5000, 5000 - PULSE_MS)]
+)
 @pytest.mark.parametrize("still_held", [True, False])
 def test_the_press_that_woke_a_board_counts_even_if_it_is_over(now_ms: int, since_ms: int, still_held: bool) -> None:
     pins = [FakePin(), FakePin()]
@@ -114,7 +116,7 @@ def test_the_press_that_woke_a_board_counts_even_if_it_is_over(now_ms: int, sinc
     )  # fmt: skip
     inputs.listen()
     inputs.start("button")
-    released = [] if still_held else [("button", 0, max(now_ms, LONGEST_DEBOUNCE_MS))]
+    released = [] if still_held else [("button", 0, now_ms)]
     assert seen == [("button", 1, since_ms), *released, ("tamper", 0, now_ms)]
     debouncer = Debouncer(LONGEST_DEBOUNCE_MS)
     gestures = [told for name, value, at_ms in seen if name == "button" for told in debouncer.level(value, at_ms)]
@@ -151,6 +153,32 @@ def test_the_press_that_woke_a_board_counts_whenever_the_finger_goes(
             inputs.look()
             gestures.extend(gesture for gesture, _at_ms in debouncer.tick(now_ms))
     assert gestures == [PRESS, RELEASE]
+
+
+def test_a_press_right_after_the_one_that_woke_a_board_is_one_of_its_own() -> None:
+    pin = FakePin()
+    now_ms = 0
+    debouncer = Debouncer(30)
+    gestures: list[int] = []
+
+    def told(_name: str, value: int, at_ms: int) -> None:
+        gestures.extend(gesture for gesture, _at_ms in debouncer.level(value, at_ms))
+
+    inputs = Inputs(
+        [Contact("button", pin, active_low=True)],
+        FakeFlag(),
+        lambda: now_ms,
+        lambda ticks: ticks,
+        lambda: now_ms,
+        told,
+    )
+    inputs.listen()
+    inputs.start("button")
+    for now_ms in range(1, 200):
+        pin.level = 0 if 35 <= now_ms < 95 else 1
+        inputs.look()
+        gestures.extend(gesture for gesture, _at_ms in debouncer.tick(now_ms))
+    assert gestures == [PRESS, RELEASE] * 2
 
 
 def listening(rig: Rig) -> None:
