@@ -147,6 +147,24 @@ for n in range(500):
 print(said)
 """
 
+FELT = """
+from devices.firmware.badge import Badge
+
+class BareBadge(Badge):
+    def __init__(self):
+        pass
+
+board = BareBadge()
+board._felt_ms = -1
+board._stopped = True
+board._log = board._logic = Part()
+board._log.tracing = False
+board._logic.input = lambda name, value, time_ms: []
+for name, value, time_ms in (("tamper", 1, -100), ("button", 0, 5), ("button", 1, -100), ("button", 0, 40)):
+    board._input(name, value, time_ms)
+    print(board._felt_ms)
+"""
+
 
 def test_the_watchdog_is_not_fed_while_the_link_makes_no_progress(tmp_path: Path) -> None:
     said = printed([str(MICROPYTHON), "-X", f"heapsize={HEAP}"], BARE + WATCHED, tmp_path / "board")
@@ -162,3 +180,8 @@ def test_a_press_whose_end_bounces_while_the_processor_is_held_counts_once(tmp_p
 def test_a_contact_that_chatters_without_end_keeps_no_press_from_being_told(tmp_path: Path) -> None:
     said = printed([str(MICROPYTHON), "-X", f"heapsize={HEAP}"], BARE + AT_WORK + CHATTERS, tmp_path / "board")
     assert said.count("alarm.raised") == 1
+
+
+def test_a_badge_knows_that_it_was_pressed_also_before_its_time_began(tmp_path: Path) -> None:
+    said = printed([str(MICROPYTHON), "-X", f"heapsize={HEAP}"], BARE + FELT, tmp_path / "board")
+    assert said.split() == ["-1", "-1", "0", "40"]
